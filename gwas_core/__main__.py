@@ -1,0 +1,7 @@
+"""``python -m gwas_core``."""
+
+import sys
+
+from gwas_core.cli import main
+
+sys.exit(main())

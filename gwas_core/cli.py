@@ -1,0 +1,238 @@
+"""The command line: ``python -m gwas_core COMMAND`` (or ``./run COMMAND``).
+
+Exit codes: 0 done, 1 the work failed (one sentence on stderr), 2 wrong usage. With
+``--json`` the last thing on stdout is one JSON value; progress and notes go to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import gwas_core
+from gwas_core.errors import GwasError, SettingsError
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_EXAMPLES = """\
+examples:
+  ./run demo                                       tune on simulated data, see all of it work
+  ./run inspect IMP_height.txt.gz                  what is in the file, and is it sound?
+  ./run tune IMP_height.txt.gz --max-trials 35     search for the best network
+  ./run status                                     all experiments
+  ./run trials imp-height                          the trials of one
+  ./run bundle imp-height --out best.zip           the best model, to take home
+  ./run predict best.zip new_lines.txt --out predicted.csv
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    if options.workspace is not None:
+        os.environ["GWAS_WORKSPACE"] = str(options.workspace)
+    module, _, function = options.command.partition(":")
+    try:
+        getattr(importlib.import_module(f"gwas_core.commands.{module}"), function)(options)
+        sys.stdout.flush()
+    except SettingsError as error:
+        _say(f"{error} (setting: {error.field})")
+        return USAGE
+    except GwasError as error:
+        _say(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return DONE
+
+
+def _say(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(
+        prog=os.environ.get("GWAS_PROGRAM", "python -m gwas_core"),
+        description="Tune a deep-learning GWAS network, judge it against simple baselines, take the best model home.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=gwas_core.__version__)
+    parser.add_argument(
+        "--workspace", type=Path, metavar="FOLDER", help="where experiments are kept (default: GWAS_WORKSPACE)"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_data_commands(commands)
+    _add_search_commands(commands)
+    _add_model_commands(commands)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_text: str, command: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+    parser.set_defaults(command=command)
+    # Here too, since that is where people put it; absent, it must not undo the one before the command.
+    parser.add_argument("--workspace", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+
+
+def _add_data_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    simulate = _add(commands, "simulate", "write a simulated population with known causal SNPs", "data:simulate")
+    simulate.add_argument("out", type=Path, metavar="OUT", help="file to write; .gz compresses it")
+    simulate.add_argument("--families", type=int, metavar="N", help="founders crossed with the hub parent")
+    simulate.add_argument("--lines-per-family", type=int, metavar="N", help="inbred lines from each cross")
+    simulate.add_argument("--snps", type=int, metavar="N", help="SNPs over 20 chromosomes")
+    simulate.add_argument("--heritability", type=float, metavar="H2", help="share of the variance that is genetic")
+    simulate.add_argument("--missing", type=float, metavar="FRACTION", help="genotypes missing, family by family")
+    simulate.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same file")
+    _add_json(simulate)
+
+    inspect = _add(commands, "inspect", "say what a genotype file holds and whether it is sound", "data:inspect")
+    _add_file(inspect)
+    _add_json(inspect)
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    """The file and which of its columns is what; guessed where not said."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="table of lines (rows) with traits and SNPs (columns)")
+    columns = parser.add_argument_group("which column is what (guessed and shown where not given)")
+    columns.add_argument("--phenotype", metavar="COLUMN", help="the trait")
+    columns.add_argument("--line-name", metavar="COLUMN", help="the lines' names")
+    columns.add_argument("--folds", metavar="COLUMN", help="cross-validation folds")
+    families = columns.add_mutually_exclusive_group()
+    families.add_argument("--family", metavar="COLUMN", help="the lines' families")
+    families.add_argument(
+        "--family-characters",
+        metavar="A-B",
+        help="characters of the line's name that say its family, counted from 1: 6-7 reads 23 from DS11-23045",
+    )
+    families.add_argument("--no-families", action="store_true", help="treat the lines as one population")
+    snps = columns.add_mutually_exclusive_group()
+    snps.add_argument("--snp-prefix", metavar="TEXT", help="columns whose name starts so are the SNPs")
+    snps.add_argument("--snps-after", metavar="COLUMN", help="all columns after this one are the SNPs")
+    columns.add_argument(
+        "--drop-missing-phenotype", action="store_true", help="leave out lines without a phenotype instead of stopping"
+    )
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    filters = parser.add_argument_group("filters and imputation")
+    filters.add_argument("--minimum-allele-frequency", type=float, metavar="F", help="drop rarer SNPs (default 0.01)")
+    filters.add_argument("--maximum-missing-per-snp", type=float, metavar="F", help="drop emptier SNPs (default 0.5)")
+    filters.add_argument("--maximum-missing-per-line", type=float, metavar="F", help="drop emptier lines (default 0.5)")
+    filters.add_argument(
+        "--imputation",
+        choices=("mode", "mean", "within_family_mode"),
+        help="what stands in for a missing genotype (default: mode)",
+    )
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    split = parser.add_argument_group("split into training, validation and test lines")
+    split.add_argument(
+        "--split",
+        choices=("random_within_families", "folds", "families_left_out"),
+        help="how (default: random_within_families)",
+    )
+    split.add_argument("--validation-fraction", type=float, metavar="F", help="default 0.15")
+    split.add_argument("--test-fraction", type=float, metavar="F", help="default 0.15")
+    split.add_argument("--validation-folds", metavar="N,N", help="with --split folds: validate on these")
+    split.add_argument("--test-folds", metavar="N,N", help="with --split folds: test on these, once")
+    split.add_argument("--split-seed", type=int, metavar="N", help="default 0")
+
+
+def _add_search(parser: argparse.ArgumentParser, *, max_trials: int, parallel_trials: int) -> None:
+    search = parser.add_argument_group("search")
+    search.add_argument("--name", help="of the experiment (default: made from the file's name)")
+    space = search.add_mutually_exclusive_group()
+    space.add_argument("--preset", choices=("focused", "tutorial"), help="search space (default: focused)")
+    space.add_argument("--space", type=Path, metavar="FILE", help="own search space, YAML or JSON: see `space`")
+    search.add_argument("--algorithm", metavar="NAME", help="bayesianoptimization (default), random, grid, tpe, "
+                        "multivariate-tpe, cmaes, sobol")  # fmt: skip
+    search.add_argument("--max-trials", type=int, default=max_trials, metavar="N", help=f"default {max_trials}")
+    search.add_argument(
+        "--parallel-trials", type=int, default=parallel_trials, metavar="N", help=f"default {parallel_trials}"
+    )
+    search.add_argument("--max-failed-trials", type=int, metavar="N", help="the N-th failed trial ends the search")
+    search.add_argument(
+        "--early-stopping", choices=("medianstop", "none"), default="none", help="give up trials worse than the median"
+    )
+    search.add_argument("--seed", type=int, default=0, metavar="N", help="of the search and of every trial (default 0)")
+    search.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster here")
+
+
+def _add_follow(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--detach", action="store_true", help="return at once; `status` shows how it goes")
+    _add_json(parser)
+
+
+def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    tune = _add(commands, "tune", "search for the network that predicts a trait best, and pack it", "search:tune")
+    _add_file(tune)
+    _add_filters(tune)
+    _add_split(tune)
+    _add_search(tune, max_trials=35, parallel_trials=3)
+    _add_follow(tune)
+
+    demo = _add(commands, "demo", "tune on the simulated data that comes with the project", "search:demo")
+    _add_search(demo, max_trials=12, parallel_trials=2)
+    _add_follow(demo)
+
+    status = _add(commands, "status", "list all experiments, or show one", "search:status")
+    status.add_argument("name", nargs="?", metavar="NAME")
+    _add_json(status)
+
+    trials = _add(commands, "trials", "list an experiment's trials, best first", "search:trials")
+    trials.add_argument("name", metavar="NAME")
+    trials.add_argument("--csv", action="store_true", help="all of it as CSV on stdout")
+    _add_json(trials)
+
+    for command, help_text in (
+        ("stop", "stop an experiment; what is finished is kept, and `resume` goes on"),
+        ("resume", "go on with an experiment that was stopped or interrupted"),
+        ("extend", "add trials to an experiment, finished or running"),
+    ):
+        parser = _add(commands, command, help_text, f"search:{command}")
+        parser.add_argument("name", metavar="NAME")
+        if command == "extend":
+            parser.add_argument("--trials", type=int, required=True, metavar="N", help="how many more")
+        if command == "stop":
+            _add_json(parser)
+        else:
+            _add_follow(parser)
+
+    delete = _add(commands, "delete", "delete an experiment with its trials and models", "search:delete")
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+
+    space = _add(commands, "space", "print a preset search space, to change and give to `tune --space`", "search:space")
+    space.add_argument("preset", choices=("focused", "tutorial"))
+    space.add_argument("--out", type=Path, metavar="FILE", help=".yaml or .json (default: YAML on stdout)")
+
+
+def _add_model_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    bundle = _add(commands, "bundle", "pack an experiment's best model with all that explains it", "model:bundle")
+    bundle.add_argument("name", metavar="NAME")
+    bundle.add_argument("--out", type=Path, metavar="FILE", help="zip to write (default: in the experiment's folder)")
+    _add_json(bundle)
+
+    predict = _add(commands, "predict", "predict the phenotype of new lines with a bundle", "model:predict")
+    predict.add_argument("bundle", type=Path, metavar="BUNDLE", help="zip made by `bundle`")
+    _add_file(predict)
+    predict.add_argument("--out", type=Path, metavar="FILE", help="CSV to write (default: stdout)")
+    _add_json(predict)

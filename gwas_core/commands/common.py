@@ -1,0 +1,96 @@
+"""What commands share: reading a file as told, and printing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gwas_core.errors import SettingsError
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.readers import ColumnRoles, GenotypeTable, SnpChoice, guess_roles, make_dataset, read_table
+
+
+def read(options: argparse.Namespace) -> GenotypeTable:
+    """The table of ``options.file``."""
+    choice = None
+    if options.snp_prefix is not None:
+        choice = SnpChoice(prefix=options.snp_prefix)
+    elif options.snps_after is not None:
+        choice = SnpChoice(after=options.snps_after)
+    return read_table(options.file, snp_columns=choice)
+
+
+def roles(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
+    """Guessed, and overruled by what was given."""
+    guessed = guess_roles(table)
+    given: dict[str, Any] = {
+        name: getattr(options, name)
+        for name in ("phenotype", "line_name", "folds", "family")
+        if getattr(options, name) is not None
+    }
+    if options.no_families:
+        given |= {"family": None, "family_characters": None}
+    elif options.family is not None:
+        given["family_characters"] = None
+    elif options.family_characters is not None:
+        given |= {"family": None, "family_characters": _characters(options.family_characters)}
+    # A column given for one role may have been guessed for another: what was given wins.
+    taken = {value for value in given.values() if isinstance(value, str)}
+    freed = {role: None for role, column in guessed.named().items() if column in taken and role not in given}
+    return replace(guessed, **{**freed, **given})
+
+
+def _characters(text: str) -> tuple[int, int]:
+    """``"6-7"`` as two numbers."""
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first)):
+        raise SettingsError(
+            f"family characters are two positions in the line's name, such as 6-7, not {text[:20]!r}",
+            field="family_characters",
+        )
+    return int(first), int(last or first)
+
+
+def load_dataset(options: argparse.Namespace) -> tuple[Dataset, tuple[str, ...]]:
+    """The dataset of ``options.file`` and what reading it had to say."""
+    table = read(options)
+    dataset, notes = make_dataset(table, roles(options, table), drop_missing_phenotype=options.drop_missing_phenotype)
+    return dataset, tuple(notes)
+
+
+def say(message: str = "") -> None:
+    """A line for the person, on stderr, so that stdout stays for results."""
+    print(printable(message), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Text in which nothing steers the terminal, wherever it came from."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def print_json(value: Any) -> None:
+    """The one JSON value of a command, on stdout."""
+    print(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = ()) -> None:
+    """Columns under a header on stdout; ``right`` lists those that are numbers."""
+    aligned_right = set(right)
+    cells = [[printable(str(cell)).replace("\n", " ") for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        line = "  ".join(
+            cell.rjust(width) if column in aligned_right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print(line.rstrip())
+
+
+def number(value: float | None, *, digits: int = 4) -> str:
+    """A figure for a table; a dash where there is none."""
+    # Adding zero turns -0.0 into 0.0.
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

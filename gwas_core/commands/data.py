@@ -1,0 +1,95 @@
+"""``simulate`` and ``inspect``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from gwas_core.commands.common import load_dataset, number, print_json, printable, say
+from gwas_core.genotypes.quality import QualityReport, quality_report
+
+
+def simulate(options: argparse.Namespace) -> None:
+    """Write a simulated population and, beside it, its causal SNPs."""
+    from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+
+    given = {
+        name: getattr(options, option)
+        for option, name in (
+            ("families", "families"),
+            ("lines_per_family", "lines_per_family"),
+            ("snps", "snps"),
+            ("heritability", "heritability"),
+            ("missing", "missing_fraction"),
+            ("seed", "seed"),
+        )
+        if getattr(options, option) is not None
+    }
+    simulation = simulate(SimulationSettings(**given))
+    paths = write_table(simulation, options.out)
+    lines, snps = simulation.dataset.genotypes.shape
+    say(f"{lines:,} lines and {snps:,} SNPs written to {options.out}; {len(simulation.causal)} causal SNPs beside it.")
+    if options.json:
+        print_json({"lines": lines, "snps": snps, "files": [str(path) for path in paths]})
+
+
+def inspect(options: argparse.Namespace) -> None:
+    """Read, check and describe a file."""
+    dataset, notes = load_dataset(options)
+    report = quality_report(dataset)
+    if options.json:
+        print_json(inspection(report, notes))
+        return
+    print(_text(report))
+    for note in notes:
+        say(f"note: {note}")
+
+
+def inspection(report: QualityReport, notes: tuple[str, ...]) -> dict[str, Any]:
+    """JSON-ready: counts at the top, distributions below them."""
+    details = report.to_dict()
+    chromosomes, families = details.pop("chromosomes"), details.pop("families")
+    return {
+        **details,
+        "chromosomes": len([name for name in chromosomes if name]),
+        "snps_per_chromosome": chromosomes,
+        "families": 0 if families is None else families["count"],
+        "family_details": families,
+        "notes": list(notes),
+    }
+
+
+def _text(report: QualityReport) -> str:
+    chromosomes = {name or "(unknown)": count for name, count in report.chromosomes.items()}
+    phenotype = report.phenotype
+    spread = (
+        f"mean {number(phenotype.mean)}, standard deviation {number(phenotype.standard_deviation)}, "
+        f"from {number(phenotype.minimum)} to {number(phenotype.maximum)}"
+    )
+    rows = [
+        ("lines", f"{report.lines:,}"),
+        ("SNPs", f"{report.snps:,} on {len(chromosomes)} chromosomes: {', '.join(list(chromosomes)[:30])}"),
+        ("missing", f"{report.missing_fraction:.1%} of all genotypes"),
+        ("heterozygous", "–" if report.heterozygosity is None else f"{report.heterozygosity:.2%} of called genotypes"),
+        ("monomorphic", f"{report.monomorphic:,} SNPs"),
+        ("duplicates", f"{report.duplicates:,} SNPs that equal an earlier one in every line"),
+        (f"trait {phenotype.name}", spread),
+        ("outliers", f"{phenotype.outliers} {', '.join(phenotype.outlier_lines)}".rstrip()),
+        ("families", _families(report)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return printable("\n".join(f"{name:<{width}}  {value}" for name, value in rows))
+
+
+def _families(report: QualityReport) -> str:
+    families = report.families
+    if families is None:
+        return "none known (--family or --family-characters names them)"
+    sizes = sorted(families.sizes.values())
+    text = f"{families.count}, of {sizes[0]} to {sizes[-1]} lines"
+    if families.cells_missing > 0.01:
+        text += (
+            f"; missingness follows families ({families.cells_missing:.1%} of family x SNP cells are empty): "
+            "a model could learn families from it"
+        )
+    return text

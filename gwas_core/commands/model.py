@@ -1,0 +1,67 @@
+"""``bundle`` and ``predict``."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from gwas_core.commands.common import print_json, read, roles, say
+from gwas_core.errors import InputError
+from gwas_core.files import write_text
+from gwas_core.workspace import Workspace
+
+
+def bundle(options: argparse.Namespace) -> None:
+    """Pack the best model of an experiment."""
+    from gwas_core.report.bundle_export import export_bundle
+    from gwas_core.tuning.local import LocalEngine
+
+    workspace = Workspace.from_environment()
+    path = export_bundle(workspace, LocalEngine(workspace).sync(options.name), path=options.out)
+    say(f"The best model of {options.name} is in {path} ({path.stat().st_size / 1e6:.1f} MB).")
+    if options.json:
+        print_json({"bundle": str(path), "bytes": path.stat().st_size})
+    else:
+        print(path)
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Predict new lines."""
+    from gwas_core.genotypes.roles import check_roles, families_of, line_names_of
+    from gwas_core.model.bundle import open_bundle
+    from gwas_core.model.prediction import predict_lines
+
+    if not options.bundle.is_file():
+        raise InputError(f"there is no bundle {options.bundle}: `bundle NAME --out {options.bundle.name}` makes one")
+    table = read(options)
+    chosen = roles(options, table)
+    check_roles(table, chosen)
+    names = line_names_of(table, chosen.line_name)
+    predictions = predict_lines(
+        open_bundle(options.bundle),
+        genotypes=table.genotypes,
+        snp_names=table.snps["name"].tolist(),
+        line_names=names,
+        family=families_of(table, chosen, names),
+    )
+    for note in (*table.notes, *predictions.notes):
+        say(f"note: {note}")
+    text = predictions.table.to_csv(index=False, float_format="%.6g")
+    if options.out is not None:
+        write_text(options.out, text)
+        say(f"{len(predictions.table):,} predictions of {predictions.trait} written to {options.out}.")
+    if options.json:
+        print_json(
+            {
+                "lines": len(predictions.table),
+                "trait": predictions.trait,
+                "matched_snps": predictions.matched,
+                "missing_snps": predictions.missing,
+                "unknown_snps": predictions.unknown,
+                "mean_prediction": float(np.mean(predictions.table["predicted"])),
+                "out": None if options.out is None else str(options.out),
+            }
+        )
+    elif options.out is None:
+        print(text, end="")

@@ -1,0 +1,392 @@
+"""``tune`` and what is done with experiments."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say
+from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.launch import create_experiment
+from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
+from gwas_core.report.estimate import remaining_seconds
+from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison, summarise, verdict
+from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.engine import watch
+from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.suggest import AlgorithmSettings
+from gwas_core.workspace import MAXIMUM_NAME_LENGTH, Workspace
+
+DEMO_FILE = Path(__file__).resolve().parents[2] / "data" / "demo_height.txt.gz"
+
+
+def tune(options: argparse.Namespace) -> None:
+    """Search on a file, follow it to its end, and pack the best model."""
+    dataset, notes = load_dataset(options)
+    for note in notes:
+        say(f"note: {note}")
+    _launch(options, dataset, notes, source=options.file.name, stem=options.file.name.split(".")[0])
+
+
+def demo(options: argparse.Namespace) -> None:
+    """``tune`` on the demo data, with its defaults."""
+    from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+
+    table = read_table(DEMO_FILE)
+    dataset, notes = make_dataset(table, guess_roles(table))
+    say(f"{dataset.lines:,} simulated lines, {len(dataset.snps):,} SNPs; data/README.md says how they came about.")
+    _launch(options, dataset, tuple(notes), source=DEMO_FILE.name, stem="demo")
+
+
+def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...], *, source: str, stem: str) -> None:
+    engine = LocalEngine(Workspace.from_environment())
+    experiment = create_experiment(
+        engine.store,
+        dataset,
+        name=options.name or _free_name(engine, stem),
+        source=source,
+        notes=notes,
+        **_settings(options),
+    )
+    say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {experiment.parallel_trials} at a time.")
+    engine.start(experiment)
+    _follow_or_leave(engine, experiment.name, options)
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The options as the fields of an experiment; what was not given is left to its default."""
+    space = SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused")
+    settings: dict[str, Any] = {
+        "space": space,
+        "max_trials": options.max_trials,
+        "parallel_trials": options.parallel_trials,
+        "seed": options.seed,
+        "xla": options.xla,
+        "early_stopping": EarlyStoppingSettings() if options.early_stopping == "medianstop" else None,
+        "preprocessing": PreprocessingSettings(
+            **_given(
+                options,
+                minimum_allele_frequency="minimum_allele_frequency",
+                maximum_missing_per_snp="maximum_missing_per_snp",
+                maximum_missing_per_line="maximum_missing_per_line",
+                imputation="imputation",
+            )
+        ),
+        "split": _split(options),
+    }
+    if options.algorithm is not None:
+        settings["algorithm"] = AlgorithmSettings(name=options.algorithm)
+    if options.max_failed_trials is not None:
+        settings["max_failed_trials"] = options.max_failed_trials
+    return settings
+
+
+def _split(options: argparse.Namespace) -> SplitSettings:
+    values = _given(
+        options,
+        method="split",
+        validation_fraction="validation_fraction",
+        test_fraction="test_fraction",
+        seed="split_seed",
+    )
+    for name in ("validation_folds", "test_folds"):
+        if getattr(options, name, None) is not None:
+            values[name] = _whole_numbers(getattr(options, name), field=name)
+    return SplitSettings(**values)
+
+
+def _given(options: argparse.Namespace, **names: str) -> dict[str, Any]:
+    """Values that were given, by the name of their setting; ``demo`` has not all options."""
+    return {
+        name: getattr(options, option) for name, option in names.items() if getattr(options, option, None) is not None
+    }
+
+
+def _whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
+    """``"1,2"`` or ``"6-10"`` as numbers."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", part)
+        if match is None:
+            raise SettingsError(f"{field} are whole numbers such as 1,2 or 6-10, not {text[:40]!r}", field=field)
+        first, last = int(match[1]), int(match[2] or match[1])
+        numbers.extend(range(first, min(last, first + 10_000) + 1))
+    return tuple(numbers)
+
+
+def _free_name(engine: LocalEngine, stem: str) -> str:
+    """An experiment's name from a file's, with a number where it is taken."""
+    plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[: MAXIMUM_NAME_LENGTH - 5].strip("-")
+    if not plain or not plain[0].isalpha():
+        plain = f"experiment-{plain}".strip("-")[: MAXIMUM_NAME_LENGTH - 5].strip("-")
+    taken = {summary.name for summary in engine.store.experiments()}
+    candidates = (plain if count == 1 else f"{plain}-{count}" for count in range(1, len(taken) + 2))
+    return next(name for name in candidates if name not in taken)
+
+
+# Following an experiment
+
+
+def _follow_or_leave(engine: LocalEngine, name: str, options: argparse.Namespace) -> None:
+    if options.detach:
+        say(f"It runs in the background: `status {name}` shows how it goes, `stop {name}` stops it.")
+        if options.json:
+            print_json(summarise(engine.sync(name)))
+        return
+    try:
+        record = _follow(engine, name)
+    except KeyboardInterrupt:
+        say(f"\nStopping {name} ...")
+        engine.stop(name)
+        say(f"Stopped; what is finished is kept. `resume {name}` goes on.")
+        raise
+    _finish(engine, record, as_json=options.json)
+
+
+def _follow(engine: LocalEngine, name: str) -> ExperimentRecord:
+    """Show a bar and a line for each trial until nothing runs any more."""
+    told: dict[int, TrialState] = {}
+    told_baselines = False
+    # Without a terminal a bar would only fill the log; the lines tell the same.
+    with tqdm(total=0, unit="trial", file=sys.stderr, disable=None, dynamic_ncols=True) as bar:
+        for record in watch(engine, name):
+            for trial in record.trials:
+                if trial.state.is_finished() and trial.number not in told:
+                    told[trial.number] = trial.state
+                    tqdm.write(printable(_trial_line(record, trial)), file=sys.stderr)
+            if record.baselines and not told_baselines:
+                told_baselines = True
+                tqdm.write(_baselines_line(record.baselines), file=sys.stderr)
+            bar.total = record.experiment.max_trials
+            bar.n = record.finished_trials
+            bar.set_postfix_str(_postfix(record))
+    return record
+
+
+def _trial_line(record: ExperimentRecord, trial: TrialRecord) -> str:
+    score = number(trial.value) if trial.value is not None else trial.reason
+    best = " (best so far)" if record.best is not None and record.best.number == trial.number else ""
+    return f"trial {trial.number:>3} {trial.state.value:<9} {score}{best}"
+
+
+def _baselines_line(baselines: Mapping[str, Any]) -> str:
+    errors = (
+        f"{BASELINE_TITLES.get(name, name)} {number(result['validation']['mean_absolute_error'])}"
+        for name, result in baselines.items()
+    )
+    return f"baselines, validation MAE: {', '.join(errors)}"
+
+
+def _postfix(record: ExperimentRecord) -> str:
+    parts = [] if record.best is None else [f"best {number(record.best.value)}"]
+    remaining = remaining_seconds(record)
+    if remaining is not None:
+        low, high = remaining
+        parts.append(
+            f"{_minutes(low)}–{_minutes(high)} min left"
+            if _minutes(low) != _minutes(high)
+            else f"{_minutes(low)} min left"
+        )
+    return ", ".join(parts)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f}" if seconds >= 570 else f"{seconds / 60:.1f}"
+
+
+def _finish(engine: LocalEngine, record: ExperimentRecord, *, as_json: bool) -> None:
+    """Say how it ended and pack the best model.
+
+    Raises:
+        ExperimentError: it did not succeed.
+    """
+    summary = summarise(record)
+    if record.state is ExperimentState.SUCCEEDED:
+        summary["bundle"] = str(export_bundle(engine.workspace, record))
+    if as_json:
+        print_json(summary)
+    else:
+        _print_experiment(engine, record)
+    if record.state is not ExperimentState.SUCCEEDED:
+        hint = f"; `resume {record.name}` goes on" if record.state.can_resume() else ""
+        raise ExperimentError(f"{record.name} is {record.state.value}: {record.reason or 'it was stopped'}{hint}")
+
+
+def _print_experiment(engine: LocalEngine, record: ExperimentRecord) -> None:
+    counts = record.counts
+    done = ", ".join(f"{counts[state]} {state.value}" for state in TrialState if counts[state])
+    print(printable(f"{record.name}: {record.state.value}{f' ({record.reason})' if record.reason else ''}"))
+    print(f"trials: {record.finished_trials} of {record.experiment.max_trials} finished ({done or 'none begun'})")
+    if record.best is not None:
+        print(f"best: trial {record.best.number}, {record.experiment.objective} {number(record.best.value)}")
+    for part in ("validation", "test"):
+        rows = comparison(record, part)
+        if rows:
+            print()
+            _print_comparison(rows, part)
+    print()
+    print(verdict(record))
+    if record.baselines_reason:
+        print(printable(f"The baselines could not be computed: {record.baselines_reason}"))
+    path = bundle_path(engine.workspace, record)
+    if path.is_file():
+        print(f"bundle: {path}")
+
+
+def _print_comparison(rows: list[tuple[str, Mapping[str, Any]]], part: str) -> None:
+    figures = ("mean_absolute_error", "root_mean_squared_error", "pearson", "within_family_pearson")
+    print_table(
+        (f"{part} lines", "MAE", "RMSE", "Pearson", "within families"),
+        [
+            (("* " if title == NETWORK_TITLE else "  ") + title, *(number(judgement[name]) for name in figures))
+            for title, judgement in rows
+        ],
+        right=(1, 2, 3, 4),
+    )
+
+
+# Experiments that are there
+
+
+def status(options: argparse.Namespace) -> None:
+    """All experiments, or one."""
+    engine = LocalEngine(Workspace.from_environment())
+    if options.name is not None:
+        record = engine.sync(options.name)
+        if options.json:
+            print_json(summarise(record))
+        else:
+            _print_experiment(engine, record)
+        return
+    summaries = engine.experiments()
+    if options.json:
+        print_json(
+            [
+                {
+                    "name": summary.name,
+                    "source": summary.source,
+                    "created": summary.created,
+                    "state": summary.state.value,
+                    "reason": summary.reason,
+                    "max_trials": summary.max_trials,
+                    "finished_trials": summary.finished_trials,
+                    "best": None if summary.best is None else {"trial": summary.best[0], "value": summary.best[1]},
+                }
+                for summary in summaries
+            ]
+        )
+        return
+    if not summaries:
+        say("There are no experiments yet: `demo` or `tune FILE` makes one.")
+        return
+    print_table(
+        ("experiment", "state", "trials", "best", "data", "created"),
+        [
+            (
+                summary.name,
+                summary.state.value,
+                f"{summary.finished_trials}/{summary.max_trials}",
+                number(None if summary.best is None else summary.best[1]),
+                summary.source,
+                summary.created[:16].replace("T", " "),
+            )
+            for summary in summaries
+        ],
+        right=(2, 3),
+    )
+
+
+def trials(options: argparse.Namespace) -> None:
+    """The trials of an experiment: best first, failed ones last."""
+    record = LocalEngine(Workspace.from_environment()).sync(options.name)
+    if options.json:
+        print_json([trial.to_dict() for trial in record.trials])
+    elif options.csv:
+        print(trials_table(record.trials).to_csv(index=False), end="")
+    else:
+        names = [parameter.name for parameter in record.experiment.space.parameters][:8]
+        print_table(
+            ("trial", "state", "value", "epochs", *names, "reason"),
+            [
+                (
+                    trial.number,
+                    trial.state.value,
+                    number(trial.value),
+                    trial.epochs,
+                    *(_short(trial.parameters.get(name)) for name in names),
+                    trial.reason[:80],
+                )
+                for trial in sorted(record.trials, key=_rank)
+            ],
+            right=(0, 2, 3, *range(4, 4 + len(names))),
+        )
+
+
+def _rank(trial: TrialRecord) -> tuple[bool, float, int]:
+    succeeded = trial.state is TrialState.SUCCEEDED and trial.value is not None
+    return (not succeeded, trial.value if succeeded and trial.value is not None else 0.0, trial.number)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else ("–" if value is None else str(value))
+
+
+def stop(options: argparse.Namespace) -> None:
+    """Stop an experiment."""
+    record = LocalEngine(Workspace.from_environment()).stop(options.name)
+    say(f"{options.name} is {record.state.value}: {record.finished_trials} finished trials are kept.")
+    if options.json:
+        print_json(summarise(record))
+
+
+def resume(options: argparse.Namespace) -> None:
+    """Go on with an experiment."""
+    engine = LocalEngine(Workspace.from_environment())
+    engine.resume(options.name)
+    _follow_or_leave(engine, options.name, options)
+
+
+def extend(options: argparse.Namespace) -> None:
+    """Add trials."""
+    engine = LocalEngine(Workspace.from_environment())
+    engine.extend(options.name, options.trials)
+    _follow_or_leave(engine, options.name, options)
+
+
+def delete(options: argparse.Namespace) -> None:
+    """Delete an experiment, after asking."""
+    engine = LocalEngine(Workspace.from_environment())
+    record = engine.sync(options.name)
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise SettingsError("there is nobody to ask whether to delete it: add --yes", field="yes")
+        print(
+            f"Delete {record.name} with its {len(record.trials)} trials and models? Type its name: ", end="", flush=True
+        )
+        if sys.stdin.readline().strip() != record.name:
+            raise ExperimentError(f"{record.name} was not deleted")
+    engine.delete(record.name)
+    say(f"{record.name} was deleted.")
+
+
+def space(options: argparse.Namespace) -> None:
+    """Print or save a preset."""
+    chosen = SearchSpace.preset(options.preset)
+    if options.out is None:
+        print(yaml.safe_dump(chosen.to_dict(), sort_keys=False), end="")
+        return
+    chosen.save(options.out)
+    say(f"Saved as {options.out}: change it, then `tune FILE --space {options.out}`.")

@@ -1,0 +1,1 @@
+"""Genotypes and traits: reading, checking, preparing, splitting and simulating them."""

@@ -1,0 +1,160 @@
+"""Parents of a simulated population: mosaics of a few ancestral haplotypes, and the SNPs at which they differ.
+
+Neighbouring SNPs are in linkage disequilibrium for the two reasons they are in nature: parents share stretches of the
+same ancestor, and ancestors share branches of a genealogy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwas_core.errors import SettingsError
+from gwas_core.genotypes.genetic_map import Chromosome
+
+# A genealogy holds for this stretch of the map; on the next one an independent one does.
+_GENEALOGY_CENTIMORGANS = 1.0
+_MOST_ATTEMPTS = 40
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Panel:
+    """SNPs of one chromosome.
+
+    Attributes:
+        positions: int64 (SNPs,), base pairs, strictly ascending.
+        differs: bool (founders, SNPs): whether a founder's allele is another than the hub parent's. Every SNP has at
+            least one founder that differs.
+    """
+
+    positions: NDArray[np.int64]
+    differs: NDArray[np.bool_]
+
+
+def draw_panel(
+    random: np.random.Generator,
+    chromosome: Chromosome,
+    *,
+    snps: int,
+    founders: int,
+    ancestors: int,
+    block_centimorgans: float,
+) -> Panel:
+    """Draw parents and ``snps`` SNPs at which the hub parent differs from at least one founder.
+
+    Args:
+        random: source of randomness.
+        chromosome: where the SNPs lie.
+        snps: how many.
+        founders: parents crossed with the hub.
+        ancestors: haplotypes that all parents are made of.
+        block_centimorgans: mean length of a stretch that a parent has from one ancestor.
+
+    Raises:
+        SettingsError: the parents are too alike to find so many SNPs.
+    """
+    mosaics = [_Mosaic.draw(random, chromosome, ancestors, block_centimorgans) for _ in range(founders + 1)]
+    genealogies = _Genealogies.draw(random, chromosome, ancestors)
+    positions = np.empty(0, dtype=np.int64)
+    differs = np.empty((founders, 0), dtype=np.bool_)
+    for _ in range(_MOST_ATTEMPTS):
+        candidates = np.setdiff1d(chromosome.draw_positions(random, 2 * snps), positions)
+        alleles = _alleles(random, mosaics, genealogies, chromosome.map_positions(candidates))
+        candidate_differs = alleles[1:] != alleles[0]
+        polymorphic = candidate_differs.any(axis=0)
+        positions = np.concatenate([positions, candidates[polymorphic]])
+        differs = np.concatenate([differs, candidate_differs[:, polymorphic]], axis=1)
+        if len(positions) >= snps:
+            # setdiff1d sorts, so the first ones found would all lie at the chromosome's start.
+            chosen = random.permutation(len(positions))[:snps]
+            chosen = chosen[np.argsort(positions[chosen])]
+            return Panel(positions=positions[chosen], differs=differs[:, chosen])
+    raise SettingsError(
+        f"the parents are too alike on {chromosome.name} to find {snps} SNPs between them: "
+        "use more families, more ancestral haplotypes or shorter blocks",
+        field="ancestral_haplotypes",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Mosaic:
+    """Which ancestor a parent's chromosome comes from, stretch by stretch."""
+
+    breaks: NDArray[np.float64]
+    ancestors: NDArray[np.int64]
+
+    @classmethod
+    def draw(
+        cls, random: np.random.Generator, chromosome: Chromosome, ancestors: int, block_centimorgans: float
+    ) -> _Mosaic:
+        count = random.poisson(chromosome.centimorgans / block_centimorgans)
+        breaks = np.sort(random.uniform(0, chromosome.centimorgans, count))
+        return cls(breaks, random.integers(0, ancestors, count + 1))
+
+    def at(self, map_positions: NDArray[np.float64]) -> NDArray[np.int64]:
+        return self.ancestors[np.searchsorted(self.breaks, map_positions)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Genealogies:
+    """One genealogy of the ancestors for each stretch of the map.
+
+    ``descendants`` is bool (stretches, branches, ancestors): who carries a mutation on a branch. ``reach`` is
+    (stretches, branches): the cumulative share of the branches' lengths, by which mutations fall on them.
+    """
+
+    descendants: NDArray[np.bool_]
+    reach: NDArray[np.float64]
+
+    @classmethod
+    def draw(cls, random: np.random.Generator, chromosome: Chromosome, ancestors: int) -> _Genealogies:
+        stretches = int(np.ceil(chromosome.centimorgans / _GENEALOGY_CENTIMORGANS)) + 1
+        drawn = [_coalescent(random, ancestors) for _ in range(stretches)]
+        lengths = np.array([lengths for _, lengths in drawn])
+        return cls(
+            np.array([descendants for descendants, _ in drawn]),
+            np.cumsum(lengths, axis=1) / lengths.sum(axis=1, keepdims=True),
+        )
+
+
+def _coalescent(random: np.random.Generator, ancestors: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """A genealogy after Kingman 1982 (doi:10.1016/0304-4149(82)90011-4).
+
+    Returns:
+        Its 2 × ancestors - 2 branches: who descends from each, bool (branches, ancestors), and their lengths.
+    """
+    lineages = list(np.eye(ancestors, dtype=np.bool_))
+    lengths = [0.0] * ancestors
+    finished, finished_lengths = [], []
+    while len(lineages) > 1:
+        pairs = len(lineages) * (len(lineages) - 1) / 2
+        wait = random.exponential(1 / pairs)
+        lengths = [length + wait for length in lengths]
+        one, other = sorted(random.choice(len(lineages), 2, replace=False).tolist(), reverse=True)
+        for number in (one, other):
+            finished.append(lineages[number])
+            finished_lengths.append(lengths[number])
+        merged = lineages[one] | lineages[other]
+        for number in (one, other):
+            del lineages[number], lengths[number]
+        lineages.append(merged)
+        lengths.append(0.0)
+    return np.array(finished), np.array(finished_lengths)
+
+
+def _alleles(
+    random: np.random.Generator,
+    mosaics: list[_Mosaic],
+    genealogies: _Genealogies,
+    map_positions: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Alleles (parents, SNPs) after one mutation at each position."""
+    stretch = (map_positions / _GENEALOGY_CENTIMORGANS).astype(np.int64)
+    branch = (genealogies.reach[stretch] < random.random(len(map_positions))[:, None]).sum(axis=1)
+    # A sum of shares may end a rounding error below 1.
+    branch = np.minimum(branch, genealogies.reach.shape[1] - 1)
+    carriers = genealogies.descendants[stretch, branch]
+    snp = np.arange(len(map_positions))
+    return np.array([carriers[snp, mosaic.at(map_positions)] for mosaic in mosaics])

@@ -1,0 +1,369 @@
+"""Reading a table of lines and SNPs as breeders keep it: one row a line, traits and SNPs side by side.
+
+The first row holds the column names. Cells are separated by tabs, commas, semicolons or white space,
+the same in the whole file; the file is plain or gzip, UTF-8, with Unix or Windows line ends; text may
+stand in double quotes. Rows are counted in messages as a spreadsheet does: the header is row 1.
+
+SNP columns are known by names that hold a place (``Gm05_1234``, ``chr1:123``, ``S5_1234``). Where no
+column has such a name, every column whose first rows hold nothing but 0, 1, 2 and missing values counts
+as a SNP, except names such as ``folds`` or ``family``; ``SnpChoice`` overrules both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.roles import ColumnRoles, guess_roles, is_line_name, is_no_snp_name, make_dataset
+from gwas_core.genotypes.snp_names import snp_place, snp_table
+from gwas_core.genotypes.sources import SIZE_LIMIT, row_blocks
+from gwas_core.genotypes.table import GenotypeTable
+from gwas_core.genotypes.tokens import (
+    INVALID,
+    Cells,
+    Columns,
+    Delimiter,
+    UnclosedQuoteError,
+    decode_genotypes,
+    genotype_fault,
+    genotype_value,
+    locate_cells,
+    number,
+    unquoted,
+)
+from gwas_core.messages import counted, has_control_characters, listed, shown
+
+__all__ = [
+    "SIZE_LIMIT",
+    "ColumnRoles",
+    "Delimiter",
+    "GenotypeTable",
+    "SnpChoice",
+    "guess_roles",
+    "make_dataset",
+    "read_table",
+]
+
+LONGEST_NAME = 200
+"""Characters a column's name may have."""
+
+MOST_COLUMNS = 2_000_000
+"""Columns a file may have: more than any array has SNPs, and few enough to name them all in memory."""
+
+# Rows looked at to tell SNPs from traits where names say nothing.
+_ROWS_TO_JUDGE = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnpChoice:
+    """Which columns are SNPs, where their names do not say so; exactly one way of saying it.
+
+    Attributes:
+        names: the SNPs' names, one by one.
+        prefix: how every SNP's name starts, and no other column's (``"ss"``).
+        after: all columns that follow the column of this name.
+
+    Raises:
+        SettingsError: none of them, or more than one, is given.
+    """
+
+    names: tuple[str, ...] = ()
+    prefix: str = ""
+    after: str = ""
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.names, self.prefix, self.after))) != 1:
+            raise SettingsError(
+                "choose the SNP columns in one way: by their names, by a prefix, or as all columns after a named one",
+                field="snp_columns",
+            )
+
+    def columns(self, header: Sequence[str]) -> list[int]:
+        """Indices of the chosen columns, in the file's order.
+
+        Raises:
+            SettingsError: a name is not among the columns, or no column is chosen.
+        """
+        absent = [name for name in (*self.names, self.after) if name and name not in set(header)]
+        if absent:
+            raise SettingsError(
+                f"no column is named {listed(absent, limit=3)}; the columns are {listed(header)}", field="snp_columns"
+            )
+        if self.names:
+            wanted = set(self.names)
+            return [index for index, name in enumerate(header) if name in wanted]
+        if self.prefix:
+            chosen = [index for index, name in enumerate(header) if name.startswith(self.prefix)]
+            problem = f"no column's name starts with {shown(self.prefix)}; the columns are {listed(header)}"
+        else:
+            chosen = list(range(header.index(self.after) + 1, len(header)))
+            problem = f"no column follows {shown(self.after)}, the last one"
+        if not chosen:
+            raise SettingsError(problem, field="snp_columns")
+        return chosen
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What every row of a file has in common."""
+
+    path: Path
+    delimiter: Delimiter
+    header: list[str]
+
+    def cells(self, block: bytes, *, first_row: int) -> Cells:
+        """The cells of a block of rows, which all have as many as the header."""
+        cells = _locate(block, self.delimiter, self.path, first_row=first_row)
+        ragged = np.flatnonzero(cells.counts != len(self.header))
+        if ragged.size:
+            raise InputError(self._ragged(cells, int(ragged[0]), first_row))
+        return cells
+
+    def _ragged(self, cells: Cells, index: int, first_row: int) -> str:
+        row, found, expected = first_row + index, int(cells.counts[index]), len(self.header)
+        start = int(cells.counts[:index].sum())
+        if found == 0 or (found == 1 and not cells.text(start).strip()):
+            return f"row {row:,} of {shown(self.path.name)} is empty: remove it"
+        sentence = (
+            f"row {row:,} of {shown(self.path.name)} has {counted(found, 'cell')}, "
+            f"but the header has {counted(expected, 'column name')}"
+        )
+        if row == 2 and found == expected + 1:
+            return f"{sentence}: if R wrote the file, write it again with row.names = FALSE"
+        return f"{sentence}: every row needs one cell a column, separated by {self.delimiter.value}"
+
+    def texts(self, cells: Cells, column: int, *, first_row: int) -> list[str]:
+        """One column of a block as text."""
+        width = len(self.header)
+        return [
+            _decoded(cells.text(index * width + column), self.path, row=first_row + index, column=column)
+            for index in range(len(cells.counts))
+        ]
+
+
+def read_table(path: Path, *, snp_columns: SnpChoice | None = None, size_limit: int = SIZE_LIMIT) -> GenotypeTable:
+    """Read, check and encode a whole file.
+
+    Memory: one byte a genotype, the text of the other columns, and a few megabytes.
+
+    Raises:
+        InputError: the file or a cell cannot be used; the sentence names row, line, column and value.
+        SettingsError: ``snp_columns`` does not fit the file's columns.
+    """
+    blocks = row_blocks(path, size_limit=size_limit)
+    first = next(blocks, b"")
+    if not first:
+        raise InputError(f"{shown(path.name)} is empty: it needs a row of column names and one row a line")
+    header_row, _, first = first.partition(b"\n")
+    _check_header_row(header_row, path)
+    first = first or next(blocks, b"")
+    delimiter = _guess_delimiter(header_row, first.partition(b"\n")[0], path)
+    layout = _Layout(path, delimiter, _column_names(header_row, delimiter, path))
+    if not first:
+        raise InputError(
+            f"{shown(path.name)} has a header of {counted(len(layout.header), 'column name')} but no lines below it"
+        )
+    snps, notes = _choose_snps(layout, first, snp_columns)
+    genotypes, columns = _read_rows(layout, chain([first], blocks), snps)
+    return GenotypeTable(
+        path=path,
+        delimiter=delimiter,
+        genotypes=genotypes,
+        snps=snp_table([layout.header[index] for index in snps]),
+        columns=columns,
+        notes=notes,
+    )
+
+
+def _choose_snps(layout: _Layout, first: bytes, choice: SnpChoice | None) -> tuple[list[int], tuple[str, ...]]:
+    """Indices of the SNP columns, and what the user should know about the choice."""
+    if choice is not None:
+        return choice.columns(layout.header), ()
+    named = [index for index, name in enumerate(layout.header) if snp_place(name)]
+    rows = b"\n".join(first.split(b"\n", _ROWS_TO_JUDGE)[:_ROWS_TO_JUDGE]).removesuffix(b"\n") + b"\n"
+    cells = layout.cells(rows, first_row=2)
+    others = [
+        index
+        for index, name in enumerate(layout.header)
+        if not is_no_snp_name(name) and not snp_place(name) and _holds_genotypes(layout, cells, index)
+    ]
+    columns = f"{counted(len(others), 'column')} ({listed([layout.header[index] for index in others], limit=3)})"
+    if named and not others:
+        return named, ()
+    if named:
+        note = (
+            f"Only SNPs named by chromosome and position were taken; {columns} may hold genotypes too: choose the SNP "
+            "columns if so."
+        )
+        return named, (note,)
+    if not others:
+        raise InputError(
+            f"{shown(layout.path.name)} has no SNP columns: none is named like Gm05_1234, Chr1_123, chr1:123 "
+            f"or 5:1234, and none holds only 0, 1, 2 and missing values (columns: {listed(layout.header)}); "
+            "rename the SNPs or choose their columns"
+        )
+    note = (
+        f"No column is named by chromosome and position, so {columns} with only 0, 1, 2 and missing were taken as SNPs."
+    )
+    return others, (note,)
+
+
+def _holds_genotypes(layout: _Layout, cells: Cells, column: int) -> bool:
+    width = len(layout.header)
+    return all(genotype_value(cells.text(row * width + column)) != INVALID for row in range(len(cells.counts)))
+
+
+def _read_rows(
+    layout: _Layout, blocks: Iterator[bytes], snps: list[int]
+) -> tuple[NDArray[np.int8], dict[str, list[str]]]:
+    """Genotypes (lines, SNPs) and the text of all other columns."""
+    others = sorted(set(range(len(layout.header))) - set(snps))
+    columns: dict[str, list[str]] = {layout.header[index]: [] for index in others}
+    parts: deque[NDArray[np.int8]] = deque()
+    first_row = 2
+    for block in blocks:
+        cells = layout.cells(block, first_row=first_row)
+        part, fault = decode_genotypes(cells, columns=_selection(snps), width=len(layout.header))
+        if fault is not None:
+            raise InputError(_fault(layout, cells, row=fault[0], column=snps[fault[1]], first_row=first_row))
+        parts.append(part)
+        for index in others:
+            columns[layout.header[index]] += layout.texts(cells, index, first_row=first_row)
+        first_row += len(part)
+    genotypes = np.empty((sum(map(len, parts)), len(snps)), dtype=np.int8)
+    done = 0
+    while parts:  # each part is let go once copied, so that the matrix is never held twice
+        part = parts.popleft()
+        genotypes[done : done + len(part)] = part
+        done += len(part)
+    return genotypes, columns
+
+
+def _selection(indices: list[int]) -> Columns:
+    """Consecutive columns as a slice, which numpy takes without copying."""
+    if indices[-1] - indices[0] + 1 == len(indices):
+        return slice(indices[0], indices[-1] + 1)
+    return np.array(indices, dtype=np.int64)
+
+
+def _fault(layout: _Layout, cells: Cells, *, row: int, column: int, first_row: int) -> str:
+    width = len(layout.header)
+    line = _line_name(layout, cells, row)
+    token = cells.text(row * width + column)
+    named = f" (line {shown(line)})" if line else ""
+    place = f"row {first_row + row:,}{named} of {shown(layout.path.name)}, SNP {shown(layout.header[column])}"
+    return f"{place}: {shown(unquoted(token).decode('utf-8', errors='replace'))} {genotype_fault(token)}"
+
+
+def _line_name(layout: _Layout, cells: Cells, row: int) -> str:
+    """What a row's line is probably called; empty where nothing tells."""
+    width = len(layout.header)
+    texts = [unquoted(cells.text(row * width + column)).decode("utf-8", "replace") for column in range(width)]
+    named = [text for name, text in zip(layout.header, texts, strict=True) if is_line_name(name)]
+    plain = [
+        text
+        for name, text in zip(layout.header, texts, strict=True)
+        if not snp_place(name) and text and number(text) is None and not is_no_snp_name(name)
+    ]
+    return next(iter(named + plain), "")
+
+
+def _locate(block: bytes, delimiter: Delimiter, path: Path, *, first_row: int) -> Cells:
+    try:
+        return locate_cells(block, delimiter)
+    except UnclosedQuoteError as error:
+        raise InputError(
+            f"row {first_row + error.row:,} of {shown(path.name)} holds a double quote that is not closed: "
+            "close or remove it"
+        ) from error
+
+
+def _decoded(token: bytes, path: Path, *, row: int, column: int) -> str:
+    try:
+        return unquoted(token).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"row {row:,}, column {column + 1} of {shown(path.name)} is not UTF-8 text "
+            f"({shown(unquoted(token).decode('latin-1'))} in Latin-1): save the file as UTF-8"
+        ) from error
+
+
+def _check_header_row(row: bytes, path: Path) -> None:
+    if b"\r" in row:
+        raise InputError(f"{shown(path.name)} has the line ends of old Macs: save it with Unix or Windows line ends")
+    if sum(row.count(character) for character in b"\t,; ") > MOST_COLUMNS:
+        raise InputError(
+            f"the first row of {shown(path.name)} holds more than {MOST_COLUMNS:,} column names, the limit: "
+            "leave out SNPs, or make sure that it is the right file"
+        )
+
+
+def _guess_delimiter(header: bytes, first_row: bytes, path: Path) -> Delimiter:
+    """The delimiter by which header and first row have the same number of cells, and most of them."""
+
+    def cells(row: bytes, delimiter: Delimiter) -> int:
+        try:
+            return len(locate_cells(row + b"\n", delimiter).starts)
+        except UnclosedQuoteError:
+            return 0  # said where the row is read
+
+    found = {delimiter: cells(header, delimiter) for delimiter in Delimiter}
+    agreeing = {d: count for d, count in found.items() if count > 1 and count == cells(first_row, d)}
+    candidates = agreeing or found
+    best = max(candidates, key=lambda d: candidates[d])
+    if candidates[best] < 2:
+        raise InputError(
+            f"{shown(path.name)} has only one column, {shown(header.decode('utf-8', errors='replace'))}: its columns "
+            "are separated some other way; save it with tabs between them"
+        )
+    return best
+
+
+def _column_names(row: bytes, delimiter: Delimiter, path: Path) -> list[str]:
+    cells = _locate(row + b"\n", delimiter, path, first_row=1)
+    names = [_decoded(cells.text(index), path, row=1, column=index) for index in range(len(cells.starts))]
+    if names[0] == "":
+        names[0] = "unnamed"  # R's write.csv and pandas leave the name of the row names empty
+    repeated = {name: count for name, count in Counter(names).items() if count > 1}
+    if repeated and all(number(name) is not None for name in repeated if name):
+        raise InputError(
+            f"the first row of {shown(path.name)} holds values ({listed(repeated, limit=3)}), not column names: "
+            "add a row of names above it"
+        )
+    for index, name in enumerate(names):
+        _check_column_name(name, index, path)
+    if repeated:
+        name = next(iter(repeated))
+        places = [str(index + 1) for index, other in enumerate(names) if other == name]
+        raise InputError(
+            f"{shown(path.name)} has {counted(len(repeated), 'column name')} more than once, such as {shown(name)} "
+            f"(columns {', '.join(places[:5])}): rename or remove the repeated columns"
+            f"{': ' + listed(repeated) if len(repeated) > 1 else ''}"
+        )
+    return names
+
+
+def _check_column_name(name: str, index: int, path: Path) -> None:
+    if not name:
+        raise InputError(
+            f"column {index + 1} of {shown(path.name)} has no name: "
+            "name it, or remove the delimiter at the end of the rows"
+        )
+    if len(name) > LONGEST_NAME:
+        raise InputError(
+            f"the name of column {index + 1} of {shown(path.name)} has {len(name):,} characters, "
+            f"more than {LONGEST_NAME}: shorten it or check that the first row holds column names "
+            f"({shown(name, limit=30)})"
+        )
+    if has_control_characters(name):
+        raise InputError(
+            f"the name of column {index + 1} of {shown(path.name)}, {shown(name)}, holds control characters: "
+            "remove them"
+        )

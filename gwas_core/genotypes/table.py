@@ -1,0 +1,50 @@
+"""A file as it was read, before it is said which column is what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gwas_core.errors import InputError
+from gwas_core.genotypes.tokens import Delimiter
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GenotypeTable:
+    """The content of one file.
+
+    Attributes:
+        path: where it came from.
+        delimiter: what stands between its cells.
+        genotypes: int8 (lines, SNPs): 0, 1, 2, or ``dataset.MISSING``.
+        snps: one row a SNP, as in ``Dataset.snps``.
+        columns: the text of every other column, by its name, one item a line.
+        notes: sentences on what was guessed in reading.
+
+    Raises:
+        InputError: the parts do not fit together.
+    """
+
+    path: Path
+    delimiter: Delimiter
+    genotypes: NDArray[np.int8]
+    snps: pd.DataFrame
+    columns: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        lines, snps = self.genotypes.shape
+        if len(self.snps) != snps:
+            raise InputError(f"there must be one row a SNP ({snps}) in the SNP table, not {len(self.snps)}")
+        for name, values in self.columns.items():
+            if len(values) != lines:
+                raise InputError(f"column {name!r} must have one value a line ({lines}), not {len(values)}")
+
+    @property
+    def lines(self) -> int:
+        """Number of lines (rows below the header)."""
+        return int(self.genotypes.shape[0])

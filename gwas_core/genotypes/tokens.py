@@ -1,0 +1,214 @@
+"""The byte kernel of the readers: where cells lie in a block of text, and the allele counts they hold.
+
+Nothing here makes a Python object a cell: cells are found and decoded with vector operations, and
+what is wrong is still located to the very cell.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwas_core.genotypes.dataset import MISSING
+
+INVALID = -128
+"""What ``decode_genotypes`` writes for a cell that is no allele count."""
+
+MISSING_WORDS = frozenset({"", "nan", "na", "n/a", ".", "null"})
+"""Ways of writing "no value" (in lower case) in genotypes and traits alike."""
+
+# A cell longer than this is no allele count, whatever it holds.
+_LONGEST_TOKEN = 64
+
+# Keep the first 0, 1, ... 8 bytes of a word read with its first byte as the lowest.
+_MASKS = np.array([(1 << 8 * length) - 1 for length in range(9)], dtype=np.uint64)
+
+Columns: TypeAlias = slice | NDArray[np.int64]
+
+
+class Delimiter(StrEnum):
+    """What stands between the cells of a row."""
+
+    TAB = "tab"
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+    WHITE_SPACE = "white space"
+
+    @property
+    def byte(self) -> int | None:
+        """Its character; None for white space, which is a run of blanks and tabs."""
+        return {"tab": 9, "comma": 44, "semicolon": 59}.get(self.value)
+
+
+class UnclosedQuoteError(ValueError):
+    """A row holds an odd number of double quotes; ``row`` is its index in the block."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(f"unclosed quote in row {row}")
+        self.row = row
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Where the cells of a block of rows lie.
+
+    Attributes:
+        block: the text; each row ends with a line feed.
+        starts, ends: int64 (cells,), cell i is ``block[starts[i]:ends[i]]``, row after row.
+        counts: int64 (rows,), cells in each row.
+    """
+
+    block: bytes
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    def text(self, index: int) -> bytes:
+        """The bytes of one cell, as they stand."""
+        return self.block[self.starts[index] : self.ends[index]]
+
+
+def locate_cells(block: bytes, delimiter: Delimiter) -> Cells:
+    """Find the cells of a block; delimiters inside double quotes belong to their cell.
+
+    Raises:
+        UnclosedQuoteError: a row holds an odd number of double quotes.
+    """
+    characters = np.frombuffer(block, dtype=np.uint8)
+    is_newline = characters == 10
+    newlines = np.flatnonzero(is_newline)
+    if delimiter.byte is None:
+        is_break = (characters == 32) | (characters == 9) | is_newline
+    else:
+        is_break = (characters == delimiter.byte) | is_newline
+    if b'"' in block:
+        inside = np.logical_xor.accumulate(characters == 34)
+        unclosed = np.flatnonzero(inside[newlines])
+        if unclosed.size:
+            raise UnclosedQuoteError(int(unclosed[0]))
+        is_break &= ~inside
+    if delimiter.byte is None:
+        changes = np.flatnonzero(np.diff(is_break, prepend=True))
+        starts, ends = changes[0::2], changes[1::2]
+    else:
+        ends = np.flatnonzero(is_break)
+        starts = np.empty_like(ends)
+        starts[0] = 0
+        np.add(ends[:-1], 1, out=starts[1:])
+    counts = np.diff(np.searchsorted(ends, newlines, side="right"), prepend=0)
+    return Cells(block, starts, ends, counts)
+
+
+def unquoted(token: bytes) -> bytes:
+    """A cell without the blanks around it and without its double quotes."""
+    token = token.strip()
+    if len(token) >= 2 and token[:1] == token[-1:] == b'"':
+        return token[1:-1].replace(b'""', b'"').strip()
+    return token
+
+
+def number(text: str) -> float | None:
+    """``text`` as a number as every program writes it; None for anything else (Python also takes ``1_0``)."""
+    try:
+        return float(text) if "_" not in text and text.isascii() else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def genotype_value(token: bytes) -> int:
+    """Allele count 0, 1, 2 or ``MISSING`` of a cell; ``INVALID`` for anything else."""
+    if len(token) > _LONGEST_TOKEN:
+        return INVALID
+    text = unquoted(token).decode("ascii", errors="replace").lower()
+    if text in MISSING_WORDS:
+        return MISSING
+    value = number(text)
+    if value in (0, 1, 2):
+        return int(value)
+    return MISSING if value in (-1, -9) else INVALID
+
+
+def genotype_fault(token: bytes) -> str:
+    """What is wrong with a cell for which ``genotype_value`` is ``INVALID``, to follow its text in a sentence."""
+    value = number(unquoted(token).decode("ascii", errors="replace")) if len(token) <= _LONGEST_TOKEN else None
+    if value is None or math.isnan(value):
+        return "is no allele count: write genotypes as 0, 1 or 2, and missing ones as NA, nan, ., -1, -9 or nothing"
+    if not 0 <= value <= 2:
+        return "is outside 0 to 2: a genotype is the number of copies of one allele, in a diploid 0, 1 or 2"
+    return "is no whole number: dosages are not supported, so round them to the allele counts 0, 1 and 2"
+
+
+def _single_characters() -> NDArray[np.int8]:
+    table = np.full(256, INVALID, dtype=np.int8)
+    for character in range(256):
+        table[character] = genotype_value(bytes([character]))
+    return table
+
+
+_SINGLE = _single_characters()
+
+
+def decode_genotypes(cells: Cells, *, columns: Columns, width: int) -> tuple[NDArray[np.int8], tuple[int, int] | None]:
+    """Allele counts of some columns of a block whose rows all have ``width`` cells.
+
+    Returns:
+        int8 (rows, chosen columns), and the row and the chosen column's index of the first cell
+        that is no allele count (reading row by row), or None. Values after that cell mean nothing.
+    """
+    shape = (len(cells.counts), width)
+    starts = cells.starts.reshape(shape)[:, columns]
+    lengths = cells.ends.reshape(shape)[:, columns] - starts
+    characters = np.frombuffer(cells.block, dtype=np.uint8)
+    # Numpy may lay out the result of an index by columns; the flat indices below go by rows.
+    genotypes = np.ascontiguousarray(_SINGLE[characters[starts]])
+    others = np.flatnonzero(lengths != 1)
+    if others.size:
+        _decode_longer(cells.block, genotypes, starts, lengths, others)
+    if genotypes.size and genotypes.min() == INVALID:
+        row, column = divmod(int(np.argmin(genotypes)), genotypes.shape[1])
+        return genotypes, (row, column)
+    return genotypes, None
+
+
+def _decode_longer(
+    block: bytes,
+    genotypes: NDArray[np.int8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    remaining: NDArray[np.int64],
+) -> None:
+    """Write the values of the cells at flat indices ``remaining``, which have not one character.
+
+    There are few different spellings ("nan", "2.0"): take the first one left, look it up, and give its
+    value to all cells spelled alike. The first one that is no allele count is thereby the first in the
+    block, and there it ends. Cells are compared by their first eight bytes as one number, and by single
+    bytes beyond.
+    """
+    padded = block + bytes(8)
+    characters = np.frombuffer(padded, dtype=np.uint8)
+    words = np.ndarray((len(block) + 1,), dtype="<u8", buffer=padded, strides=(1,))
+    values: NDArray[np.int8] = genotypes.reshape(-1)
+    flat_starts, flat_lengths = starts.reshape(-1)[remaining], lengths.reshape(-1)[remaining]
+    keys = words[flat_starts] & _MASKS[np.minimum(flat_lengths, 8)]
+    while remaining.size:
+        start, length = int(flat_starts[0]), int(flat_lengths[0])
+        token = block[start : start + length]
+        value = genotype_value(token)
+        if value == INVALID:
+            values[remaining[0]] = INVALID
+            return
+        is_alike = (keys == keys[0]) & (flat_lengths == length)
+        for offset in range(8, length):
+            alike = np.flatnonzero(is_alike)
+            is_alike[alike] = characters[flat_starts[alike] + offset] == token[offset]
+        values[remaining[is_alike]] = value
+        left = ~is_alike
+        remaining, keys = remaining[left], keys[left]
+        flat_starts, flat_lengths = flat_starts[left], flat_lengths[left]

@@ -1,0 +1,322 @@
+"""The best model to take home: one zip that explains, reloads and predicts itself.
+
+What goes in is plain: a Keras network, JSON, CSV, YAML and Markdown. What comes back from
+outside is hostile until checked: names, sizes and checksums first, then the network's
+layers against a list of what our networks are made of, before Keras sees the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from gwas_core.errors import BundleError
+from gwas_core.files import atomic_path
+from gwas_core.genotypes.preprocessing import ImputationTable
+from gwas_core.model.training import Standardisation
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+REQUIRED_FILES = ("model.keras", "preprocessing.json", "snps.csv", "hyperparameters.json", "metrics.json")
+OPTIONAL_FILES = (
+    "MODEL_CARD.md",
+    "reload.py",
+    "trials.csv",
+    "space.yaml",
+    "split.json",
+    "experiment.json",
+    "predictions.csv",
+    "imputation.npz",
+    "log.txt",
+)
+_ALLOWED_FILES = frozenset((MANIFEST, *REQUIRED_FILES, *OPTIONAL_FILES))
+
+MAXIMUM_BYTES = 2 * 1024**3
+"""A bundle may unpack to this many bytes; a published-size network has about 13 MB."""
+_MAXIMUM_JSON_BYTES = 200 * 1024**2
+# Deflate reaches about 1,000 at best on nothing but zeros; text and weights stay far below.
+_MAXIMUM_RATIO = 200
+_SMALL = 1024**2
+_CHUNK = 1024**2
+
+# A .keras file is a zip too; these are its members, and the classes our networks are made of.
+_KERAS_FILES = frozenset(("config.json", "metadata.json", "model.weights.h5"))
+_KERAS_CLASSES = frozenset(
+    ["Functional", "InputLayer", "Conv1D", "Dense", "Dropout", "Flatten", "Reshape", "BatchNormalization", "Normalization", "Rescaling", "Add", "Concatenate", "OneHot", "Cast", "L1L2", "L2", "L1", "DTypePolicy", "GlorotUniform", "GlorotNormal", "HeNormal", "HeUniform", "TruncatedNormal", "RandomNormal", "RandomUniform", "VarianceScaling", "Zeros", "Ones", "__keras_tensor__", "Activation", "LayerNormalization", "SeparableConv1D", "LocallyConnected1D", "MaxPooling1D", "AveragePooling1D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Multiply", "Subtract", "Average"]
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bundle:
+    """An opened, checked bundle.
+
+    Attributes:
+        model: the Keras network.
+        snps: one row a SNP in the order the network wants, as in ``Dataset.snps``, with
+            ``allele_frequency`` of the training lines.
+        imputation: what stands in for a missing genotype.
+        standardisation: mean and standard deviation of the phenotype the network learned.
+        trait: the phenotype's name.
+        metrics: how the model was judged, JSON-ready.
+        manifest: versions, seeds, hashes.
+    """
+
+    model: Any
+    snps: pd.DataFrame
+    imputation: ImputationTable
+    standardisation: Standardisation
+    trait: str
+    metrics: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+
+def write_bundle(path: Path, files: Mapping[str, bytes | Path], *, description: Mapping[str, Any]) -> Path:
+    """Write ``files`` and a manifest (``description``, plus size and SHA-256 of each) as a zip, atomically.
+
+    Entries carry no time stamps, so the same content gives the same bytes.
+    """
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        listed = {}
+        for name, content in sorted(files.items()):
+            if name not in _ALLOWED_FILES:
+                raise ValueError(f"{name} has no place in a bundle")
+            data = content.read_bytes() if isinstance(content, Path) else content
+            listed[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            archive.writestr(_entry(name), data)
+        manifest = {"format": FORMAT, **description, "files": listed}
+        archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=2, allow_nan=False))
+    return path
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Check and load a bundle.
+
+    Raises:
+        BundleError: not a zip, not ours, damaged, or holding what has no place in a model.
+    """
+    with _checked_archive(path) as archive:
+        manifest = _manifest(archive, path)
+        contents = {name: _content(archive, path, name, manifest) for name in manifest["files"]}
+    preprocessing = _json(contents["preprocessing.json"], path, "preprocessing.json")
+    try:
+        snps = pd.read_csv(
+            io.BytesIO(contents["snps.csv"]),
+            dtype={"name": str, "chromosome": str},
+            keep_default_na=False,
+        )
+        imputation = _imputation(contents, snps)
+        phenotype = preprocessing["phenotype"]
+        standardisation = Standardisation(float(phenotype["mean"]), float(phenotype["standard_deviation"]))
+        trait = str(phenotype["name"])
+        snps = snps[["name", "chromosome", "position", "allele_frequency"]]
+        if not (np.isfinite(standardisation.mean) and standardisation.standard_deviation > 0):
+            raise ValueError("phenotype")
+    except (KeyError, TypeError, ValueError, pd.errors.ParserError) as error:
+        raise BundleError(
+            f"{path.name} describes its preprocessing in a way that cannot be read: make the bundle again"
+        ) from error
+    return Bundle(
+        model=_load_network(contents["model.keras"], path, snps=len(snps)),
+        snps=snps,
+        imputation=imputation,
+        standardisation=standardisation,
+        trait=trait,
+        metrics=_json(contents["metrics.json"], path, "metrics.json"),
+        manifest=manifest,
+    )
+
+
+@contextmanager
+def _checked_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip, once its directory alone raises no doubt."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except FileNotFoundError as error:
+        raise BundleError(f"there is no file {path}: check the path of the bundle") from error
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise BundleError(f"{path.name} is not a model bundle: a bundle is a zip made by this program") from error
+    with archive:
+        entries = archive.infolist()
+        names = [entry.filename for entry in entries]
+        if len(set(names)) != len(names):
+            raise BundleError(f"{path.name} holds a file twice: it was tampered with; do not use it")
+        for entry in entries:
+            _check_entry(entry, path, _ALLOWED_FILES)
+        if sum(entry.file_size for entry in entries) > MAXIMUM_BYTES:
+            raise BundleError(f"{path.name} would unpack to more than {MAXIMUM_BYTES // 1024**3} GB: it is no bundle")
+        yield archive
+
+
+def _check_entry(entry: zipfile.ZipInfo, path: Path, allowed: frozenset[str]) -> None:
+    if entry.filename not in allowed:
+        raise BundleError(
+            f"{path.name} holds {entry.filename[:60]!r}, which no bundle of ours does: it is not one, "
+            "or was tampered with"
+        )
+    if stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
+        raise BundleError(f"{path.name} holds a link or an encrypted file: it is not a bundle of ours")
+    if entry.file_size > _SMALL and entry.file_size > _MAXIMUM_RATIO * max(entry.compress_size, 1):
+        raise BundleError(f"{path.name} unpacks to far more than its size (a zip bomb): do not use it")
+
+
+def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+    if MANIFEST not in archive.namelist():
+        raise BundleError(f"{path.name} has no {MANIFEST}: it is not a bundle of ours")
+    manifest = _json(_read(archive, path, MANIFEST, limit=_SMALL), path, MANIFEST)
+    files = manifest.get("files")
+    if manifest.get("format") != FORMAT:
+        raise BundleError(
+            f"{path.name} has format {str(manifest.get('format'))[:20]!r}, this program reads {FORMAT}: "
+            "use the version that made it"
+        )
+    if not isinstance(files, dict) or set(files) != set(archive.namelist()) - {MANIFEST}:
+        raise BundleError(f"{path.name} does not hold the files its manifest lists: it was tampered with")
+    missing = [name for name in REQUIRED_FILES if name not in files]
+    if missing:
+        raise BundleError(f"{path.name} lacks {missing[0]}: make the bundle again")
+    return manifest
+
+
+def _content(archive: zipfile.ZipFile, path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    data = _read(archive, path, name, limit=archive.getinfo(name).file_size)
+    listed = manifest["files"][name]
+    if not isinstance(listed, dict) or listed.get("sha256") != hashlib.sha256(data).hexdigest():
+        raise BundleError(f"{name} in {path.name} is not what its manifest says: it was damaged or tampered with")
+    return data
+
+
+def _read(archive: zipfile.ZipFile, path: Path, name: str, *, limit: int) -> bytes:
+    """A member's bytes; never more than its directory entry promises, whatever the stream holds."""
+    try:
+        with archive.open(name) as stream:
+            return _read_at_most(stream, limit)
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(f"{name} in {path.name} cannot be unpacked: the file is damaged; copy it again") from error
+
+
+def _read_at_most(stream: BinaryIO | Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while part := stream.read(_CHUNK):
+        size += len(part)
+        if size > limit:
+            raise ValueError("longer than promised")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _json(data: bytes, path: Path, name: str) -> dict[str, Any]:
+    try:
+        if len(data) > _MAXIMUM_JSON_BYTES:
+            raise ValueError("too long")
+        value = json.loads(data)
+        if not isinstance(value, dict):
+            raise TypeError("not an object")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BundleError(f"{name} in {path.name} cannot be read: make the bundle again") from error
+    return value
+
+
+def _imputation(contents: Mapping[str, bytes], snps: pd.DataFrame) -> ImputationTable:
+    if "imputation.npz" in contents:
+        with np.load(io.BytesIO(contents["imputation.npz"]), allow_pickle=False) as arrays:
+            table = ImputationTable.from_arrays(dict(arrays))
+    else:
+        table = ImputationTable(values=snps["imputed_value"].to_numpy(np.int8), by_family=None)
+    if len(table.values) != len(snps):
+        raise ValueError("imputation")
+    return table
+
+
+def _load_network(data: bytes, path: Path, *, snps: int) -> Any:
+    """The network, after its own archive was checked as strictly as the bundle."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            if set(names) != _KERAS_FILES or len(names) != len(_KERAS_FILES):
+                raise BundleError(f"the network in {path.name} holds other files than a Keras network: do not use it")
+            for entry in archive.infolist():
+                _check_entry(entry, path, _KERAS_FILES)
+            config = _json(_read(archive, path, "config.json", limit=_MAXIMUM_JSON_BYTES), path, "config.json")
+            weights = _read(archive, path, "model.weights.h5", limit=archive.getinfo("model.weights.h5").file_size)
+    except zipfile.BadZipFile as error:
+        raise BundleError(f"the network in {path.name} is damaged: make the bundle again") from error
+    _check_layers(config, path)
+    _check_weights(weights, path)
+    from gwas_core.model.training import load_model
+
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        file.write_bytes(data)
+        model = load_model(file)
+    if tuple(model.input_shape) != (None, snps):
+        raise BundleError(
+            f"the network in {path.name} takes {model.input_shape}, but the bundle lists {snps} SNPs: make it again"
+        )
+    return model
+
+
+def _check_layers(config: Any, path: Path) -> None:
+    """Only classes our networks are made of, all from Keras itself: nothing that runs code or reads files."""
+    pending = [config]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            name, module = value.get("class_name"), value.get("module")
+            if "class_name" in value and (not isinstance(name, str) or name not in _KERAS_CLASSES):
+                raise BundleError(
+                    f"the network in {path.name} holds a {str(name)[:40]!r} layer, which ours do not: "
+                    "it could run code; do not use it"
+                )
+            if module is not None and (
+                not isinstance(module, str) or module.split(".")[0] not in ("keras", "builtins")
+            ):
+                raise BundleError(
+                    f"the network in {path.name} wants to import {str(module)[:40]!r}: it could run code; do not use it"
+                )
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+
+
+def _check_weights(data: bytes, path: Path) -> None:
+    """HDF5 can point to other files and to Python objects; weights need neither."""
+    import h5py
+
+    def check(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and (item.dtype.kind not in "fiub" or item.external):
+            # Keras keeps the names of variables as text attributes, never as data sets.
+            raise BundleError(f"the weights in {path.name} hold something other than numbers ({name[:40]!r})")
+
+    def check_links(group: Any) -> None:
+        for key in group:
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise BundleError(f"the weights in {path.name} point to another file: do not use it")
+            if isinstance(group[key], h5py.Group):
+                check_links(group[key])
+
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            check_links(file)
+            file.visititems(check)
+    except (OSError, RuntimeError, KeyError, RecursionError) as error:
+        raise BundleError(f"the weights in {path.name} are damaged: make the bundle again") from error

@@ -1,0 +1,156 @@
+"""The numbers and choices that make one network: declared once, checked once.
+
+Each network declares a frozen dataclass of its hyperparameters; every field carries
+what it accepts, so that values from a search space, a JSON file or Katib's strings are
+checked and converted by the same few lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gwas_core.errors import SettingsError
+
+ACTIVATIONS = ("elu", "relu", "gelu", "linear")
+LOSSES = ("huber", "mean_squared_error", "mean_absolute_error")
+# The published names mix two spellings; Keras knows all of these.
+INITIALIZERS = ("TruncatedNormal", "glorot_uniform", "GlorotNormal", "HeNormal", "random_normal")
+LAYOUTS = ("channels", "flat")
+
+
+def _double(default: float, minimum: float, maximum: float) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": float, "minimum": minimum, "maximum": maximum})
+
+
+def _int(default: int, minimum: int, maximum: int) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": int, "minimum": minimum, "maximum": maximum})
+
+
+def _choice(default: str, choices: tuple[str, ...]) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": str, "choices": choices})
+
+
+def _penalty(default: float) -> Any:
+    return _double(default, 0.0, 1e6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """What every network has: how long and in which steps it is trained, and on which loss.
+
+    Raises:
+        SettingsError: on creation, naming the value out of place in ``field``.
+    """
+
+    learning_rate: float = _double(1e-3, 1e-9, 10.0)
+    batch_size: int = _int(32, 1, 4096)
+    epochs: int = _int(15, 1, 10_000)
+    patience: int = _int(5, 1, 10_000)
+    """Epochs without a better validation error after which training ends; the best weights are kept."""
+    loss: str = _choice("huber", LOSSES)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field.name, getattr(self, field.name), field.metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TutorialHyperparameters(Hyperparameters):
+    """The published tutorial's hyperparameters, with its defaults."""
+
+    batch_size: int = _int(30, 1, 4096)
+    epochs: int = _int(2, 1, 10_000)
+    conv_1_dropout_rate: float = _double(0.5, 0.0, 0.99)
+    dropout_rate: float = _double(0.151, 0.0, 0.99)
+    conv_1_kernel_l1: float = _penalty(0.2)
+    conv_1_kernel_l2: float = _penalty(0.6)
+    conv_1_bias_l2: float = _penalty(0.6)
+    conv_1_activity_l2: float = _penalty(1e-5)
+    conv_x_kernel_l1: float = _penalty(0.3)
+    conv_x_kernel_l2: float = _penalty(0.3)
+    conv_x_bias_l2: float = _penalty(0.6)
+    conv_x_activity_l2: float = _penalty(1e-4)
+    dense_x_kernel_l1: float = _penalty(0.3)
+    dense_x_kernel_l2: float = _penalty(0.6)
+    dense_x_bias_l2: float = _penalty(1e-4)
+    dense_x_activity_l2: float = _penalty(1e-4)
+    dense_out_kernel_l1: float = _penalty(0.1)
+    dense_out_kernel_l2: float = _penalty(0.6)
+    dense_out_bias_l2: float = _penalty(0.6)
+    dense_out_activity_l2: float = _penalty(1e-5)
+    num_dense_layers: int = _int(3, 0, 20)
+    num_dense_units: int = _int(20, 1, 4096)
+    conv_activation: str = _choice("elu", ACTIVATIONS)
+    activation: str = _choice("elu", ACTIVATIONS)
+    conv_initializer: str = _choice("TruncatedNormal", INITIALIZERS)
+    dense_initializer: str = _choice("GlorotNormal", INITIALIZERS)
+    final_activation_scale_factor: float = _double(3.5, 0.01, 1000.0)
+    layout: str = _choice("channels", LAYOUTS)
+    """``channels``: the three genotype classes are channels of a position. ``flat``: they are laid along
+    the sequence, as the tutorial does it (three times as long, positions and classes mixed)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HybridHyperparameters(Hyperparameters):
+    """A linear path over the allele counts beside a strided convolution that sees one LD block at a time."""
+
+    learning_rate: float = _double(3e-4, 1e-9, 10.0)
+    epochs: int = _int(30, 1, 10_000)
+    loss: str = _choice("mean_squared_error", LOSSES)
+    linear_l2: float = _penalty(1e-3)
+    conv_filters: int = _int(8, 1, 1024)
+    conv_kernel_size: int = _int(20, 1, 10_000)
+    """SNPs a convolution sees at once; it moves on by half of that."""
+    conv_l2: float = _penalty(1e-4)
+    conv_activation: str = _choice("elu", ACTIVATIONS)
+    dropout_rate: float = _double(0.3, 0.0, 0.99)
+    num_dense_units: int = _int(16, 1, 4096)
+
+
+HyperparametersType = TypeVar("HyperparametersType", bound=Hyperparameters)
+
+
+def parse_hyperparameters(kind: type[HyperparametersType], values: Mapping[str, Any]) -> HyperparametersType:
+    """Check and convert ``values`` (numbers may be text, as Katib gives them); what is absent takes its default.
+
+    Raises:
+        SettingsError: a name the network does not have, or a value that does not fit, with the reason.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise SettingsError(
+            f"the network has no hyperparameter {unknown[0]!r}; it has {', '.join(fields)}", field=unknown[0]
+        )
+    return kind(**{name: _convert(name, value, fields[name].metadata["kind"]) for name, value in values.items()})
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    if kind is str:
+        return str(value)
+    try:
+        number = float(value)
+        if kind is float:
+            return number
+        if number != int(number):
+            raise ValueError(number)
+        return int(number)
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = "a whole number" if kind is int else "a number"
+        raise SettingsError(f"{name} must be {wanted}, not {str(value)[:40]!r}", field=name) from error
+
+
+def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    if metadata["kind"] is str:
+        if value not in metadata["choices"]:
+            raise SettingsError(
+                f"{name} must be one of {', '.join(metadata['choices'])}, not {str(value)[:40]!r}", field=name
+            )
+        return
+    minimum, maximum = metadata["minimum"], metadata["maximum"]
+    if isinstance(value, bool) or not math.isfinite(value) or not minimum <= value <= maximum:
+        raise SettingsError(f"{name} must be between {minimum:g} and {maximum:g}, not {value}", field=name)

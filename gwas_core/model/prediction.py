@@ -1,0 +1,109 @@
+"""Predicting the phenotype of new lines with a bundled model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gwas_core.errors import InputError
+from gwas_core.genotypes.dataset import MISSING
+from gwas_core.messages import counted, listed
+from gwas_core.model.bundle import Bundle
+from gwas_core.model.metrics import pearson
+from gwas_core.model.training import predict
+
+MINIMUM_MATCHED = 0.5
+"""Share of the model's SNPs that a file must have: below it most of the input would be made up."""
+# Frequencies of the same SNPs in related lines go together; where they go apart, the other allele was counted.
+_FLIPPED = -0.3
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predictions:
+    """Predicted phenotypes and how well the file fitted the model.
+
+    Attributes:
+        table: ``line``, ``predicted`` (the phenotype's unit), ``imputed_fraction`` (share of the
+            model's SNPs that had to be filled in for this line).
+        trait: the phenotype's name.
+        matched: SNPs of the model found in the file.
+        missing: SNPs of the model the file lacks, imputed for every line.
+        unknown: SNPs of the file the model does not know, not used.
+        notes: the same as sentences, and anything odd.
+    """
+
+    table: pd.DataFrame
+    trait: str
+    matched: int
+    missing: int
+    unknown: int
+    notes: tuple[str, ...]
+
+
+def predict_lines(
+    bundle: Bundle,
+    *,
+    genotypes: NDArray[np.int8],
+    snp_names: list[str],
+    line_names: list[str],
+    family: NDArray[np.str_] | None = None,
+) -> Predictions:
+    """Predict lines whose SNPs may come in any order and number.
+
+    Args:
+        genotypes: int8 (lines, SNPs of the file), ``MISSING`` where not called.
+        family: used where genotypes are imputed within families.
+
+    Raises:
+        InputError: the file has fewer than half of the model's SNPs.
+    """
+    wanted = bundle.snps["name"].tolist()
+    place = {name: index for index, name in enumerate(snp_names)}
+    found = [(target, place[name]) for target, name in enumerate(wanted) if name in place]
+    absent = [name for name in wanted if name not in place]
+    unknown = sorted(set(snp_names) - set(wanted))
+    if len(found) < MINIMUM_MATCHED * len(wanted):
+        raise InputError(
+            f"only {len(found):,} of the model's {len(wanted):,} SNPs are in the file (at least half are needed); the "
+            f"model knows {listed(wanted, limit=3)}, the file has {listed(snp_names, limit=3)}: "
+            "use genotypes of the same SNP set, under the same names"
+        )
+    aligned = np.full((len(line_names), len(wanted)), MISSING, dtype=np.int8)
+    targets, sources = (np.array(column) for column in zip(*found, strict=True))
+    aligned[:, targets] = genotypes[:, sources]
+    imputed_fraction = (aligned == MISSING).mean(axis=1)
+    notes = [f"{counted(len(found), 'SNP')} of the model's {len(wanted):,} were found in the file."]
+    if absent:
+        notes.append(f"{counted(len(absent), 'SNP')} are missing from the file and were imputed: {listed(absent)}.")
+    if unknown:
+        notes.append(f"{counted(len(unknown), 'SNP')} of the file are unknown to the model: {listed(unknown)}.")
+    notes.extend(_oddities(aligned[:, targets], bundle.snps["allele_frequency"].to_numpy(np.float64)[targets]))
+    predicted = predict(bundle.model, bundle.imputation.apply(aligned, family=family), bundle.standardisation)
+    return Predictions(
+        table=pd.DataFrame({"line": line_names, "predicted": predicted, "imputed_fraction": imputed_fraction}),
+        trait=bundle.trait,
+        matched=len(found),
+        missing=len(absent),
+        unknown=len(unknown),
+        notes=tuple(notes),
+    )
+
+
+def _oddities(genotypes: NDArray[np.int8], training_frequency: NDArray[np.float64]) -> list[str]:
+    called = genotypes != MISSING
+    calls = called.sum(axis=0)
+    usable = calls > 0
+    if genotypes.shape[0] < 10 or usable.sum() < 10:
+        return []
+    frequency = np.where(called, genotypes, 0).sum(axis=0)[usable] / (2 * calls[usable])
+    correlation = pearson(training_frequency[usable], frequency)
+    if correlation is None or correlation > _FLIPPED:
+        return []
+    warning = (
+        f"The allele frequencies of these lines run against those of the training lines (r = {correlation:.2f}): "
+        "the file may count the other allele (0 and 2 swapped); check before using the predictions."
+    )
+    return [warning]

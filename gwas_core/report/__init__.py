@@ -1,0 +1,1 @@
+"""What came of a search, in words, tables and figures."""

@@ -1,0 +1,154 @@
+"""Packing an experiment's best model into a bundle."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+import gwas_core
+from gwas_core.errors import ExperimentError
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import Split, make_split
+from gwas_core.launch import Preparation
+from gwas_core.model.bundle import write_bundle
+from gwas_core.model.finalise import PREDICTIONS_FILE
+from gwas_core.model.networks import AlleleStatistics
+from gwas_core.model.training import Standardisation
+from gwas_core.report.card import model_card
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.workspace import Workspace
+
+RELOAD_SNIPPET = Path(gwas_core.__file__).parent / "model" / "reload_snippet.py"
+_PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "optuna", "scikit-optimize", "scikit-learn")
+
+
+def bundle_path(workspace: Workspace, record: ExperimentRecord) -> Path:
+    """Where the bundle of the best trial is kept."""
+    return workspace.experiment_directory(record.name) / f"{record.name}-best.zip"
+
+
+def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path | None = None) -> Path:
+    """Pack the best trial of a judged experiment.
+
+    Raises:
+        ExperimentError: no trial has succeeded, or the best one was not judged on the test lines yet.
+        InputError: files of the experiment are lost.
+    """
+    best = record.best
+    if best is None:
+        raise ExperimentError(f"{record.name} has no finished trial yet, so there is no model to pack")
+    if record.result is None or record.result.get("trial") != best.number:
+        raise ExperimentError(
+            f"{record.name} is {record.state.value}, and its best trial has not met the test lines yet: "
+            f"wait for it, or let it finish with `resume {record.name}`"
+        )
+    dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
+    split = make_split(dataset, record.experiment.split)
+    preparation = Preparation.load(record.directory)
+    metrics = {
+        "network": {part: record.result[part] for part in ("validation", "test")},
+        "baselines": record.baselines,
+        "test_evaluations": record.result.get("test_evaluations"),
+    }
+    files: dict[str, bytes | Path] = {
+        "model.keras": best.directory / "model.keras",
+        "hyperparameters.json": best.directory / "hyperparameters.json",
+        "log.txt": best.directory / "log.txt",
+        "predictions.csv": record.directory / PREDICTIONS_FILE,
+        "preprocessing.json": _json(_preprocessing(dataset, split, preparation, record)),
+        "snps.csv": _snps(dataset, split, preparation).to_csv(index=False).encode(),
+        "imputation.npz": _arrays(preparation),
+        "metrics.json": _json(metrics),
+        "trials.csv": trials_table(record.trials).to_csv(index=False).encode(),
+        "space.yaml": yaml.safe_dump(record.experiment.space.to_dict(), sort_keys=False).encode(),
+        "split.json": _json(split.to_dict() | {"line_names": list(dataset.line_names)}),
+        "experiment.json": _json(record.experiment.to_dict()),
+        "MODEL_CARD.md": model_card(record, dataset, split, preparation.sentences).encode(),
+        "reload.py": _reload_snippet(),
+    }
+    missing = [name for name, content in files.items() if isinstance(content, Path) and not content.is_file()]
+    if missing:
+        raise ExperimentError(f"{record.name} has lost {missing[0]} of its best trial: rerun the experiment")
+    description = {
+        "program": f"deep-gwas-dashboard {gwas_core.__version__}",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "experiment": record.name,
+        "trial": best.number,
+        "seeds": {"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
+        "dataset_sha256": record.experiment.dataset,
+        "source": record.experiment.source,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+    }
+    return write_bundle(path or bundle_path(workspace, record), files, description=description)
+
+
+def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
+    """One row a trial: number, state, metrics, parameters (``parameter:NAME``), times and reason."""
+    rows = [
+        {
+            "number": trial.number,
+            "state": trial.state.value,
+            **trial.metrics,
+            "best_epoch": trial.best_epoch,
+            "epochs": trial.epochs,
+            **{f"parameter:{name}": value for name, value in trial.parameters.items()},
+            "seconds": trial.seconds,
+            "seed": trial.seed,
+            "reason": trial.reason,
+        }
+        for trial in trials
+    ]
+    return pd.DataFrame(rows)
+
+
+def _preprocessing(
+    dataset: Dataset, split: Split, preparation: Preparation, record: ExperimentRecord
+) -> dict[str, Any]:
+    standardisation = Standardisation.of(dataset.phenotype[split.train])
+    return {
+        "phenotype": {
+            "name": dataset.trait,
+            "mean": standardisation.mean,
+            "standard_deviation": standardisation.standard_deviation,
+            "meaning": "predicted phenotype = network output x standard_deviation + mean",
+        },
+        "genotypes": {
+            "coding": "copies of the counted allele: 0, 1 or 2, int8, SNPs in the order of snps.csv",
+            "imputation": record.experiment.preprocessing.imputation,
+        },
+        "settings": record.experiment.preprocessing.to_dict(),
+        "report": preparation.report,
+    }
+
+
+def _snps(dataset: Dataset, split: Split, preparation: Preparation) -> pd.DataFrame:
+    statistics = AlleleStatistics.of(np.ascontiguousarray(dataset.genotypes[split.train]))
+    return dataset.snps.assign(
+        imputed_value=preparation.imputation.values,
+        allele_frequency=(statistics.mean.astype(np.float64) / 2).round(6),
+    )
+
+
+def _arrays(preparation: Preparation) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **preparation.imputation.to_arrays())
+    return buffer.getvalue()
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def _reload_snippet() -> bytes:
+    return RELOAD_SNIPPET.read_bytes()

@@ -1,0 +1,104 @@
+"""The model card: what the model is, how it was judged, and what it must not be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import Split
+from gwas_core.report.summary import comparison, verdict
+from gwas_core.tuning.experiment import Experiment
+from gwas_core.tuning.records import ExperimentRecord
+
+_FIGURES = ("mean_absolute_error", "root_mean_squared_error", "pearson", "within_family_pearson")
+_SPLITS = {
+    "random_within_families": "at random within families",
+    "folds": "by the file's folds",
+    "families_left_out": "with whole families left out",
+}
+
+
+def judgement_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """A Markdown table of judgements."""
+    lines = ["| model | MAE | RMSE | Pearson | within families |", "|---|---:|---:|---:|---:|"]
+    for title, judgement in rows:
+        figures = ("–" if judgement[name] is None else f"{judgement[name]:.3f}" for name in _FIGURES)
+        lines.append(f"| {title} | {' | '.join(figures)} |")
+    return "\n".join(lines)
+
+
+def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, preparation: Iterable[str]) -> str:
+    """Markdown, for the judged best trial of ``record``."""
+    experiment, best, result = record.experiment, record.best, record.result
+    if best is None or result is None:
+        raise ValueError("the experiment has no judged trial")
+    uses = result.get("test_evaluations", 1)
+    times = "once" if uses == 1 else f"{uses} times (the search was extended): read the test figures as optimistic"
+    parameters = "\n".join(
+        f"| {_text(name)} | {_text(value)} |" for name, value in {**experiment.space.fixed, **best.parameters}.items()
+    )
+    prepared = "\n".join(f"- {_text(sentence)}" for sentence in preparation)
+    return f"""# Model card: {_text(dataset.trait)}, experiment {record.name}
+
+{verdict(record)}
+
+## Judged on {len(split.test):,} test lines
+
+{judgement_table(comparison(record, "test"))}
+
+The test lines were used {times}. MAE and RMSE are in the unit of {_text(dataset.trait)}; "within families" is the mean
+correlation inside families of at least 8 lines, weighted by their lines.
+
+## Judged on {len(split.validation):,} validation lines
+
+The network was chosen by its error on these lines, so its figures here are optimistic.
+
+{judgement_table(comparison(record, "validation"))}
+
+## Methods
+
+{methods_paragraph(experiment, dataset, split, best.number, record.finished_trials)}
+
+## Hyperparameters
+
+| name | value |
+|---|---|
+{parameters}
+
+## Data
+
+{prepared or "- Nothing was changed."}
+
+Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: search {experiment.seed}, split
+{experiment.split.seed}, training {best.seed}.
+
+## Limits
+
+- Meant for lines of the same population, genotyped for the same SNPs with the same allele counted.
+- Lines of other families or populations are predicted worse than the figures above say; nothing here measured it
+  unless whole families were left out.
+- A network that predicts well is no evidence that a SNP is causal.
+"""
+
+
+def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, trial: int, trials: int) -> str:
+    """How the model came about, as a methods section would say it."""
+    families = "" if dataset.family is None else f" of {len(set(dataset.family.tolist()))} families"
+    network = experiment.space.fixed.get("network", "hybrid")
+    return (
+        f"{dataset.lines:,} lines{families} with {len(dataset.snps):,} SNPs were divided "
+        f"{_SPLITS[experiment.split.method]} into {len(split.train):,} training, {len(split.validation):,} validation "
+        f"and {len(split.test):,} test lines (seed {experiment.split.seed}). The phenotype was z-scored by the "
+        f"training lines. Hyperparameters of the {network} network were searched with {experiment.algorithm.name} over "
+        f"{len(experiment.space.parameters)} parameters in {trials} trials (seed {experiment.seed}), minimising the "
+        "mean absolute error of the validation lines; each trial kept the weights of its best epoch. "
+        f"Trial {trial} was best and was then judged on the test lines. GBLUP was fitted to the same training lines, "
+        "its variance ratio by restricted maximum likelihood."
+    )
+
+
+def _text(value: Any) -> str:
+    """A value from outside as Markdown text: nothing in it acts as markup or ends a table cell."""
+    escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>#|!~" else character for character in str(value))
+    return " ".join(escaped.split())

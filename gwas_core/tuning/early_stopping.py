@@ -1,0 +1,134 @@
+"""Ending unpromising trials early, as Katib's ``medianstop`` does."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from optuna.pruners import BasePruner
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from gwas_core.errors import SettingsError
+from gwas_core.tuning.space import show
+
+ALGORITHMS = ("medianstop",)
+_LARGEST = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStoppingSettings:
+    """Katib's settings of early stopping, with its defaults.
+
+    Attributes:
+        algorithm: ``medianstop``, the only one Katib has.
+        min_trials_required: how many trials must have succeeded before any is stopped.
+        start_step: how many values (epochs) a trial must have reported before it may be stopped.
+
+    Raises:
+        SettingsError: on creation, for a value Katib would refuse.
+    """
+
+    algorithm: str = "medianstop"
+    min_trials_required: int = 3
+    start_step: int = 4
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise SettingsError(
+                f"early stopping must be {', '.join(ALGORITHMS)}, not {show(self.algorithm)}",
+                field="early_stopping.algorithm",
+            )
+        for name in ("min_trials_required", "start_step"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
+                raise SettingsError(
+                    f"{name} must be a whole number from 1 on, not {show(value)}", field=f"early_stopping.{name}"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> EarlyStoppingSettings:
+        """Build from untrusted values; numbers may be text, as Katib has them.
+
+        Raises:
+            SettingsError: an unknown name, or a value that does not fit.
+        """
+        if not isinstance(values, Mapping):
+            raise SettingsError(f"early stopping must hold named settings, not {show(values)}", field="early_stopping")
+        for name in values:
+            if name not in cls.__dataclass_fields__:
+                raise SettingsError(
+                    f"early stopping has no setting {show(name)}; it has {', '.join(cls.__dataclass_fields__)}",
+                    field=f"early_stopping.{str(name)[:40]}",
+                )
+        return cls(**{name: _as_number(value) if name != "algorithm" else value for name, value in values.items()})
+
+    def make_pruner(self) -> MedianStop:
+        """The pruner that applies these settings."""
+        return MedianStop(min_trials_required=self.min_trials_required, start_step=self.start_step)
+
+
+class MedianStop(BasePruner):
+    """Stops a trial whose best value so far is worse than the median of what others had early on.
+
+    Each trial that succeeded counts with the mean of its first ``start_step`` values; once there are
+    ``min_trials_required`` of them, a trial with at least ``start_step`` values of its own is
+    stopped when the best of these is worse than their median. Trials that were stopped or failed do not count.
+
+    Katib 0.19 differs from its own documentation in two ways that are not copied: it takes the
+    arithmetic mean of the means, so that one diverged trial keeps every other from being stopped, and
+    its collector looks once, at report ``start_step``, with what was known when the trial began.
+
+    Source: D. Golovin et al., Google Vizier, KDD 2017, section 3.2.2; Katib, pkg/earlystopping/v1beta1/medianstop.
+    """
+
+    def __init__(self, *, min_trials_required: int = 3, start_step: int = 4) -> None:
+        self._settings = EarlyStoppingSettings(min_trials_required=min_trials_required, start_step=start_step)
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether to stop the trial now."""
+        sign = -1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0
+        succeeded = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return is_worse_than_median(
+            [sign * value for value in reported_values(trial)],
+            [[sign * value for value in reported_values(other)] for other in succeeded],
+            min_trials_required=self._settings.min_trials_required,
+            start_step=self._settings.start_step,
+        )
+
+
+def reported_values(trial: FrozenTrial) -> list[float]:
+    """The trial's values in the order of its steps."""
+    return [value for _, value in sorted(trial.intermediate_values.items())]
+
+
+def is_worse_than_median(
+    values: Sequence[float], succeeded: Sequence[Sequence[float]], *, min_trials_required: int, start_step: int
+) -> bool:
+    """Whether a trial with these ``values``, to be minimised, is to be stopped (see ``MedianStop``).
+
+    Args:
+        values: what the trial has reported; values that are not finite count as reports but never as the best.
+        succeeded: what each succeeded trial has reported; those without a finite value do not count.
+    """
+    early = (_finite(others[:start_step]) for others in succeeded)
+    means = [statistics.fmean(others) for others in early if others]
+    if len(values) < start_step or len(means) < min_trials_required:
+        return False
+    return min(_finite(values), default=math.inf) > statistics.median(means)
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value)]
+
+
+def _as_number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value) else value

@@ -1,0 +1,71 @@
+"""What every engine can do, and watching an experiment wherever it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from gwas_core.tuning.experiment import Experiment
+from gwas_core.tuning.records import ExperimentRecord
+
+
+class Engine(Protocol):
+    """Runs experiments whose progress is kept in the store.
+
+    Engines do their work elsewhere: every method returns soon, from any process, and
+    returns the experiment as it then is. ``tests/tuning/engine_contract.py`` holds every engine to this.
+    """
+
+    def start(self, experiment: Experiment) -> ExperimentRecord:
+        """Begin an experiment, after adding it to the store where ``Store.create`` has not yet done so.
+
+        Raises:
+            SettingsError: it cannot be run as described; nothing was begun or added.
+            ExperimentError: its name is taken, or it does not start.
+        """
+
+    def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
+        """Stop an experiment: finished trials stay, running ones are begun again when it is resumed.
+
+        Args:
+            wait: seconds to wait until it has stopped; it goes on stopping after that.
+
+        Raises:
+            ExperimentError: it is not running.
+        """
+
+    def resume(self, name: str) -> ExperimentRecord:
+        """Go on with an experiment that was stopped, interrupted, or failed and has trials left to do.
+
+        Failures before do not count towards ``max_failed_trials`` again.
+
+        Raises:
+            ExperimentError: it is running, or there is nothing left to do.
+        """
+
+    def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
+        """Have so many trials more, whether the experiment is running or not; it runs afterwards.
+
+        Raises:
+            SettingsError: not a number of trials an experiment may have.
+            ExperimentError: there is no such experiment.
+        """
+
+    def sync(self, name: str) -> ExperimentRecord:
+        """Bring the store up to date with what is really going on, and read it.
+
+        Raises:
+            ExperimentError: there is no such experiment.
+        """
+
+
+def watch(engine: Engine, name: str, *, seconds: float = 0.5) -> Iterator[ExperimentRecord]:
+    """Yield the experiment now, each time it has changed, and last when nothing works on it any more."""
+    record = engine.sync(name)
+    yield record
+    while record.state.is_active():
+        time.sleep(seconds)
+        before, record = record, engine.sync(name)
+        if record != before:
+            yield record

@@ -1,0 +1,224 @@
+"""One search, described completely: what is tuned, on which data, how, and for how long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+
+from gwas_core.errors import SettingsError
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.model.training import OBJECTIVE, XLA_SETTINGS
+from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.space import SearchSpace, show
+from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler
+from gwas_core.workspace import check_experiment_name
+
+MAXIMUM_TRIALS = 10_000
+MAXIMUM_PARALLEL_TRIALS = 64
+MAXIMUM_SOURCE_LENGTH = 200
+
+_FORMAT = 1
+_CONTENT_HASH = re.compile(r"[0-9a-f]{8,64}")
+_LARGEST_SEED = 2**31 - 1  # what every library asked for a seed accepts
+
+Xla = Literal["auto", "on", "off"]
+EngineName = Literal["local", "kubeflow"]
+
+
+class ExperimentState(StrEnum):
+    """Where an experiment stands."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    def is_finished(self) -> bool:
+        """Whether it came to its own end, good or bad."""
+        return self in (ExperimentState.SUCCEEDED, ExperimentState.FAILED)
+
+    def is_active(self) -> bool:
+        """Whether something is working on it now."""
+        return self in (ExperimentState.RUNNING, ExperimentState.STOPPING)
+
+    def can_resume(self) -> bool:
+        """Whether ``resume`` makes sense: there is, or may be, work left and nobody is at it."""
+        return not self.is_active() and self is not ExperimentState.SUCCEEDED
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    SUCCEEDED = "succeeded"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+    def is_finished(self) -> bool:
+        """Whether it counts towards ``max_trials``."""
+        return self in (TrialState.SUCCEEDED, TrialState.PRUNED, TrialState.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides what a search does; its progress is kept in the store.
+
+    Attributes:
+        name: also names its folder, and itself on Katib.
+        dataset: content hash of the prepared dataset (no genotype missing), saved in the workspace.
+        source: where the data came from, for people: a file's name.
+        preprocessing, split: how the prepared dataset was made, and how its lines are divided.
+        space, algorithm, early_stopping: what is searched, how, and when a trial is given up.
+        objective: the metric to minimise.
+        max_trials: finished trials (succeeded, pruned or failed) that end the search.
+        parallel_trials: trials worked on at the same time; never more than are left to do.
+        max_failed_trials: this many failed trials end the search, as Katib's ``maxFailedTrialCount`` does.
+            The default of 10 survives a run of unlucky suggestions, and stops what cannot work before
+            it has cost a night.
+        seed: fixes the suggestions, and with the trial's number each trial's seed.
+        xla: whether the network is compiled.
+        engine: what runs the trials.
+        created: UTC, ISO 8601.
+
+    Raises:
+        SettingsError: naming the field that is refused.
+    """
+
+    name: str
+    dataset: str
+    source: str
+    space: SearchSpace
+    preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    early_stopping: EarlyStoppingSettings | None = None
+    objective: str = OBJECTIVE
+    max_trials: int = 35
+    parallel_trials: int = 3
+    max_failed_trials: int = 10
+    seed: int = 0
+    xla: Xla = "auto"
+    engine: EngineName = "local"
+    created: str = field(default_factory=lambda: now())
+
+    def __post_init__(self) -> None:
+        _check_text(self.name, "name")
+        check_experiment_name(self.name)
+        _check_text(self.dataset, "dataset")
+        if not _CONTENT_HASH.fullmatch(self.dataset):
+            raise SettingsError(f"{show(self.dataset)} is not a dataset's content hash", field="dataset")
+        _check_text(self.source, "source")
+        if len(self.source) > MAXIMUM_SOURCE_LENGTH or not self.source.isprintable():
+            raise SettingsError(
+                f"source must have at most {MAXIMUM_SOURCE_LENGTH} printable characters; {show(self.source)} does not",
+                field="source",
+            )
+        self._check_parts()
+        _check_count(self.max_trials, "max_trials", 1, MAXIMUM_TRIALS)
+        _check_count(self.parallel_trials, "parallel_trials", 1, MAXIMUM_PARALLEL_TRIALS)
+        _check_count(self.max_failed_trials, "max_failed_trials", 1, MAXIMUM_TRIALS)
+        _check_count(self.seed, "seed", 0, _LARGEST_SEED)
+        _check_option(self.xla, "xla", XLA_SETTINGS)
+        _check_option(self.engine, "engine", ("local", "kubeflow"))
+        _check_option(self.objective, "objective", (OBJECTIVE,))
+        _check_time(self.created, "created")
+        # The algorithm refuses settings and spaces it cannot work with.
+        make_sampler(self.algorithm.name, self.space, seed=self.seed, settings=self.algorithm.settings)
+
+    def _check_parts(self) -> None:
+        for name, kind in _PARTS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) and not (name == "early_stopping" and value is None):
+                raise SettingsError(f"{name} must be {kind.__name__}, not {show(value)}", field=name)
+
+    def trial_seed(self, number: int) -> int:
+        """The seed of trial ``number``: the same in every attempt, unrelated between trials."""
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]) & _LARGEST_SEED
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``from_dict`` of it equals this experiment."""
+        values: dict[str, Any] = {"format": _FORMAT}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            values[entry.name] = value.to_dict() if hasattr(value, "to_dict") else value
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Experiment:
+        """Build from untrusted JSON values.
+
+        Raises:
+            SettingsError: naming the field.
+        """
+        entries = _mapping(values, "experiment")
+        version = entries.pop("format", _FORMAT)
+        if isinstance(version, bool) or version != _FORMAT:
+            raise SettingsError(f"this experiment has format {show(version)}; {_FORMAT} is known here", field="format")
+        known = {entry.name for entry in fields(cls)}
+        for key in entries:
+            if key not in known:
+                raise SettingsError(f"an experiment has no entry {show(key)}", field="experiment")
+        for key in ("name", "dataset", "source", "space"):
+            if key not in entries:
+                raise SettingsError(f"an experiment needs {key}", field=key)
+        for key, kind in _PARTS.items():
+            if entries.get(key) is not None:
+                entries[key] = kind.from_dict(_mapping(entries[key], key))
+        return cls(**entries)
+
+
+_PARTS: dict[str, Any] = {
+    "space": SearchSpace,
+    "preprocessing": PreprocessingSettings,
+    "split": SplitSettings,
+    "algorithm": AlgorithmSettings,
+    "early_stopping": EarlyStoppingSettings,
+}
+
+
+def now() -> str:
+    """This moment in UTC, as every record writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _mapping(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise SettingsError(f"{name} must hold named entries, not {show(value)}", field=name)
+    return dict(value)
+
+
+def _check_text(value: Any, name: str) -> None:
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} must be text, not {show(value)}", field=name)
+
+
+def _check_count(value: Any, name: str, lowest: int, highest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise SettingsError(f"{name} must be a whole number from {lowest} to {highest}, not {show(value)}", field=name)
+
+
+def _check_option(value: Any, name: str, options: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in options:
+        raise SettingsError(f"{name} must be one of {', '.join(options)}, not {show(value)}", field=name)
+
+
+def _check_time(value: Any, name: str) -> None:
+    _check_text(value, name)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be a time such as {now()}, not {show(value)}", field=name) from error
+    if moment.tzinfo is None:
+        raise SettingsError(f"{name} must say its time zone, as {now()} does; {show(value)} does not", field=name)

@@ -1,0 +1,37 @@
+"""Which functions an engine's workers call: the network's, unless another model is to be tuned."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gwas_core.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFunctions:
+    """Addresses, ``module:function``, importable in a worker.
+
+    Attributes:
+        trial: has the signature and contract of ``gwas_core.model.training.run_trial``.
+        finalise: has those of ``gwas_core.model.finalise.finalise``.
+    """
+
+    trial: str = "gwas_core.model.training:run_trial"
+    finalise: str = "gwas_core.model.finalise:finalise"
+
+
+def load_function(address: str) -> Callable[..., Any]:
+    """The function at an address.
+
+    Raises:
+        InputError: there is no such function.
+    """
+    module, _, name = address.partition(":")
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"there is no function {address!r}: {error}") from error
+    return function

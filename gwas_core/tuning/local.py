@@ -1,0 +1,200 @@
+"""The engine of one machine: a detached supervisor process for each experiment."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import threading
+import time
+from typing import Any
+
+from gwas_core.errors import ExperimentError, InputError, SettingsError
+from gwas_core.files import write_json
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import make_split
+from gwas_core.tuning.experiment import Experiment, ExperimentState
+from gwas_core.tuning.functions import ModelFunctions
+from gwas_core.tuning.lock import experiment_lock
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.supervisor import SPLIT_FILE
+from gwas_core.tuning.threads import thread_environment
+from gwas_core.tuning.worker_process import import_environment, last_line, module_command
+from gwas_core.tuning.writer import ExperimentWriter
+from gwas_core.workspace import Workspace
+
+SUPERVISOR_LOG = "supervisor.log"
+
+_START_SECONDS = 60.0
+_STOP_POLL_SECONDS = 0.1
+_INTERRUPTED = (
+    "the process that ran it ended without a word: it was killed, or the machine was restarted; "
+    "resume goes on where it was"
+)
+
+
+class _AlreadyRunning(ExperimentError):
+    """Another supervisor was there first."""
+
+
+class LocalEngine:
+    """Runs experiments on this machine, independent of the process that started them.
+
+    Args:
+        functions: what its workers call; for models of another kind, and for tests of the engine itself.
+    """
+
+    def __init__(
+        self, workspace: Workspace, *, store: Store | None = None, functions: ModelFunctions | None = None
+    ) -> None:
+        self.workspace = Workspace(workspace.root.absolute())
+        self.store = store or Store(self.workspace)
+        self._functions = functions or ModelFunctions()
+
+    def start(self, experiment: Experiment) -> ExperimentRecord:
+        """See ``Engine.start``."""
+        if experiment.engine != "local":
+            raise SettingsError(f"this engine runs local experiments, not {experiment.engine} ones", field="engine")
+        try:
+            dataset = Dataset.load(self.workspace.dataset_directory(experiment.dataset))
+        except InputError as error:
+            raise SettingsError(str(error), field="dataset") from error
+        if dataset.has_missing:
+            raise SettingsError("the dataset has missing genotypes: prepare (impute) it first", field="dataset")
+        split = make_split(dataset, experiment.split)
+        if not self.store.holds_unstarted(experiment):
+            self.store.create(experiment)
+        # Made once: every trial, and the final judgement, is about the same lines.
+        write_json(self.workspace.experiment_directory(experiment.name) / SPLIT_FILE, split.to_dict())
+        return self._launch(experiment.name)
+
+    def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
+        """See ``Engine.stop``."""
+        record = self.sync(name)
+        if not record.state.is_active():
+            raise ExperimentError(f"{name} is not running: it is {record.state}")
+        self.store.request_stop(name)
+        deadline = time.monotonic() + wait
+        while (record := self.sync(name)).state.is_active() and time.monotonic() < deadline:
+            time.sleep(_STOP_POLL_SECONDS)
+        return record
+
+    def resume(self, name: str) -> ExperimentRecord:
+        """See ``Engine.resume``."""
+        record = self.sync(name)
+        if record.state.is_active():
+            raise ExperimentError(f"{name} is already running")
+        if record.state.is_finished() and not has_work_left(record):
+            raise ExperimentError(f"{name} has done all its {record.experiment.max_trials} trials: extend it to go on")
+        return self._launch(name)
+
+    def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
+        """See ``Engine.extend``."""
+        if isinstance(extra_trials, bool) or not isinstance(extra_trials, int) or extra_trials < 1:
+            raise SettingsError(
+                f"extend by a whole number of trials from 1 up, not {extra_trials!r}", field="max_trials"
+            )
+        record = self.store.load(name)
+        self.store.set_max_trials(name, record.experiment.max_trials + extra_trials)
+        # Written first, looked at after: see Supervisor.run.
+        record = self.sync(name)
+        if record.state.is_active():
+            return record
+        try:
+            return self._launch(name)
+        except _AlreadyRunning:
+            return self.sync(name)
+
+    def sync(self, name: str) -> ExperimentRecord:
+        """See ``Engine.sync``: an experiment said to be running that no supervisor holds was interrupted."""
+        record = self.store.load(name)
+        if not record.state.is_active():
+            return record
+        with experiment_lock(record.directory) as lock:
+            if not lock.acquire():
+                return record
+            # With the lock in hand no supervisor can be running, and one that ended wrote how before it let go.
+            record = self.store.load(name)
+            if record.state.is_active():
+                ExperimentWriter(self.store, name).set_status(ExperimentState.INTERRUPTED, _INTERRUPTED)
+                record = self.store.load(name)
+        return record
+
+    def experiments(self) -> tuple[ExperimentSummary, ...]:
+        """All experiments of the store, the newest first, brought up to date where this engine runs them."""
+        summaries = self.store.experiments()
+        active = [summary for summary in summaries if summary.state.is_active() and summary.engine == "local"]
+        changed = [summary for summary in active if self.sync(summary.name).state is not summary.state]
+        return self.store.experiments() if changed else summaries
+
+    def delete(self, name: str) -> None:
+        """Remove an experiment and its files.
+
+        Raises:
+            ExperimentError: it is running, or does not exist.
+        """
+        self.store.delete(name)
+
+    def _launch(self, name: str) -> ExperimentRecord:
+        """Start a supervisor and wait until it says that the experiment runs, or why not."""
+        self.store.clear_stop_request(name)
+        log = self.workspace.experiment_directory(name) / SUPERVISOR_LOG
+        reader, writer = os.pipe()
+        try:
+            with log.open("ab") as output:
+                process = subprocess.Popen(  # noqa: S603 - our own module
+                    module_command(
+                        "gwas_core.tuning.supervisor",
+                        "--workspace", str(self.workspace.root),
+                        "--trial", self._functions.trial,
+                        "--finalise", self._functions.finalise,
+                        "--ready", str(writer),
+                        name,
+                    ),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=(writer,),
+                    # Its own computing, a suggestion at a time, must not take the workers' cores.
+                    env=import_environment(thread_environment(os.environ, 1)),
+                    # It must outlive this process, its terminal and its process group.
+                    start_new_session=True,
+                )  # fmt: skip
+            os.close(writer)
+            writer = -1
+            # Reaps it when it ends before this process does.
+            threading.Thread(target=process.wait, daemon=True).start()
+            answer = _read_answer(reader)
+        finally:
+            os.close(reader)
+            if writer >= 0:
+                os.close(writer)
+        if answer is None:
+            raise ExperimentError(f"{name} does not start: {last_line(log) or 'the reason is not known'} (see {log})")
+        if "error" in answer:
+            raise (_AlreadyRunning if answer.get("busy") else ExperimentError)(answer["error"])
+        return self.store.load(name)
+
+
+def has_work_left(record: ExperimentRecord) -> bool:
+    """Whether a finished experiment still has something to do: trials, or the judgement of its best one."""
+    judged = record.result is not None and record.best is not None and record.result["trial"] == record.best.number
+    return record.finished_trials < record.experiment.max_trials or (record.best is not None and not judged)
+
+
+def _read_answer(reader: int) -> dict[str, Any] | None:
+    """The line a supervisor writes once it runs or has failed to; None when it ended without."""
+    deadline = time.monotonic() + _START_SECONDS
+    received = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(reader, selectors.EVENT_READ)
+        while not received.endswith(b"\n"):
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            data = os.read(reader, 65_536) if ready else b""
+            if not data:
+                return None
+            received += data
+    answer: dict[str, Any] = json.loads(received)
+    return answer

@@ -1,0 +1,70 @@
+"""Who works on an experiment: the process that holds its lock, for as long as it lives."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+_RETRY_SECONDS = 0.02
+
+
+def experiment_lock(experiment_directory: Path) -> FileLock:
+    """The lock that whoever works on an experiment holds."""
+    return FileLock(experiment_directory / ".supervisor.lock")
+
+
+class FileLock:
+    """An exclusive lock on a file.
+
+    The kernel gives it up when its holder ends, however it ends, so a lock that can be taken
+    proves that nobody is at work behind it: no pid can be stale and no text has to be read.
+    It is taken for an instant by whoever asks, which is why taking it for good waits a little.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, *, seconds: float = 0.0) -> bool:
+        """Take the lock, trying for ``seconds``; False when another process keeps it."""
+        if self._descriptor is not None:
+            return True
+        deadline = time.monotonic() + seconds
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_RETRY_SECONDS)
+        return True
+
+    def _try(self) -> bool:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Not inherited by child processes: a worker must never keep its supervisor's lock.
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The folder may have been deleted meanwhile, and made again: a lock on a file that is gone locks nothing.
+            if os.fstat(descriptor).st_ino == self._path.stat().st_ino:
+                self._descriptor = descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
+
+    def release(self) -> None:
+        """Give the lock up; harmless when it is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> FileLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

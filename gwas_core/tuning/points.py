@@ -1,0 +1,61 @@
+"""Points of a search space as a study holds them: what has been tried, and what may not be tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from gwas_core.errors import SettingsError, SpaceExhausted
+from gwas_core.tuning.space import SearchSpace
+
+Point = dict[str, str | int | float]
+PointKey = tuple[str | int | float, ...]
+
+
+def point_of(trial: FrozenTrial, space: SearchSpace) -> Point | None:
+    """The trial's point, exactly as the space has it, or None where it has none in this space.
+
+    A waiting trial has been given its values but not yet taken them. A trial whose process was
+    killed while it was being created has only some of them, and so no point.
+    """
+    values = trial.params
+    if trial.state is TrialState.WAITING:
+        values = trial.system_attrs.get("fixed_params", {})
+    try:
+        return {parameter.name: parameter.check(values[parameter.name]) for parameter in space.parameters}
+    except (KeyError, SettingsError):
+        return None
+
+
+def key_of(point: Point, space: SearchSpace) -> PointKey:
+    """The point as a tuple in the space's order: equal for equal points."""
+    return tuple(point[name] for name in space.names)
+
+
+def tried_points(trials: Iterable[FrozenTrial], space: SearchSpace) -> set[PointKey]:
+    """All points that trials have or had, whatever became of the trials: a point that failed would fail again."""
+    points = (point_of(trial, space) for trial in trials)
+    return {key_of(point, space) for point in points if point is not None}
+
+
+def derived_seed(seed: int, *numbers: int) -> int:
+    """A seed (32 bits) of its own for each trial and attempt.
+
+    A search that is resumed in another process then goes on as if it had not been
+    interrupted, where one long random stream would begin again and repeat itself.
+    """
+    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1)[0])
+
+
+def check_not_exhausted(space: SearchSpace, tried: set[PointKey]) -> None:
+    """Refuse to look for another point when there is none.
+
+    Raises:
+        SpaceExhausted: every point of a finite space has been tried.
+    """
+    if space.size is not None and len(tried) >= space.size:
+        raise SpaceExhausted(
+            f"all {space.size} points of the search space have been tried: widen a range or add a choice to go on"
+        )

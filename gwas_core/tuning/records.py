@@ -1,0 +1,182 @@
+"""What the store says about experiments and their trials: plain values, for pages, tables and JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gwas_core.model.training import OBJECTIVE
+from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial as the store knows it now.
+
+    Attributes:
+        number: from 0, in the order of suggestion; never used twice.
+        parameters: all hyperparameters, searched and fixed. Some may be missing for the
+            fraction of a second in which a trial is being suggested.
+        value: the objective, of a trial that succeeded or was pruned (its last epoch then).
+        history: (epoch from 1, objective) after each epoch of the latest attempt.
+        reason: why it failed, was pruned, or is running again; empty where there is nothing to say.
+        attempts: how often it was begun.
+        result: what the trial function returned, JSON-ready; None until it succeeded.
+        started: of the latest attempt.
+        directory: where the trial's files are.
+    """
+
+    number: int
+    state: TrialState
+    parameters: Mapping[str, Any]
+    value: float | None
+    history: tuple[tuple[int, float], ...]
+    reason: str
+    attempts: int
+    seed: int | None
+    result: Mapping[str, Any] | None
+    started: datetime | None
+    finished: datetime | None
+    directory: Path
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch (from 1) whose weights were kept, or that is best so far."""
+        if self.result is not None and isinstance(self.result.get("best_epoch"), int):
+            return int(self.result["best_epoch"])
+        return min(self.history, key=lambda entry: entry[1])[0] if self.history else None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        return self.history[-1][0] if self.history else 0
+
+    @property
+    def seconds(self) -> float | None:
+        """Time the latest attempt took; None until it is finished."""
+        if self.started is None or self.finished is None:
+            return None
+        return (self.finished - self.started).total_seconds()
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The objective, and the other figures on the validation lines, under ``val_`` names."""
+        metrics: dict[str, float] = {} if self.value is None else {OBJECTIVE: self.value}
+        validation = None if self.result is None else self.result.get("validation")
+        if isinstance(validation, Mapping):
+            for name, value in validation.items():
+                if isinstance(value, float) and f"val_{name}" != OBJECTIVE:
+                    metrics[f"val_{name}"] = value
+        return metrics
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, without the epoch-by-epoch history."""
+        return {
+            "number": self.number,
+            "state": self.state.value,
+            "parameters": dict(self.parameters),
+            "metrics": self.metrics,
+            "best_epoch": self.best_epoch,
+            "epochs": self.epochs,
+            "reason": self.reason,
+            "attempts": self.attempts,
+            "seed": self.seed,
+            "started": iso(self.started),
+            "finished": iso(self.finished),
+            "seconds": self.seconds,
+            "directory": str(self.directory),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentRecord:
+    """One experiment with all its trials.
+
+    Attributes:
+        experiment: as it was created, with ``max_trials`` as it was extended since.
+        reason: why it is in this state, where there is something to say.
+        baselines: results of the simple methods by name, JSON-ready; None until they are there.
+        baselines_reason: why they are not there although they were tried.
+        result: of the best trial, once it was judged on the test lines: ``trial`` (its number),
+            ``validation``, ``test`` and ``test_evaluations`` (how often test lines were used).
+        started: first start; finished: when it last stopped being worked on.
+    """
+
+    experiment: Experiment
+    state: ExperimentState
+    reason: str
+    trials: tuple[TrialRecord, ...]
+    baselines: Mapping[str, Any] | None
+    baselines_reason: str
+    result: Mapping[str, Any] | None
+    started: datetime | None
+    finished: datetime | None
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        return self.experiment.name
+
+    @cached_property
+    def counts(self) -> Counter[TrialState]:
+        """Trials by state; states no trial is in count 0."""
+        return Counter(trial.state for trial in self.trials)
+
+    @property
+    def finished_trials(self) -> int:
+        """Trials that count towards ``max_trials``."""
+        return sum(trial.state.is_finished() for trial in self.trials)
+
+    @cached_property
+    def best(self) -> TrialRecord | None:
+        """The trial with the lowest objective among those that succeeded; the earlier one of equals."""
+        succeeded = [trial for trial in self.trials if trial.state is TrialState.SUCCEEDED and trial.value is not None]
+        return min(succeeded, key=lambda trial: (trial.value, trial.number), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentSummary:
+    """One line of the list of experiments.
+
+    Attributes:
+        values: (trial number, objective) of the trials that succeeded, in order of number.
+        baselines: as in ``ExperimentRecord``.
+    """
+
+    name: str
+    source: str
+    created: str
+    engine: str
+    state: ExperimentState
+    reason: str
+    max_trials: int
+    counts: Counter[TrialState]
+    values: tuple[tuple[int, float], ...]
+    baselines: Mapping[str, Any] | None
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """Number and objective of the best trial so far."""
+        return min(self.values, key=lambda entry: (entry[1], entry[0]), default=None)
+
+    @property
+    def finished_trials(self) -> int:
+        """Trials that count towards ``max_trials``."""
+        return sum(count for state, count in self.counts.items() if state.is_finished())
+
+
+def moment(text: Any) -> datetime | None:
+    """A stored time as an aware UTC datetime; None for anything else."""
+    if not isinstance(text, str) or not text:
+        return None
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def iso(value: datetime | None) -> str | None:
+    """A time as JSON writes it."""
+    return None if value is None else value.isoformat(timespec="milliseconds")

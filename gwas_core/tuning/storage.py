@@ -1,0 +1,78 @@
+"""Opening the Optuna storage that keeps all experiments."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.storages import RDBStorage
+
+from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.tuning.lock import FileLock
+from gwas_core.workspace import Workspace
+
+# How long a process waits for another one's write. Writes take milliseconds; a minute of
+# them means something is wrong with the disk.
+_BUSY_SECONDS = 60
+_SQLITE = "sqlite:///"
+
+
+def open_storage(workspace: Workspace) -> RDBStorage:
+    """The storage that ``workspace.storage_url`` names; made on first use.
+
+    A SQLite file is put into write-ahead mode, in which readers and the one writer do not
+    wait for each other. That mode needs all its processes on one machine: several machines
+    share a PostgreSQL or MySQL server instead.
+
+    Raises:
+        ExperimentError: it cannot be opened.
+        SettingsError: its address cannot be used.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with translated_errors():
+            if workspace.storage_url.startswith(_SQLITE):
+                return _open_sqlite(workspace.storage_url)
+            # A server may close a connection that was idle between two trials.
+            return _open(workspace.storage_url, {"pool_pre_ping": True})
+    except OSError as error:
+        raise ExperimentError(f"the store of experiments cannot be opened: {error.strerror}") from error
+
+
+def _open_sqlite(url: str) -> RDBStorage:
+    path = Path(url.removeprefix(_SQLITE))
+    if "?" in str(path) or "#" in str(path):
+        raise SettingsError("the folder of the workspace must have no ? or # in its path", field="workspace")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes making the tables at the same time would refuse each other's.
+    with FileLock(path.with_name(f"{path.name}.lock")) as lock:
+        if not lock.acquire(seconds=_BUSY_SECONDS):
+            raise ExperimentError(f"another process keeps {path.name} locked: end it and try again")
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        return _open(url, {"connect_args": {"timeout": _BUSY_SECONDS}})
+
+
+def _open(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
+    try:
+        # Optuna runs str.format over an address.
+        return RDBStorage(url.replace("{", "{{").replace("}", "}}"), engine_kwargs=engine_kwargs)
+    except (ImportError, RuntimeError) as error:
+        # A database driver that is not installed; tables made by another version of Optuna.
+        raise ExperimentError(f"the store of experiments cannot be opened: {error}") from error
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn what a database raises into one sentence; passwords in its address do not reach it."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+        reason = str(getattr(cause, "orig", None) or cause).splitlines()[0][:200]
+        raise ExperimentError(f"the store of experiments cannot be used: {reason}") from error

@@ -1,0 +1,426 @@
+"""The process that runs one experiment: suggests, hands trials to workers, writes what comes of them.
+
+It is the only writer of its experiment, holds the experiment's lock for as long as it
+lives, and can be killed at any moment: what is finished is in the store, the rest is begun
+again when the experiment is resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gwas_core.errors import ExperimentError, GwasError, SpaceExhausted
+from gwas_core.model.training import OBJECTIVE
+from gwas_core.tuning.crew import CanBegin, Crew, Death, Event, Message, Slot, Task
+from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.functions import ModelFunctions
+from gwas_core.tuning.lock import experiment_lock
+from gwas_core.tuning.progress import Ending, Progress, search_ending
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.suggest import make_sampler, suggest
+from gwas_core.tuning.threads import thread_environment, usable_cores, worker_threads
+from gwas_core.tuning.worker_process import WorkerSettings, last_line
+from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.workspace import Workspace
+
+SPLIT_FILE = "split.json"
+
+POLL_SECONDS = 0.5
+"""How often requests to stop or extend are looked for."""
+
+MAXIMUM_DEATHS = 2
+"""A trial whose workers died this often has failed."""
+
+MAXIMUM_CRASHES = 5
+"""A trial that was under way when the supervisor died, this often, has failed: it may be what kills it."""
+
+MAXIMUM_FAILED_STARTS = 3
+"""So many workers in a row that die before they are ready end the experiment."""
+
+_LOCK_SECONDS = 2.0
+_logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Runs one experiment. ``prepare`` takes it over, ``run`` returns at its end, ``close`` leaves no process behind.
+
+    Raises:
+        GwasError: from the constructor, when the experiment cannot be run at all.
+    """
+
+    def __init__(self, workspace: Workspace, name: str, functions: ModelFunctions) -> None:
+        store = Store(workspace)
+        self._experiment = experiment = store.load(name).experiment
+        self._workspace = workspace
+        self._directory = workspace.experiment_directory(name)
+        self._sampler = make_sampler(
+            experiment.algorithm.name, experiment.space, seed=experiment.seed, settings=experiment.algorithm.settings
+        )
+        self._writer = ExperimentWriter(
+            store,
+            name,
+            sampler=self._sampler,
+            pruner=None if experiment.early_stopping is None else experiment.early_stopping.make_pruner(),
+        )
+        self._threads = worker_threads(usable_cores(), experiment.parallel_trials)
+        dataset, split = workspace.dataset_directory(experiment.dataset), self._directory / SPLIT_FILE
+        for path in (dataset / "dataset.json", split):
+            if not path.is_file():
+                raise ExperimentError(f"{name} cannot run: {path} is gone")
+        self._requests = self._writer.requests()
+        self._progress = Progress()
+        self._crew = Crew(
+            experiment.parallel_trials,
+            WorkerSettings(
+                dataset=dataset,
+                split=split,
+                functions=functions,
+                environment=thread_environment(os.environ, self._threads),
+            ),
+            self._directory,
+        )
+        self._queue: deque[Task] = deque()
+        self._exhausted = ""
+        self._failed_starts = 0
+        self._fatal: Ending | None = None
+        # One suggestion at a time, beside the loop: fitting a Gaussian process takes seconds
+        # in which no worker may have to wait for an answer.
+        self._suggester = ThreadPoolExecutor(1, thread_name_prefix="suggest")
+        self._suggestion: Future[Task] | None = None
+
+    # The life of an experiment.
+
+    def prepare(self) -> None:
+        """Sort out what an earlier supervisor left, and write that the experiment runs."""
+        if self._writer.state() is ExperimentState.FAILED:
+            self._writer.forgive_failures()
+        self._writer.take_over(maximum_crashes=MAXIMUM_CRASHES)
+        self._count()
+        baselines = self._writer.baselines()
+        if baselines is None or baselines["results"] is None:
+            self._queue.append(Task({"job": "baselines", "threads": self._threads}))
+        self._writer.set_status(ExperimentState.RUNNING)
+        signal.signal(signal.SIGTERM, self._on_signal)
+        _logger.info("running with %d workers of %d threads", self._crew.free, self._threads)
+
+    def run(self) -> None:
+        """Work until the search has ended or is stopped."""
+        while True:
+            ending = self._work()
+            self._end(ending)
+            # Whoever extends an experiment writes first and looks at its state after; with the
+            # opposite order here, one of the two always notices the other.
+            extended = self._writer.requests().max_trials > self._requests.max_trials
+            if not ending.state.is_finished() or not extended:
+                return
+            self._writer.set_status(ExperimentState.RUNNING)
+
+    def close(self) -> None:
+        """End all workers; harmless when there are none."""
+        self._crew.close()
+        self._suggester.shutdown(wait=True, cancel_futures=True)
+
+    def interrupt(self, reason: str) -> None:
+        """Write that the work broke off; what was under way is sorted out on resuming."""
+        self._writer.set_status(ExperimentState.INTERRUPTED, reason)
+
+    def _work(self) -> Ending:
+        """Do everything there is to do, and say how it ended."""
+        next_poll = 0.0
+        while True:
+            if time.monotonic() >= next_poll:
+                self._requests = self._writer.requests()
+                next_poll = time.monotonic() + POLL_SECONDS
+            self._take_suggestion()
+            ending = self._next_step()
+            if ending is not None:
+                return ending
+            while self._queue and self._crew.free:
+                self._crew.assign(self._queue.popleft())
+            for event in self._crew.wait(max(0.0, next_poll - time.monotonic())):
+                self._on_event(event)
+
+    def _next_step(self) -> Ending | None:
+        """Ask for, or queue, what is to be done next; the ending when there is nothing."""
+        if self._requests.stop:
+            return Ending(state=ExperimentState.STOPPED)
+        if self._fatal is not None:
+            return self._fatal
+        ending = search_ending(
+            self._progress,
+            max_trials=self._requests.max_trials,
+            max_failed_trials=self._experiment.max_failed_trials,
+            forgiven_failures=self._writer.forgiven_failures,
+            exhausted=self._exhausted,
+        )
+        if ending is None:
+            self._ask_for_trial()
+            return None
+        self._put_back_trials()
+        if self._is_pending("baselines"):
+            return None
+        if self._needs_final_judgement():
+            if not self._is_pending("finalise"):
+                self._queue.append(self._final_task())
+            return None
+        return ending
+
+    def _end(self, ending: Ending) -> None:
+        if ending.state is ExperimentState.STOPPED:
+            self._writer.set_status(ExperimentState.STOPPING, ending.reason)
+        self._put_back_trials()
+        self._crew.close()
+        self._queue.clear()
+        self._writer.set_status(ending.state, ending.reason)
+        _logger.info("ended: %s %s", ending.state, ending.reason)
+
+    def _on_signal(self, *_: object) -> None:
+        self._fatal = Ending(
+            state=ExperimentState.STOPPED,
+            reason="the process that ran it was told to end, as when a machine shuts down",
+        )
+        self._crew.wake()
+
+    # Trials: suggested, begun, put back.
+
+    def _ask_for_trial(self) -> None:
+        """Have the next trial suggested when a worker is free for it."""
+        is_free = self._crew.free > len(self._queue)
+        if not is_free or self._suggestion is not None or not self._progress.has_room(self._requests.max_trials):
+            return
+        if self._exhausted and self._progress.waiting == 0:
+            return
+        self._suggestion = self._suggester.submit(self._suggest)
+        self._suggestion.add_done_callback(lambda _: self._crew.wake())
+
+    def _suggest(self) -> Task:
+        """The next trial (one that was put back, or a new one); runs in the suggester's thread."""
+        trial = suggest(self._writer.study, sampler=self._sampler, space=self._experiment.space)
+        hyperparameters = self._experiment.space.check(trial.params)
+        directory = self._workspace.trial_directory(self._experiment.name, trial.number)
+        job = {
+            "job": "trial",
+            "hyperparameters": hyperparameters,
+            "directory": str(directory),
+            "xla": self._experiment.xla,
+        }
+        return Task(job, trial.number)
+
+    def _take_suggestion(self, *, wait: bool = False) -> None:
+        suggestion = self._suggestion
+        if suggestion is None or not (wait or suggestion.done()):
+            return
+        self._suggestion = None
+        try:
+            self._queue.append(suggestion.result())
+        except SpaceExhausted as error:
+            self._exhausted = str(error)
+        self._count()
+
+    def _put_back_trials(self) -> None:
+        """Abandon every trial that is not finished; it will be begun again should the experiment be resumed."""
+        self._take_suggestion(wait=True)
+        queued = [task for task in self._queue if task.trial is not None]
+        self._queue = deque(task for task in self._queue if task.trial is None)
+        for task in [*queued, *self._crew.withdraw_trials()]:
+            assert task.trial is not None
+            self._writer.put_back(task.trial)
+        self._count()
+
+    def _finish_trial(self, number: int, outcome: Outcome) -> None:
+        self._writer.finish(number, outcome)
+        _logger.info("trial %d %s %s", number, outcome.state, outcome.reason)
+        self._count()
+
+    def _count(self) -> None:
+        self._progress = Progress.of(self._writer.trials())
+
+    # The one judgement of the best trial on the test lines.
+
+    def _needs_final_judgement(self) -> bool:
+        result = self._writer.result()
+        return self._progress.best is not None and (result is None or result["trial"] != self._progress.best)
+
+    def _final_task(self) -> Task:
+        assert self._progress.best is not None
+        directory = self._workspace.trial_directory(self._experiment.name, self._progress.best)
+        job = {
+            "job": "finalise",
+            "experiment_directory": str(self._directory),
+            "trial_directory": str(directory),
+            "trial": self._progress.best,
+        }
+        return Task(job)
+
+    def _is_pending(self, kind: str) -> bool:
+        return any(task.kind == kind for task in [*self._queue, *self._crew.tasks])
+
+    # What happens to workers.
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case CanBegin(slot):
+                self._begin(slot)
+            case Message(slot, content):
+                self._on_message(slot, content)
+            case Death():
+                self._on_death(event)
+
+    def _begin(self, slot: Slot) -> None:
+        task, worker = slot.task, slot.worker
+        if task is None or worker is None:  # withdrawn meanwhile
+            return
+        self._failed_starts = 0
+        job = task.job
+        if task.trial is not None:
+            attempt = self._writer.begin(task.trial)
+            # An earlier attempt may have left half of its files.
+            with suppress(FileNotFoundError):
+                shutil.rmtree(Path(job["directory"]))
+            job = {**job, "seed": attempt.seed}
+        worker.send(job)
+
+    def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:
+        task, worker = slot.task, slot.worker
+        assert task is not None
+        assert worker is not None
+        if content["type"] == "epoch":
+            assert task.trial is not None
+            worker.send({"prune": self._writer.report(task.trial, content["epoch"], content["value"])})
+            return
+        slot.task = None
+        match content["type"]:
+            case "done":
+                self._on_done(task, content["result"])
+            case "pruned":
+                assert task.trial is not None
+                self._finish_trial(task.trial, Outcome(state=TrialState.PRUNED, reason=content["reason"]))
+            case "failed":
+                self._on_failure(task, content["reason"])
+                if content["spent"]:
+                    self._crew.dismiss(slot)
+
+    def _on_done(self, task: Task, result: dict[str, Any]) -> None:
+        if task.trial is not None:
+            self._finish_trial(task.trial, outcome_of(result))
+        elif task.kind == "baselines":
+            self._writer.set_baselines(result)
+        else:
+            before = self._writer.result()
+            evaluations = 1 if before is None else before["test_evaluations"] + 1
+            self._writer.set_result({"trial": task.job["trial"], **result, "test_evaluations": evaluations})
+
+    def _on_failure(self, task: Task, reason: str) -> None:
+        if task.trial is not None:
+            self._finish_trial(task.trial, Outcome(state=TrialState.FAILED, reason=reason))
+        elif task.kind == "baselines":
+            self._writer.set_baselines(None, reason=reason)
+        else:
+            self._fatal = Ending(
+                state=ExperimentState.FAILED, reason=f"the best model could not be judged on the test lines: {reason}"
+            )
+
+    def _on_death(self, death: Death) -> None:
+        _logger.warning("%s, working on %s", death.words, "nothing" if death.task is None else death.task.job)
+        if not death.had_started:
+            self._on_failed_start(death)
+        elif death.task is not None:
+            self._begin_again(death.task, death.words)
+
+    def _on_failed_start(self, death: Death) -> None:
+        self._failed_starts += 1
+        if death.task is not None:
+            self._queue.appendleft(death.task)
+        if self._failed_starts >= MAXIMUM_FAILED_STARTS:
+            reason = f"workers do not start: {last_line(death.log) or death.words}"
+            self._fatal = Ending(state=ExperimentState.FAILED, reason=reason)
+
+    def _begin_again(self, task: Task, words: str) -> None:
+        """Give a job whose worker died another worker, once."""
+        task.deaths += 1
+        if task.trial is not None:
+            task.deaths = self._writer.attempt(task.trial).deaths + 1
+        if task.deaths >= MAXIMUM_DEATHS:
+            self._on_failure(task, f"{words}, twice: perhaps memory ran out; use fewer parallel trials")
+        elif task.trial is not None:
+            self._writer.put_back(task.trial, death=True, reason=f"begun again: {words}")
+            self._count()
+        else:
+            self._queue.appendleft(task)
+
+
+def outcome_of(result: dict[str, Any]) -> Outcome:
+    """What a trial's result means: success, if its objective is a number a search can use."""
+    value = result.get(OBJECTIVE)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return Outcome(state=TrialState.FAILED, reason=f"the trial returned no finite {OBJECTIVE}")
+    return Outcome(state=TrialState.SUCCEEDED, result=result)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``python -m gwas_core.tuning.supervisor``; returns its exit code."""
+    parser = argparse.ArgumentParser(description="Runs one experiment; started by the local engine.")
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--trial", required=True, help="module:function that runs one trial")
+    parser.add_argument("--finalise", required=True, help="module:function that judges the best trial")
+    parser.add_argument("--ready", type=int, default=None, help="descriptor on which to say that it runs, or why not")
+    parser.add_argument("name", help="the experiment")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    workspace = Workspace(options.workspace)
+
+    def say(message: dict[str, Any]) -> None:
+        if options.ready is not None:
+            with suppress(BrokenPipeError):
+                os.write(options.ready, json.dumps(message).encode() + b"\n")
+            os.close(options.ready)
+            options.ready = None
+
+    with experiment_lock(workspace.experiment_directory(options.name)) as lock:
+        if not lock.acquire(seconds=_LOCK_SECONDS):
+            say({"error": f"{options.name} is already running", "busy": True})
+            return 1
+        functions = ModelFunctions(trial=options.trial, finalise=options.finalise)
+        return _supervise(workspace, options.name, functions, say)
+
+
+def _supervise(
+    workspace: Workspace, name: str, functions: ModelFunctions, say: Callable[[dict[str, Any]], None]
+) -> int:
+    try:
+        supervisor = Supervisor(workspace, name, functions)
+        supervisor.prepare()
+    except GwasError as error:
+        say({"error": str(error)})
+        _logger.error("%s", error)
+        return 1
+    say({"ok": True})
+    try:
+        supervisor.run()
+    except Exception as error:
+        # A full disk, a database that is gone, or a mistake of ours: the search can go on later.
+        _logger.exception("the supervisor broke off")
+        supervisor.close()
+        supervisor.interrupt(f"it broke off: {type(error).__name__}: {str(error)[:200]}")
+        return 1
+    finally:
+        supervisor.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""Reading Optuna's tables directly.
+
+Optuna builds an object for every parameter of every trial: 1.7 s for 1,000 trials of 29
+parameters, against 0.1 s here. Only reading is done this way; all writing goes through
+Optuna, and a test holds the two views against each other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.distributions import BaseDistribution, json_to_distribution
+from sqlalchemy import Column, DateTime, Float, Integer, MetaData, String, Table, Text
+
+_METADATA = MetaData()
+_STUDIES = Table("studies", _METADATA, Column("study_id", Integer, primary_key=True), Column("study_name", String(512)))
+_STUDY_ATTRIBUTES = Table(
+    "study_user_attributes",
+    _METADATA,
+    Column("study_id", Integer),
+    Column("key", String(512)),
+    Column("value_json", Text),
+)
+_TRIALS = Table(
+    "trials",
+    _METADATA,
+    Column("trial_id", Integer, primary_key=True),
+    Column("number", Integer),
+    Column("study_id", Integer),
+    Column("state", String(16)),
+    Column("datetime_start", DateTime),
+    Column("datetime_complete", DateTime),
+)
+_VALUES = Table(
+    "trial_values",
+    _METADATA,
+    Column("trial_id", Integer),
+    Column("objective", Integer),
+    Column("value", Float),
+    Column("value_type", String(16)),
+)
+_PARAMETERS = Table(
+    "trial_params",
+    _METADATA,
+    Column("param_id", Integer, primary_key=True),
+    Column("trial_id", Integer),
+    Column("param_name", String(512)),
+    Column("param_value", Float),
+    Column("distribution_json", Text),
+)
+_HISTORY = Table(
+    "trial_intermediate_values",
+    _METADATA,
+    Column("trial_id", Integer),
+    Column("step", Integer),
+    Column("intermediate_value", Float),
+    Column("intermediate_value_type", String(16)),
+)
+_TRIAL_ATTRIBUTES = Table(
+    "trial_user_attributes",
+    _METADATA,
+    Column("trial_id", Integer),
+    Column("key", String(512)),
+    Column("value_json", Text),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """A trial as Optuna keeps it; ``state`` is the name of an ``optuna.trial.TrialState``."""
+
+    number: int
+    state: str
+    value: float | None
+    parameters: dict[str, Any]
+    history: tuple[tuple[int, float], ...]
+    attributes: dict[str, Any]
+    started: datetime | None
+    finished: datetime | None
+
+
+class Reader:
+    """Reads one database; holds nothing but the connection pool, so what it says is never stale."""
+
+    def __init__(self, storage: optuna.storages.RDBStorage) -> None:
+        self._engine = storage.engine
+
+    def study_id(self, name: str) -> int | None:
+        """Number of the study called ``name``; None where there is none."""
+        query = sqlalchemy.select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == name)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def study_attributes(self, study_id: int) -> dict[str, Any]:
+        """User attributes of one study."""
+        query = sqlalchemy.select(_STUDY_ATTRIBUTES.c.key, _STUDY_ATTRIBUTES.c.value_json).where(
+            _STUDY_ATTRIBUTES.c.study_id == study_id
+        )
+        with self._engine.connect() as connection:
+            return {key: json.loads(value) for key, value in connection.execute(query)}
+
+    def all_study_attributes(self, keys: Sequence[str]) -> dict[int, dict[str, Any]]:
+        """Some user attributes of every study, by study number, in order of creation."""
+        table = _STUDY_ATTRIBUTES
+        query = (
+            sqlalchemy.select(table.c.study_id, table.c.key, table.c.value_json)
+            .where(table.c.key.in_(keys))
+            .order_by(table.c.study_id)
+        )
+        attributes: dict[int, dict[str, Any]] = defaultdict(dict)
+        with self._engine.connect() as connection:
+            for study_id, key, value in connection.execute(query):
+                attributes[study_id][key] = json.loads(value)
+        return dict(attributes)
+
+    def outcomes(self) -> dict[int, list[tuple[int, str, float | None]]]:
+        """(number, state, objective) of every trial, by study number, in order of number."""
+        table = _TRIALS.outerjoin(_VALUES, (_VALUES.c.trial_id == _TRIALS.c.trial_id) & (_VALUES.c.objective == 0))
+        query = (
+            sqlalchemy.select(_TRIALS.c.study_id, _TRIALS.c.number, _TRIALS.c.state, _VALUES.c.value)
+            .select_from(table)
+            # A trial is given its number in the transaction that creates it; on databases
+            # that show rows earlier it must not appear as a trial without one.
+            .where(_TRIALS.c.number.is_not(None))
+            .order_by(_TRIALS.c.study_id, _TRIALS.c.number)
+        )
+        outcomes: dict[int, list[tuple[int, str, float | None]]] = defaultdict(list)
+        with self._engine.connect() as connection:
+            for study_id, number, state, value in connection.execute(query):
+                outcomes[study_id].append((number, state, value))
+        return dict(outcomes)
+
+    def trials(self, study_id: int) -> list[TrialRow]:
+        """All trials of one study, in order of number.
+
+        Trials are read first and what belongs to them after: a trial seen as finished then
+        has everything that was written before it was finished.
+        """
+        with self._engine.connect() as connection:
+            trials = connection.execute(
+                sqlalchemy.select(_TRIALS)
+                .where(_TRIALS.c.study_id == study_id, _TRIALS.c.number.is_not(None))
+                .order_by(_TRIALS.c.number)
+            ).all()
+            values = {
+                trial_id: value
+                for trial_id, value in self._rows(connection, _VALUES, study_id, "trial_id", "value")
+                if value is not None
+            }
+            parameters = self._parameters(connection, study_id)
+            history = self._history(connection, study_id)
+            attributes: dict[int, dict[str, Any]] = defaultdict(dict)
+            for trial_id, key, text in self._rows(
+                connection, _TRIAL_ATTRIBUTES, study_id, "trial_id", "key", "value_json"
+            ):
+                attributes[trial_id][key] = json.loads(text)
+        return [
+            TrialRow(
+                number=trial.number,
+                state=trial.state,
+                value=values.get(trial.trial_id),
+                parameters=parameters.get(trial.trial_id, {}),
+                history=tuple(sorted(history.get(trial.trial_id, ()))),
+                attributes=attributes.get(trial.trial_id, {}),
+                started=_utc(trial.datetime_start),
+                finished=_utc(trial.datetime_complete),
+            )
+            for trial in trials
+        ]
+
+    def _rows(self, connection: sqlalchemy.Connection, table: Table, study_id: int, *columns: str) -> Iterator[Any]:
+        query = (
+            sqlalchemy.select(*(table.c[name] for name in columns))
+            .join(_TRIALS, _TRIALS.c.trial_id == table.c.trial_id)
+            .where(_TRIALS.c.study_id == study_id)
+        )
+        if "param_id" in table.c:
+            query = query.order_by(table.c.param_id)  # the order in which they were suggested
+        yield from connection.execute(query)
+
+    def _parameters(self, connection: sqlalchemy.Connection, study_id: int) -> dict[int, dict[str, Any]]:
+        parameters: dict[int, dict[str, Any]] = defaultdict(dict)
+        for trial_id, name, value, distribution in self._rows(
+            connection, _PARAMETERS, study_id, "trial_id", "param_name", "param_value", "distribution_json"
+        ):
+            parameters[trial_id][name] = _distribution(distribution).to_external_repr(value)
+        return parameters
+
+    def _history(self, connection: sqlalchemy.Connection, study_id: int) -> dict[int, list[tuple[int, float]]]:
+        """Epochs of the latest attempt: those of an attempt that died are kept as NaN, which Optuna stores as NULL."""
+        history: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for trial_id, step, value in self._rows(
+            connection, _HISTORY, study_id, "trial_id", "step", "intermediate_value"
+        ):
+            if value is not None and math.isfinite(value):
+                history[trial_id].append((step, value))
+        return history
+
+
+@lru_cache(maxsize=4096)
+def _distribution(text: str) -> BaseDistribution:
+    return json_to_distribution(text)
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    # Optuna writes naive UTC.
+    return None if value is None else value.replace(tzinfo=UTC)

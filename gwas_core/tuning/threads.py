@@ -1,0 +1,54 @@
+"""Sharing the machine's cores out between worker processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+
+# Every library that would otherwise start a thread for each core of the machine.
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+)
+
+
+def usable_cores() -> int:
+    """Cores this process may use: those it is bound to, and no more than its container is given."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        limit = container_cores(_CGROUP_CPU_LIMIT.read_text(encoding="ascii"))
+    except OSError:
+        limit = None
+    return bound if limit is None else max(1, min(bound, limit))
+
+
+def container_cores(text: str) -> int | None:
+    """Cores that a cgroup's ``cpu.max`` ("quota period", in microseconds) allows, rounded up; None for no limit."""
+    quota, _, period = text.strip().partition(" ")
+    if not quota.isdigit() or not period.isdigit() or int(period) == 0:
+        return None
+    return max(1, -(-int(quota) // int(period)))
+
+
+def worker_threads(cores: int, parallel_trials: int) -> int:
+    """Threads for each of the workers, so that all together they keep no more than the cores busy."""
+    return max(1, cores // parallel_trials)
+
+
+def thread_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
+    """``environment`` for a process of so many threads; libraries read it when they are loaded."""
+    return {
+        **environment,
+        **dict.fromkeys(_THREAD_VARIABLES, str(threads)),
+        # Operations of one network run one after the other: a second pool of threads only competes.
+        "TF_NUM_INTEROP_THREADS": "1",
+        # Workers that share a GPU take memory as they need it, not all of it at once.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    }

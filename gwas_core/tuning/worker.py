@@ -1,0 +1,182 @@
+"""A warm process that runs trials, one after the other, for one supervisor.
+
+It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs and answers
+are JSON, one object a line, over stdin and what was stdout when it started; whatever
+else prints to stdout ends in the log.
+
+Jobs, by ``job``: ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once;
+``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
+``done``, ``pruned``, ``failed``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import math
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gwas_core.errors import GwasError, TrialFailed, TrialPruned
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import Split
+from gwas_core.model.training import OBJECTIVE
+from gwas_core.tuning.functions import ModelFunctions, load_function
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Channel:
+    """The line to the supervisor; the process ends when the supervisor does."""
+
+    def __init__(self) -> None:
+        # Own copies of both ends first: TensorFlow, and anything in C, prints to descriptor 1.
+        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._in = os.fdopen(os.dup(0), "r", encoding="utf-8")
+        os.dup2(2, 1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        self._received: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in self._in:
+            self._received.put(json.loads(line))
+        # End of input: the supervisor is gone, or wants this worker to go. At once, in the
+        # middle of an epoch too; what a killed trial leaves behind is cleaned when it is rerun.
+        os._exit(0)
+
+    def receive(self) -> dict[str, Any]:
+        """The next job or answer."""
+        return self._received.get()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send one message."""
+        self._out.write(json.dumps(message, allow_nan=False) + "\n")
+        self._out.flush()
+
+
+class Worker:
+    """Does jobs on one dataset and split."""
+
+    def __init__(self, channel: Channel, dataset: Dataset, split: Split, functions: ModelFunctions) -> None:
+        self._channel = channel
+        self._dataset = dataset
+        self._split = split
+        self._functions = functions
+        self._jobs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "trial": self._trial,
+            "baselines": self._baselines,
+            "finalise": self._finalise,
+        }
+
+    def serve(self) -> None:
+        """Do jobs for as long as there is a supervisor."""
+        self._channel.send({"type": "ready"})
+        while True:
+            job = self._channel.receive()
+            self._channel.send(self._answer(job))
+
+    def _answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            result = self._jobs[job["job"]](job)
+        except TrialPruned as error:
+            return {"type": "pruned", "reason": str(error)}
+        except GwasError as error:
+            return _failure(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever a trial raises is the trial's end, never the experiment's
+            traceback.print_exc()
+            # After an error nobody foresaw, or without memory, this process is not to be trusted with another trial.
+            return _failure(describe(error), spent=True)
+        try:
+            json.dumps(result, allow_nan=False)
+        except ValueError:
+            return _failure("the result holds a number that is not finite")
+        return {"type": "done", "result": result}
+
+    def _trial(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        # Here and not at the top: this is what brings TensorFlow in.
+        run_trial = load_function(self._functions.trial)
+        result = run_trial(
+            self._dataset,
+            self._split,
+            job["hyperparameters"],
+            Path(job["directory"]),
+            report=self._report,
+            seed=job["seed"],
+            xla=job["xla"],
+        )
+        values: dict[str, Any] = result.to_dict()
+        return values
+
+    def _report(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        value = metrics[OBJECTIVE]
+        if not math.isfinite(value):
+            raise TrialFailed(f"{OBJECTIVE} became {value} in epoch {epoch}")
+        self._channel.send({"type": "epoch", "epoch": epoch, "value": value})
+        if self._channel.receive()["prune"]:
+            raise TrialPruned(f"stopped early: other trials were better at epoch {epoch}")
+
+    def _baselines(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        from gwas_core.model.baselines import judge_baselines
+
+        results = judge_baselines(self._dataset, self._split, threads=job["threads"])
+        return {name: result.to_dict() for name, result in results.items()}
+
+    def _finalise(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        finalise = load_function(self._functions.finalise)
+        directories = Path(job["experiment_directory"]), Path(job["trial_directory"])
+        judgements: dict[str, Any] = finalise(self._dataset, self._split, *directories)
+        return judgements
+
+
+def _failure(reason: str, *, spent: bool = False) -> dict[str, Any]:
+    return {"type": "failed", "reason": reason, "spent": spent}
+
+
+def describe(error: BaseException) -> str:
+    """An error nobody foresaw, on one line."""
+    if isinstance(error, MemoryError):
+        return "memory ran out: use fewer parallel trials, a smaller batch size or fewer units"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel end this process together with its parent (Linux); end it now if the parent is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``python -m gwas_core.tuning.worker``."""
+    parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
+    parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
+    parser.add_argument("--split", type=Path, required=True, help="the experiment's split.json")
+    parser.add_argument("--trial", required=True, help="module:function that runs one trial")
+    parser.add_argument("--finalise", required=True, help="module:function that judges the best trial")
+    parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
+    options = parser.parse_args(arguments)
+    die_with(options.parent)
+    # When a machine shuts down everyone is told to end. That is for the supervisor to deal with:
+    # a worker that went first would look like one that its trial had killed.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    channel = Channel()
+    dataset = Dataset.load(options.dataset)
+    split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
+    Worker(channel, dataset, split, ModelFunctions(trial=options.trial, finalise=options.finalise)).serve()
+
+
+if __name__ == "__main__":
+    main()

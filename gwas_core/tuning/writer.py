@@ -1,0 +1,259 @@
+"""Writing one experiment's progress: for the one process that runs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from gwas_core.model.training import OBJECTIVE
+from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
+from gwas_core.tuning.store import (
+    ATTEMPT,
+    BASELINES,
+    EXPERIMENT,
+    MAX_TRIALS,
+    OUTCOME,
+    RESULT,
+    STATUS,
+    STOP_REQUESTED,
+    Store,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """How often, and how, a trial was begun.
+
+    Attributes:
+        number: of the latest attempt, from 1; 0 before the first.
+        deaths: attempts that ended with the death of their worker alone.
+        crashes: attempts that ended with the death of the supervisor.
+        running: whether the latest attempt is under way, as far as its supervisor could write it.
+        reason: why there is more than one.
+    """
+
+    number: int = 0
+    seed: int = 0
+    started: str | None = None
+    running: bool = False
+    deaths: int = 0
+    crashes: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        state: succeeded, pruned or failed.
+        reason: why it failed or was pruned.
+        result: what the trial function returned, JSON-ready, with the objective in it; of a trial that succeeded.
+    """
+
+    state: TrialState
+    reason: str = ""
+    result: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.state.is_finished() or (self.state is TrialState.SUCCEEDED) != (self.result is not None):
+            raise ValueError(f"an outcome is succeeded with a result, pruned or failed, not {self.state}")
+
+    @property
+    def value(self) -> float:
+        """The objective of a trial that succeeded."""
+        assert self.result is not None
+        return float(self.result[OBJECTIVE])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """What others ask of whoever runs the experiment."""
+
+    stop: bool
+    max_trials: int
+
+
+class ExperimentWriter:
+    """The experiment's Optuna study, and the only way its progress is written.
+
+    A trial counts as finished when its state is told to Optuna, in one transaction. What
+    belongs to it is written before; a process killed in between leaves an outcome that
+    ``take_over`` completes.
+
+    Raises:
+        ExperimentError: there is no such experiment, or the database cannot be used.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        *,
+        sampler: optuna.samplers.BaseSampler | None = None,
+        pruner: optuna.pruners.BasePruner | None = None,
+    ) -> None:
+        self._store = store  # which closes its connections when it goes
+        self._storage = store.storage
+        self._study_id = store.study_id(name)
+        self.experiment: Experiment = store.load(name).experiment
+        self.study = optuna.load_study(
+            study_name=name,
+            storage=store.storage,
+            sampler=sampler or optuna.samplers.RandomSampler(seed=self.experiment.seed),
+            pruner=pruner or optuna.pruners.NopPruner(),
+        )
+        self.forgiven_failures: int = self._status().get("forgiven_failures", 0)
+
+    def requests(self) -> Requests:
+        """What is asked now; one small query."""
+        attributes = self.study.user_attrs
+        max_trials = attributes.get(MAX_TRIALS, attributes[EXPERIMENT]["max_trials"])
+        return Requests(stop=bool(attributes.get(STOP_REQUESTED)), max_trials=max_trials)
+
+    def state(self) -> ExperimentState:
+        """Where the experiment stands, as it is stored."""
+        return ExperimentState(self._status()["state"])
+
+    def set_status(self, state: ExperimentState, reason: str = "") -> None:
+        """Write where the experiment stands, and since when."""
+        status = self._status() | {"state": state.value, "reason": reason}
+        if state.is_active():
+            status |= {"started": status["started"] or now(), "finished": None}
+        else:
+            status["finished"] = now()
+        self.study.set_user_attr(STATUS, status)
+
+    def forgive_failures(self) -> None:
+        """Write that the failures so far no longer count towards ``max_failed_trials``."""
+        self.forgiven_failures = len(self.trials([OptunaState.FAIL]))
+        self.study.set_user_attr(STATUS, self._status() | {"forgiven_failures": self.forgiven_failures})
+
+    def _status(self) -> dict[str, Any]:
+        return dict(self.study.user_attrs[STATUS])
+
+    def baselines(self) -> dict[str, Any] | None:
+        """The stored baselines record: ``results`` (or None) and ``reason``."""
+        record: dict[str, Any] | None = self.study.user_attrs.get(BASELINES)
+        return record
+
+    def set_baselines(self, results: Mapping[str, Any] | None, *, reason: str = "") -> None:
+        self.study.set_user_attr(BASELINES, {"results": results, "reason": reason})
+
+    def result(self) -> dict[str, Any] | None:
+        """The stored result of the best trial."""
+        record: dict[str, Any] | None = self.study.user_attrs.get(RESULT)
+        return record
+
+    def set_result(self, result: Mapping[str, Any]) -> None:
+        self.study.set_user_attr(RESULT, dict(result))
+
+    def trials(self, states: Iterable[OptunaState] | None = None) -> list[FrozenTrial]:
+        """Optuna's trials, not to be changed."""
+        return self.study.get_trials(deepcopy=False, states=None if states is None else tuple(states))
+
+    def attempt(self, number: int) -> Attempt:
+        """The attempts of a trial so far."""
+        stored = self._storage.get_trial(self._trial_id(number)).user_attrs.get(ATTEMPT)
+        return Attempt() if stored is None else Attempt(**stored)
+
+    def begin(self, number: int) -> Attempt:
+        """Write that an attempt at a trial starts; epochs of an earlier one no longer count."""
+        trial_id = self._trial_id(number)
+        # Optuna cannot delete what was reported, but takes NaN as nothing.
+        for step, value in self._storage.get_trial(trial_id).intermediate_values.items():
+            if not math.isnan(value):
+                self._storage.set_trial_intermediate_value(trial_id, step, math.nan)
+        before = self.attempt(number)
+        attempt = replace(
+            before,
+            number=before.number + 1,
+            seed=self.experiment.trial_seed(number),
+            started=now(),
+            running=True,
+        )
+        self._set_attempt(trial_id, attempt)
+        return attempt
+
+    def put_back(self, number: int, *, death: bool = False, crash: bool = False, reason: str = "") -> Attempt:
+        """Write that the attempt under way ended without an outcome.
+
+        The trial waits, as Optuna has it: asking the study for the next trial gives this one again, with
+        its number and parameters. One that was only half suggested gets the rest of them then.
+        """
+        before = self.attempt(number)
+        attempt = replace(
+            before,
+            running=False,
+            deaths=before.deaths + death,
+            crashes=before.crashes + crash,
+            reason=reason or before.reason,
+        )
+        trial_id = self._trial_id(number)
+        self._set_attempt(trial_id, attempt)
+        # As Optuna's own enqueue_trial leaves it; without, a sampler would not know that its point is taken.
+        self._storage.set_trial_system_attr(trial_id, "fixed_params", self._storage.get_trial(trial_id).params)
+        self._storage.set_trial_state_values(trial_id, OptunaState.WAITING)
+        return attempt
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Store the objective after an epoch; True when the trial should be given up."""
+        trial_id = self._trial_id(number)
+        self._storage.set_trial_intermediate_value(trial_id, epoch, value)
+        if isinstance(self.study.pruner, optuna.pruners.NopPruner):
+            return False
+        trial = self._storage.get_trial(trial_id)
+        trial.intermediate_values = {
+            step: value for step, value in trial.intermediate_values.items() if not math.isnan(value)
+        }
+        return self.study.pruner.prune(self.study, trial)
+
+    def finish(self, number: int, outcome: Outcome) -> None:
+        """Write how a trial ended; from here on it counts."""
+        self.write_outcome(number, outcome)
+        self._tell(number, outcome)
+
+    def write_outcome(self, number: int, outcome: Outcome) -> None:
+        """The first half of ``finish``: what belongs to a finished trial, before it counts as one."""
+        record = asdict(outcome) | {"state": outcome.state.value}
+        self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, record)
+
+    def take_over(self, *, maximum_crashes: int) -> None:
+        """Sort out the trials that were under way when an earlier process ended.
+
+        Those whose outcome was written are finished; the others wait to be begun again. One
+        that was being run the last ``maximum_crashes`` times its supervisor died has failed.
+        """
+        for trial in self.trials([OptunaState.RUNNING]):
+            attempt = self.attempt(trial.number)
+            crashes = attempt.crashes + attempt.running
+            if (record := trial.user_attrs.get(OUTCOME)) is not None:
+                self._tell(trial.number, Outcome(**record | {"state": TrialState(record["state"])}))
+            elif crashes >= maximum_crashes:
+                reason = f"the experiment was interrupted {crashes} times while this trial ran: perhaps it is the cause"
+                self.finish(trial.number, Outcome(state=TrialState.FAILED, reason=reason))
+            elif attempt.running:
+                self.put_back(trial.number, crash=True, reason="begun again: the experiment was interrupted")
+            else:
+                self.put_back(trial.number)
+
+    def _tell(self, number: int, outcome: Outcome) -> None:
+        match outcome.state:
+            case TrialState.SUCCEEDED:
+                self.study.tell(number, outcome.value)
+            case TrialState.PRUNED:
+                self.study.tell(number, state=OptunaState.PRUNED)
+            case _:
+                self.study.tell(number, state=OptunaState.FAIL)
+
+    def _set_attempt(self, trial_id: int, attempt: Attempt) -> None:
+        self._storage.set_trial_user_attr(trial_id, ATTEMPT, asdict(attempt))
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)

@@ -1,0 +1,71 @@
+"""Where things are kept on disk: one folder, chosen by ``GWAS_WORKSPACE``."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gwas_core.errors import SettingsError
+
+# Katib's rule for experiment names (a DNS label of at most 40 characters), so that an
+# experiment can move from this machine to a cluster without being renamed. It also
+# keeps names from ever being paths.
+MAXIMUM_NAME_LENGTH = 40
+_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+
+
+def check_experiment_name(name: str) -> str:
+    """Return ``name`` if it can name an experiment here and on Katib.
+
+    Raises:
+        SettingsError: too long, or other than lower-case letters, digits and dashes.
+    """
+    if len(name) > MAXIMUM_NAME_LENGTH:
+        raise SettingsError(
+            f"an experiment's name has at most {MAXIMUM_NAME_LENGTH} characters; this one has {len(name)}: shorten it",
+            field="name",
+        )
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            "an experiment's name starts with a lower-case letter and holds only lower-case letters, digits and "
+            f"dashes (not at the end); {name[:60]!r} does not",
+            field="name",
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder tree of all experiments and prepared datasets.
+
+    Folders of our own start with an underscore, which no experiment's name can.
+    """
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Workspace:
+        """``GWAS_WORKSPACE``, or ``./workspace`` where it is not set."""
+        return cls(Path(os.environ.get("GWAS_WORKSPACE", "workspace")).expanduser().absolute())
+
+    @property
+    def storage_url(self) -> str:
+        """Optuna storage: ``GWAS_STORAGE``, or a SQLite file in the workspace."""
+        return os.environ.get("GWAS_STORAGE") or f"sqlite:///{self.root / '_experiments.sqlite3'}"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "_datasets"
+
+    def dataset_directory(self, content_hash: str) -> Path:
+        if not re.fullmatch(r"[0-9a-f]{8,64}", content_hash):
+            raise SettingsError(f"{content_hash[:70]!r} is not a dataset's content hash", field="dataset")
+        return self.datasets / content_hash
+
+    def experiment_directory(self, name: str) -> Path:
+        return self.root / check_experiment_name(name)
+
+    def trial_directory(self, name: str, number: int) -> Path:
+        return self.experiment_directory(name) / f"trial-{number:04d}"

@@ -1,0 +1,19 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of full-size SoyNAM files, which are not ours to ship; skipped, and counted, where absent."""
+    folder = Path(os.environ.get("GWAS_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "IMP_height.txt.gz").is_file():
+        pytest.skip("the full-size SoyNAM files are not here: set GWAS_REAL_DATA to their folder")
+    return folder

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gwas_core.errors import InputError, SettingsError, TrialFailed, TrialPruned
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import Split
+from gwas_core.model.calibration import Calibration, calibrate
+from gwas_core.model.finalise import finalise
+from gwas_core.model.metrics import judge
+from gwas_core.model.training import Standardisation, TrialResult, load_model, predict, run_trial
+
+QUICK = {"epochs": 8, "learning_rate": 3e-3, "batch_size": 16}
+
+
+def ignore(epoch: int, metrics: dict[str, float]) -> None:
+    """A reporter nobody listens to."""
+
+
+def trial(dataset: Dataset, split: Split, directory: Path, values: dict[str, Any], **options: Any) -> TrialResult:
+    return run_trial(dataset, split, values, directory, **{"report": ignore, "xla": "off", "seed": 7, **options})
+
+
+def test_a_trial_beats_the_mean_and_leaves_its_records(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    reported: list[tuple[int, dict[str, float]]] = []
+    result = trial(dataset, split, tmp_path, QUICK, report=lambda epoch, metrics: reported.append((epoch, metrics)))
+
+    mean_error = np.abs(dataset.phenotype[split.validation] - dataset.phenotype[split.train].mean()).mean()
+    assert result.val_mean_absolute_error < 0.9 * mean_error
+    assert TrialResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+    written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(entry.pop("epoch"), entry) for entry in written] == reported
+    assert [epoch for epoch, _ in reported] == list(range(1, result.epochs + 1))
+    errors = [metrics["val_mean_absolute_error"] for _, metrics in reported]
+    assert min(errors) == pytest.approx(result.val_mean_absolute_error)
+    assert errors.index(min(errors)) + 1 == result.best_epoch
+    assert {"loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error", "seconds"} == set(reported[0][1])
+
+    hyperparameters = json.loads((tmp_path / "hyperparameters.json").read_text())
+    assert hyperparameters["network"] == "hybrid"
+    assert hyperparameters["learning_rate"] == 3e-3
+    assert hyperparameters["seed"] == 7
+    assert "best epoch" in (tmp_path / "log.txt").read_text()
+
+
+def test_the_kept_network_is_the_best_epoch(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    # A learning rate this high makes later epochs worse than the best.
+    result = trial(dataset, split, tmp_path, {"epochs": 12, "learning_rate": 0.03, "patience": 12})
+    assert result.best_epoch < result.epochs == 12
+    predicted = predict(
+        load_model(tmp_path / "model.keras"),
+        np.ascontiguousarray(dataset.genotypes[split.validation]),
+        Standardisation.of(dataset.phenotype[split.train]),
+    )
+    observed = dataset.phenotype[split.validation]
+    assert judge(observed, predicted, family=dataset.family[split.validation]) == result.validation  # type: ignore[index]
+
+
+def test_training_ends_when_patience_does(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    result = trial(dataset, split, tmp_path, {"epochs": 200, "learning_rate": 0.03, "patience": 2})
+    assert result.epochs == result.best_epoch + 2 < 200
+
+
+@pytest.mark.parametrize("network", ["hybrid", "tutorial"])
+def test_the_same_seed_gives_the_same_network(network: str, dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    values = {"network": network, "epochs": 2}
+    first = trial(dataset, split, tmp_path / "a", values)
+    other = trial(dataset, split, tmp_path / "b", values, seed=8)
+    again = trial(dataset, split, tmp_path / "c", values)
+    assert first.validation == again.validation
+    assert first.validation != other.validation
+
+
+def test_xla_changes_speed_and_not_the_result(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    values = {"epochs": 2, "dropout_rate": 0.0}
+    without = trial(dataset, split, tmp_path / "a", values)
+    compiled = trial(dataset, split, tmp_path / "b", values, xla="on")
+    assert (without.xla, compiled.xla) == (False, True)
+    assert compiled.val_mean_absolute_error == pytest.approx(without.val_mean_absolute_error, rel=1e-3)
+
+
+def test_a_batch_larger_than_the_data_is_all_of_it(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    assert trial(dataset, split, tmp_path, {"epochs": 1, "batch_size": 4096}).epochs == 1
+
+
+def test_divergence_fails_the_trial_with_its_reason(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    values = {"network": "tutorial", "epochs": 3, "conv_activation": "linear", "activation": "linear"}
+    values |= {f"{group}_activity_l2": 1e6 for group in ("conv_1", "conv_x", "dense_x")} | {"learning_rate": 10.0}
+    with pytest.raises(TrialFailed, match=r"in epoch \d: training diverged; a learning rate below 10"):
+        trial(dataset, split, tmp_path, values)
+    assert not (tmp_path / "model.keras").exists()
+    assert "failed:" in (tmp_path / "log.txt").read_text()
+
+
+def test_the_reporter_may_prune(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    def prune(epoch: int, metrics: dict[str, float]) -> None:
+        if epoch == 2:
+            raise TrialPruned("worse than the median")
+
+    with pytest.raises(TrialPruned):
+        trial(dataset, split, tmp_path, {"epochs": 5}, report=prune)
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_missing_genotypes_and_unknown_settings_are_refused(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    holes = dataset.genotypes.copy()
+    holes[3, 4] = -1
+    with_holes = Dataset(
+        genotypes=holes,
+        phenotype=dataset.phenotype,
+        line_names=dataset.line_names,
+        snps=dataset.snps,
+        trait=dataset.trait,
+    )
+    with pytest.raises(InputError, match="impute"):
+        trial(with_holes, split, tmp_path, QUICK)
+    with pytest.raises(SettingsError, match="xla must be one of auto, on, off"):
+        trial(dataset, split, tmp_path, QUICK, xla="perhaps")
+
+
+def test_calibration_chooses_the_faster_way(dataset: Dataset, split: Split) -> None:
+    measured = calibrate(dataset, split, {"epochs": 3})
+    assert Calibration.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
+    assert measured.with_xla.epoch_seconds > 0
+    if measured.device == "cpu":
+        assert measured.without_xla is not None
+        faster = min(measured.with_xla.trial_seconds(3), measured.without_xla.trial_seconds(3))
+        assert measured.chosen.trial_seconds(3) == faster
+
+
+def test_the_test_lines_are_judged_and_every_prediction_is_kept(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    result = trial(dataset, split, tmp_path / "trial", QUICK)
+    judged = finalise(dataset, split, tmp_path, tmp_path / "trial")
+    assert judged["validation"] == result.validation.to_dict()
+    assert judged["test"]["lines"] == len(split.test)
+    rows = (tmp_path / "predictions.csv").read_text().splitlines()
+    assert rows[0] == "line,part,family,observed,predicted"
+    assert len(rows) == 1 + len(split.validation) + len(split.test)
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(b"PK nonsense")
+    with pytest.raises(InputError, match="not a network that can be loaded safely"):
+        load_model(tmp_path / "model.keras")

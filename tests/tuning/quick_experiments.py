@@ -1,0 +1,88 @@
+"""Small workspaces and experiments for the tests of stores and engines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.tuning.experiment import Experiment
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
+from gwas_core.tuning.suggest import AlgorithmSettings
+from gwas_core.workspace import Workspace
+
+PENALTY = Parameter(name="penalty", kind=ParameterKind.DOUBLE, minimum=0.01, maximum=1e6, scale=Scale.LOG, default=1.0)
+
+
+def quick_workspace(root: Path) -> tuple[Workspace, str]:
+    """A workspace with one small prepared dataset, and the dataset's content hash."""
+    workspace = Workspace(root)
+    random = np.random.default_rng(0)
+    genotypes = random.integers(0, 3, (80, 40)).astype(np.int8)
+    dataset = Dataset(
+        genotypes=genotypes,
+        phenotype=genotypes[:, :5].sum(axis=1) + random.normal(size=80),
+        line_names=tuple(f"line-{number}" for number in range(80)),
+        snps=pd.DataFrame({"name": [f"snp-{number}" for number in range(40)], "chromosome": "1", "position": 0}),
+        trait="height",
+    )
+    dataset.save(workspace.dataset_directory(dataset.content_hash))
+    return workspace, dataset.content_hash
+
+
+def quick_experiment(
+    dataset: str, name: str = "quick", *, fixed: dict[str, Any] | None = None, **changes: Any
+) -> Experiment:
+    """An experiment of random search over the penalty of ``quick_trial``; ``fixed`` says how trials behave."""
+    settings: dict[str, Any] = {
+        "space": SearchSpace((PENALTY,), fixed or {}),
+        "algorithm": AlgorithmSettings(name="random"),
+        "max_trials": 4,
+        "parallel_trials": 2,
+    }
+    return Experiment(name=name, dataset=dataset, source="quick.txt", **settings | changes)
+
+
+def behaviours(*names: str) -> SearchSpace:
+    """A space of trials that behave so, one of each."""
+    parameter = Parameter(name="behaviour", kind=ParameterKind.CATEGORICAL, choices=names)
+    return SearchSpace((parameter,), {"penalty": 1.0})
+
+
+def wait_until(
+    read: Callable[[], ExperimentRecord], condition: Callable[[ExperimentRecord], bool], *, seconds: float = 60.0
+) -> ExperimentRecord:
+    """Read until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition(record := read()):
+        assert time.monotonic() < deadline, f"after {seconds} s: {record.state} {dict(record.counts)} {record.reason}"
+        time.sleep(0.05)
+    return record
+
+
+def processes_of(workspace: Workspace, module: str = "gwas_core.tuning") -> list[psutil.Process]:
+    """Live processes of our engine that work on this workspace."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = " ".join(process.cmdline())
+            if str(workspace.root) in command and module in command and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def wait_until_gone(workspace: Workspace, *, seconds: float = 5.0) -> None:
+    """Wait until no process of our engine works on this workspace."""
+    deadline = time.monotonic() + seconds
+    while left := processes_of(workspace):
+        assert time.monotonic() < deadline, f"left behind: {left}"
+        time.sleep(0.05)

@@ -1,0 +1,230 @@
+"""The engine of this machine: the contract, and what is its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.quick_experiments")
+
+from gwas_core.errors import ExperimentError, SettingsError  # noqa: E402
+from gwas_core.genotypes.dataset import MISSING, Dataset  # noqa: E402
+from gwas_core.tuning.engine import watch  # noqa: E402
+from gwas_core.tuning.experiment import ExperimentState, TrialState  # noqa: E402
+from gwas_core.tuning.functions import ModelFunctions  # noqa: E402
+from gwas_core.tuning.local import LocalEngine  # noqa: E402
+from gwas_core.tuning.lock import experiment_lock  # noqa: E402
+from gwas_core.tuning.store import Store  # noqa: E402
+from gwas_core.tuning.suggest import AlgorithmSettings  # noqa: E402
+from tests.tuning.engine_contract import Bench, EngineContract, check_complete, run  # noqa: E402
+from tests.tuning.quick_experiments import (  # noqa: E402
+    behaviours,
+    processes_of,
+    quick_experiment,
+    quick_workspace,
+    wait_until,
+    wait_until_gone,
+)
+from tests.tuning.quick_trial import FUNCTIONS  # noqa: E402
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    # A path as people have them: spaces, braces, per cent signs, letters that are not ASCII.
+    workspace, dataset = quick_workspace(tmp_path / "my {wörk} 100%")
+    engine = LocalEngine(workspace, functions=FUNCTIONS)
+    return Bench(engine, engine.store, lambda **changes: quick_experiment(**{"dataset": dataset} | changes))
+
+
+class TestLocalEngine(EngineContract):
+    @pytest.fixture
+    def bench(self, bench: Bench) -> Bench:
+        return bench
+
+
+def engine_of(bench: Bench) -> LocalEngine:
+    assert isinstance(bench.engine, LocalEngine)
+    return bench.engine
+
+
+def test_every_way_a_trial_can_end(bench: Bench) -> None:
+    names = ("good", "fails", "raises", "killed", "killed_once", "exits", "not_finite", "infinite")
+    experiment = bench.experiment(
+        space=behaviours(*names), algorithm=AlgorithmSettings(name="grid"), max_trials=50, max_failed_trials=50
+    )
+    record = run(bench, experiment)
+    by_name = {str(trial.parameters["behaviour"]): trial for trial in record.trials}
+    assert set(by_name) == set(names)
+    # All points tried is an end like any other, and is said.
+    assert record.state is ExperimentState.SUCCEEDED
+    assert "all 8 points" in record.reason
+    expected = {
+        "good": (TrialState.SUCCEEDED, 1, ""),
+        "fails": (TrialState.FAILED, 1, "this trial was told to fail"),
+        "raises": (TrialState.FAILED, 1, "RuntimeError: this trial was told"),
+        "killed": (
+            TrialState.FAILED,
+            2,
+            "the worker was killed by signal 9 (SIGKILL), twice: perhaps memory ran out; use fewer parallel trials",
+        ),
+        "killed_once": (
+            TrialState.SUCCEEDED,
+            2,
+            "begun again: the worker was killed by signal 9 (SIGKILL)",
+        ),
+        "exits": (
+            TrialState.FAILED,
+            2,
+            "the worker ended by itself with code 7, twice: perhaps memory ran out; use fewer parallel trials",
+        ),
+        "not_finite": (TrialState.FAILED, 1, "val_mean_absolute_error became nan in epoch 1"),
+        "infinite": (TrialState.FAILED, 1, "the result holds a number that is not finite"),
+    }
+    assert {name: (trial.state, trial.attempts, trial.reason) for name, trial in by_name.items()} == expected
+    # The attempt that was killed left no epochs behind, and seeds are a trial's own.
+    assert [epoch for epoch, _ in by_name["killed_once"].history] == [1, 2, 3]
+    assert len({trial.seed for trial in record.trials}) == len(names)
+    log = (record.directory / "worker-0.log").read_text(encoding="utf-8")
+    assert "printed to stdout by a trial" in log
+    wait_until_gone(engine_of(bench).store.workspace)
+
+
+def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
+    engine = engine_of(bench)
+    workspace = engine.store.workspace
+    # The dashboard starts experiments from threads that end soon after.
+    starter = threading.Thread(target=engine.start, args=[bench.experiment(fixed={"epoch_seconds": 30.0})])
+    starter.start()
+    starter.join()
+    (supervisor,) = processes_of(workspace, "gwas_core.tuning.supervisor")
+    assert os.getsid(supervisor.pid) == supervisor.pid, "its own session: no terminal's end reaches it"
+    wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == 2)
+    workers = [process for process in supervisor.children() if "gwas_core.tuning.worker" in process.cmdline()]
+    assert len(workers) == 2
+    threads = {process.environ()["OMP_NUM_THREADS"] for process in workers}
+    assert threads == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
+    with pytest.raises(ExperimentError, match="stop it before deleting"):
+        engine.delete("quick")
+    # A second supervisor of the same experiment finds the lock taken and leaves everything alone.
+    with pytest.raises(ExperimentError, match="already running"):
+        engine._launch("quick")
+    stopped = engine.stop("quick", wait=5.0)
+    assert stopped.state is ExperimentState.STOPPED
+    assert stopped.counts == {TrialState.INTERRUPTED: 2}
+    wait_until_gone(workspace)
+    engine.delete("quick")
+    assert engine.experiments() == ()
+    assert not stopped.directory.exists()
+
+
+def test_told_to_end_by_the_system_it_stops(bench: Bench) -> None:
+    engine = engine_of(bench)
+    workspace = engine.store.workspace
+    engine.start(bench.experiment(fixed={"epoch_seconds": 0.2}))
+    wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == 2)
+    # As at a shutdown, everyone is told, workers too.
+    for process in processes_of(workspace):
+        process.send_signal(signal.SIGTERM)
+    stopped = wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active())
+    assert stopped.state is ExperimentState.STOPPED
+    assert "shuts down" in stopped.reason
+    wait_until_gone(workspace)
+    engine.resume("quick")
+    *_, last = watch(engine, "quick")
+    check_complete(last)
+    assert last.reason == ""
+
+
+def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:
+    engine = engine_of(bench)
+    stop, errors, reads = threading.Event(), [], []
+
+    def read() -> None:
+        store = Store(engine.store.workspace)
+        while not stop.is_set():
+            try:
+                store.experiments()
+                record = store.load("quick")
+                for trial in record.trials:
+                    if trial.state.is_finished():
+                        assert trial.parameters.keys() == {"penalty"}, trial
+                    if trial.state is TrialState.SUCCEEDED:
+                        assert trial.value is not None
+                        assert trial.result is not None, trial
+                        assert trial.epochs == 3, trial
+                reads.append(record)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it fails the test
+                errors.append(error)
+
+    engine.start(bench.experiment(max_trials=12))
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    *_, last = watch(engine, "quick", seconds=0.05)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    check_complete(last)
+    assert len({len(record.trials) for record in reads}) > 3, "they did read while it ran"
+
+
+def test_what_cannot_start_says_why(bench: Bench, tmp_path: Path) -> None:
+    engine = engine_of(bench)
+    workspace = engine.store.workspace
+    with pytest.raises(SettingsError) as refusal:
+        engine.start(bench.experiment(engine="kubeflow"))
+    assert refusal.value.field == "engine"
+
+    dataset = Dataset.load(workspace.dataset_directory(bench.experiment().dataset))
+    genotypes = dataset.genotypes.copy()
+    genotypes[0, 0] = MISSING
+    unprepared = replace(dataset, genotypes=genotypes)
+    unprepared.save(workspace.dataset_directory(unprepared.content_hash))
+    with pytest.raises(SettingsError, match="missing genotypes"):
+        engine.start(bench.experiment(dataset=unprepared.content_hash))
+
+    broken = LocalEngine(workspace, functions=ModelFunctions(trial="no.such:function", finalise=FUNCTIONS.finalise))
+    broken.start(bench.experiment(name="no-function", max_trials=2))
+    *_, record = watch(broken, "no-function")
+    assert record.state is ExperimentState.FAILED
+    assert "there is no function 'no.such:function'" in record.reason
+
+    # Workers that cannot even open their files.
+    (record.directory / "split.json").write_text("{}", encoding="utf-8")
+    engine.extend("no-function", 1)
+    *_, record = watch(engine, "no-function")
+    assert record.state is ExperimentState.FAILED
+    assert "workers do not start" in record.reason
+    assert "split" in record.reason
+    (record.directory / "split.json").unlink()
+    with pytest.raises(ExperimentError, match=r"split\.json is gone"):
+        engine.resume("no-function")
+
+
+def test_a_lock_is_its_holders_alone(tmp_path: Path) -> None:
+    first, second = experiment_lock(tmp_path), experiment_lock(tmp_path)
+    assert first.acquire()
+    assert first.acquire(), "its holder has it already"
+    assert not second.acquire(seconds=0.05)
+    first.release()
+    first.release()
+    assert second.acquire()
+    second.release()
+
+
+def test_no_child_inherits_the_lock(tmp_path: Path) -> None:
+    with experiment_lock(tmp_path) as lock:
+        assert lock.acquire()
+        child = psutil.Popen(["/bin/sleep", "30"], close_fds=False)
+    try:
+        assert experiment_lock(tmp_path).acquire(), "a child kept its parent's lock"
+    finally:
+        child.kill()
+        child.wait()

@@ -1,0 +1,329 @@
+"""The store: what is written comes back, quickly, whoever else is reading or writing."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+
+from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.lock import experiment_lock
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.tables import Reader
+from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.workspace import Workspace
+from tests.tuning.quick_experiments import quick_experiment
+
+HASH = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(Workspace(tmp_path))
+
+
+def begun(writer: ExperimentWriter, count: int) -> None:
+    """Have so many trials suggested and begun."""
+    for _ in range(count):
+        trial = writer.study.ask(writer.experiment.space.to_distributions())
+        writer.begin(trial.number)
+
+
+def test_what_is_written_comes_back(store: Store) -> None:
+    experiment = quick_experiment(HASH, fixed={"epochs": 3})
+    store.create(experiment)
+    created = store.load("quick")
+    assert (created.state, created.experiment, created.trials) == (ExperimentState.CREATED, experiment, ())
+    assert (created.best, created.baselines, created.result, created.started) == (None, None, None, None)
+
+    writer = ExperimentWriter(store, "quick")
+    writer.set_status(ExperimentState.RUNNING)
+    begun(writer, 4)
+    for epoch, value in enumerate([0.9, 0.5, 0.7], start=1):
+        writer.report(0, epoch, value)
+    validation = {"lines": 12, "mean_absolute_error": 0.5, "pearson": 0.25, "within_family_pearson": None}
+    result = {"val_mean_absolute_error": 0.5, "best_epoch": 2, "epochs": 3, "validation": validation}
+    writer.finish(0, Outcome(state=TrialState.SUCCEEDED, result=result))
+    writer.report(1, 1, 2.0)
+    writer.finish(1, Outcome(state=TrialState.PRUNED, reason="others were better"))
+    writer.finish(2, Outcome(state=TrialState.FAILED, reason="no luck"))
+    writer.set_baselines({"mean": {"test": 1.0}})
+
+    record = store.load("quick")
+    assert [trial.state for trial in record.trials] == ["succeeded", "pruned", "failed", "running"]
+    first = record.trials[0]
+    assert first.history == ((1, 0.9), (2, 0.5), (3, 0.7))
+    assert (first.value, first.best_epoch, first.epochs, first.attempts) == (0.5, 2, 3, 1)
+    assert first.metrics == {"val_mean_absolute_error": 0.5, "val_pearson": 0.25}
+    assert first.parameters["epochs"] == 3
+    assert first.seed == experiment.trial_seed(0)
+    assert first.directory == store.workspace.trial_directory("quick", 0)
+    assert first.seconds is not None
+    assert 0 <= first.seconds < 60
+    assert [trial.reason for trial in record.trials] == ["", "others were better", "no luck", ""]
+    assert record.trials[1].metrics == {"val_mean_absolute_error": 2.0}
+    assert record.best == first
+    assert record.finished_trials == 3
+    assert record.baselines == {"mean": {"test": 1.0}}
+    for trial in record.trials:
+        json.dumps(trial.to_dict(), allow_nan=False)
+
+    (summary,) = store.experiments()
+    assert summary.counts == record.counts
+    assert (summary.name, summary.source, summary.best) == ("quick", "quick.txt", (0, 0.5))
+    assert (summary.state, summary.max_trials, summary.finished_trials) == (ExperimentState.RUNNING, 4, 3)
+    assert summary.baselines == record.baselines
+
+    # What nobody works on is not running.
+    writer.set_status(ExperimentState.INTERRUPTED, "gone")
+    record = store.load("quick")
+    assert record.trials[3].state is TrialState.INTERRUPTED
+    assert store.experiments()[0].counts == record.counts
+    assert (record.reason, record.finished is None) == ("gone", False)
+
+
+def test_begun_again_a_trial_starts_afresh(store: Store) -> None:
+    store.create(quick_experiment(HASH))
+    writer = ExperimentWriter(store, "quick")
+    writer.set_status(ExperimentState.RUNNING)
+    begun(writer, 1)
+    for epoch in (1, 2, 3):
+        writer.report(0, epoch, 1.0)
+    parameters = store.load("quick").trials[0].parameters
+    writer.put_back(0, death=True, reason="begun again: its worker died")
+    (waiting,) = store.load("quick").trials
+    assert (waiting.state, waiting.reason) == (TrialState.WAITING, "begun again: its worker died")
+    begun(writer, 1)
+    writer.report(0, 1, 0.5)
+    (trial,) = store.load("quick").trials
+    assert (trial.state, trial.attempts, trial.history) == (TrialState.RUNNING, 2, ((1, 0.5),))
+    assert trial.parameters == parameters
+    writer.finish(0, Outcome(state=TrialState.PRUNED, reason="worse"))
+    assert store.load("quick").trials[0].value == 0.5
+
+
+def test_requests_reach_the_writer(store: Store) -> None:
+    store.create(quick_experiment(HASH, max_trials=4))
+    writer = ExperimentWriter(store, "quick")
+    writer.set_status(ExperimentState.RUNNING)
+    assert (writer.requests().stop, writer.requests().max_trials) == (False, 4)
+    store.request_stop("quick")
+    store.set_max_trials("quick", 9)
+    assert (writer.requests().stop, writer.requests().max_trials) == (True, 9)
+    record = store.load("quick")
+    assert (record.state, record.experiment.max_trials) == (ExperimentState.STOPPING, 9)
+    store.clear_stop_request("quick")
+    assert not writer.requests().stop
+    with pytest.raises(SettingsError, match="max_trials"):
+        store.set_max_trials("quick", 1_000_000)
+
+
+def test_names_are_taken_once(store: Store) -> None:
+    store.create(quick_experiment(HASH))
+    with pytest.raises(ExperimentError, match="already an experiment named quick"):
+        store.create(quick_experiment(HASH, seed=1))
+    (store.workspace.root / "photos").mkdir()
+    (store.workspace.root / "photos" / "cat.jpg").touch()
+    with pytest.raises(ExperimentError, match="already has a folder photos"):
+        store.create(quick_experiment(HASH, "photos"))
+    assert [summary.name for summary in store.experiments()] == ["quick"]
+
+
+def test_newest_first_and_only_ours(store: Store) -> None:
+    for name in ("first", "second"):
+        store.create(quick_experiment(HASH, name))
+    optuna.create_study(storage=store.storage, study_name="somebody-elses")
+    assert [summary.name for summary in store.experiments()] == ["second", "first"]
+    with pytest.raises(ExperimentError, match="another program"):
+        store.load("somebody-elses")
+    with pytest.raises(ExperimentError, match="no experiment named third"):
+        store.load("third")
+    with pytest.raises(SettingsError):
+        store.load("../first")
+
+
+def test_deleted_for_good(store: Store) -> None:
+    store.create(quick_experiment(HASH))
+    writer = ExperimentWriter(store, "quick")
+    begun(writer, 3)
+    directory = store.load("quick").directory
+    (directory / "trial-0000").mkdir()
+    with experiment_lock(directory) as lock:
+        assert lock.acquire()
+        with pytest.raises(ExperimentError, match="stop it before deleting"):
+            Store(store.workspace).delete("quick")
+    store.delete("quick")
+    assert not directory.exists()
+    assert store.experiments() == ()
+    with pytest.raises(ExperimentError, match="no experiment named quick"):
+        store.delete("quick")
+    # Its number may be given out again; what it held must not come back.
+    store.create(quick_experiment(HASH))
+    assert store.load("quick").trials == ()
+
+
+def test_reads_what_optuna_reads(store: Store) -> None:
+    """Our reading of Optuna's tables against Optuna's own, on every kind of value they hold."""
+    space = SearchSpace.preset("tutorial")
+    store.create(quick_experiment(HASH, space=space))
+    study = optuna.load_study(study_name="quick", storage=store.storage, sampler=optuna.samplers.RandomSampler(seed=0))
+    for number in range(6):
+        trial = study.ask(space.to_distributions())
+        for epoch in range(1, number + 1):
+            trial.report(math.nan if epoch == 2 else 1.0 / epoch, epoch)
+        trial.set_user_attr("text", {"ä": [1, None, 'quoted "text"']})
+    study.tell(0, 0.25)
+    study.tell(1, state=optuna.trial.TrialState.PRUNED)
+    study.tell(2, state=optuna.trial.TrialState.FAIL)
+    study.tell(3, 1e-300)
+    study.enqueue_trial({"learning_rate": 0.1})
+    rows = Reader(store.storage).trials(store.study_id("quick"))
+    trials = study.get_trials()
+    assert len(rows) == len(trials) == 7
+    for row, trial in zip(rows, trials, strict=True):
+        assert (row.number, row.state, row.value) == (trial.number, trial.state.name, trial.value)
+        assert row.parameters == trial.params
+        assert [type(value) for value in row.parameters.values()] == [type(value) for value in trial.params.values()]
+        finite = {step: value for step, value in trial.intermediate_values.items() if not math.isnan(value)}
+        assert dict(row.history) == finite
+        assert row.attributes == trial.user_attrs
+        for ours, theirs in ((row.started, trial.datetime_start), (row.finished, trial.datetime_complete)):
+            assert (None if ours is None else ours.timestamp()) == (None if theirs is None else theirs.timestamp())
+    outcomes = Reader(store.storage).outcomes()[store.study_id("quick")]
+    assert outcomes == [(trial.number, trial.state.name, trial.value) for trial in trials]
+
+
+def test_a_thousand_trials_are_read_in_a_moment(store: Store) -> None:
+    space = SearchSpace.preset("tutorial")
+    store.create(quick_experiment(HASH, space=space, max_trials=1000))
+    writer = ExperimentWriter(store, "quick")
+    begun(writer, 1)
+    for epoch in range(1, 16):
+        writer.report(0, epoch, 1.0 / epoch)
+    result = {"val_mean_absolute_error": 0.5, "best_epoch": 2, "validation": {"pearson": 0.5}}
+    writer.finish(0, Outcome(state=TrialState.SUCCEEDED, result=result))
+    multiply_trial(store.workspace.root / "_experiments.sqlite3", 1000)
+    assert best_seconds(lambda: store.load("quick")) < 0.3
+    assert best_seconds(store.experiments) < 0.1
+    record = store.load("quick")
+    assert len(record.trials) == 1000
+    assert record.trials[999] == replace(record.trials[0], number=999, directory=record.trials[999].directory)
+
+
+def multiply_trial(database: Path, count: int) -> None:
+    """Copy the only trial of a database until there are so many: through Optuna it would take a minute."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+    columns = {
+        "trial_params": "param_name, param_value, distribution_json",
+        "trial_values": "objective, value, value_type",
+        "trial_intermediate_values": "step, intermediate_value, intermediate_value_type",
+        "trial_user_attributes": "key, value_json",
+    }
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete) "
+            f"{numbers} SELECT 1 + i, i, study_id, state, datetime_start, datetime_complete FROM trials, n",
+            [count - 1],
+        )
+        for table, names in columns.items():
+            connection.execute(
+                f"INSERT INTO {table} (trial_id, {names}) {numbers} SELECT 1 + i, {names} FROM {table}, n", [count - 1]
+            )
+        connection.commit()
+
+
+def best_seconds(action: object) -> float:
+    """Processor time of the quickest of three calls: what other processes do does not count."""
+    assert callable(action)
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        action()
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def test_writers_and_readers_do_not_lock_each_other_out(store: Store) -> None:
+    names = ("one", "two", "three")
+    errors: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            own = Store(store.workspace)
+            own.create(quick_experiment(HASH, name))
+            writer = ExperimentWriter(own, name)
+            writer.set_status(ExperimentState.RUNNING)
+            for number in range(5):
+                begun(writer, 1)
+                writer.report(number, 1, 1.0)
+                store.request_stop(name)
+                writer.finish(number, Outcome(state=TrialState.FAILED, reason="as told"))
+                own.experiments()
+        except BaseException as error:  # noqa: BLE001 - handed to the main thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=[name]) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert {summary.counts[TrialState.FAILED] for summary in store.experiments()} == {5}
+    with closing(sqlite3.connect(store.workspace.root / "_experiments.sqlite3")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_many_processes_may_open_it_first(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from gwas_core.workspace import Workspace; "
+        "from gwas_core.tuning.store import Store; print(Store(Workspace(Path(sys.argv[1]))).experiments())"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "new")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        for _ in range(4)
+    ]
+    assert [process.communicate() for process in processes] == [("()\n", "")] * 4
+
+
+def test_what_cannot_be_opened_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path)
+    (tmp_path / "_experiments.sqlite3").write_bytes(b"this is not a database, whatever its name says" * 100)
+    with pytest.raises(ExperimentError, match="file is not a database"):
+        Store(workspace)
+    (tmp_path / "file").touch()
+    with pytest.raises(ExperimentError, match="cannot be opened"):
+        Store(Workspace(tmp_path / "file" / "below"))
+    with pytest.raises(SettingsError, match="no \\? or #"):
+        Store(Workspace(tmp_path / "what?"))
+    for address in ("nonsense://user:secret@host/x", "postgresql+missing://user:secret@host/x", "not an address"):
+        monkeypatch.setenv("GWAS_STORAGE", address)
+        with pytest.raises(ExperimentError) as refusal:
+            Store(workspace)
+        assert "secret" not in str(refusal.value)
+
+
+def test_another_storage_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWAS_STORAGE", f"sqlite:///{tmp_path / 'elsewhere' / 'shared.db'}")
+    store = Store(Workspace(tmp_path / "workspace"))
+    store.create(quick_experiment(HASH))
+    assert (tmp_path / "elsewhere" / "shared.db").is_file()
+    assert not list((tmp_path / "workspace").glob("*.sqlite3"))
+    assert [summary.name for summary in Store(Workspace(tmp_path / "other")).experiments()] == ["quick"]

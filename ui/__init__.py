@@ -1,0 +1,1 @@
+"""What the pages share: widgets, and the way from the store to the screen."""
