@@ -54,7 +54,48 @@ _CHUNK = 1024**2
 # A .keras file is a zip too; these are its members, and the classes our networks are made of.
 _KERAS_FILES = frozenset(("config.json", "metadata.json", "model.weights.h5"))
 _KERAS_CLASSES = frozenset(
-    ["Functional", "InputLayer", "Conv1D", "Dense", "Dropout", "Flatten", "Reshape", "BatchNormalization", "Normalization", "Rescaling", "Add", "Concatenate", "OneHot", "Cast", "L1L2", "L2", "L1", "DTypePolicy", "GlorotUniform", "GlorotNormal", "HeNormal", "HeUniform", "TruncatedNormal", "RandomNormal", "RandomUniform", "VarianceScaling", "Zeros", "Ones", "__keras_tensor__", "Activation", "LayerNormalization", "SeparableConv1D", "LocallyConnected1D", "MaxPooling1D", "AveragePooling1D", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Multiply", "Subtract", "Average"]
+    [
+        "Functional",
+        "InputLayer",
+        "Conv1D",
+        "Dense",
+        "Dropout",
+        "Flatten",
+        "Reshape",
+        "BatchNormalization",
+        "Normalization",
+        "Rescaling",
+        "Add",
+        "Concatenate",
+        "OneHot",
+        "Cast",
+        "L1L2",
+        "L2",
+        "L1",
+        "DTypePolicy",
+        "GlorotUniform",
+        "GlorotNormal",
+        "HeNormal",
+        "HeUniform",
+        "TruncatedNormal",
+        "RandomNormal",
+        "RandomUniform",
+        "VarianceScaling",
+        "Zeros",
+        "Ones",
+        "__keras_tensor__",
+        "Activation",
+        "LayerNormalization",
+        "SeparableConv1D",
+        "LocallyConnected1D",
+        "MaxPooling1D",
+        "AveragePooling1D",
+        "GlobalAveragePooling1D",
+        "GlobalMaxPooling1D",
+        "Multiply",
+        "Subtract",
+        "Average",
+    ]
 )
 
 

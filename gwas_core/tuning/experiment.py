@@ -194,7 +194,7 @@ def now() -> str:
 
 
 def _mapping(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) and key for key in value):
         raise SettingsError(f"{name} must hold named entries, not {show(value)}", field=name)
     return dict(value)
 

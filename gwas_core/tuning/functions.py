@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gwas_core.errors import InputError
@@ -17,10 +18,20 @@ class ModelFunctions:
     Attributes:
         trial: has the signature and contract of ``gwas_core.model.training.run_trial``.
         finalise: has those of ``gwas_core.model.finalise.finalise``.
+        calibrate: has those of ``gwas_core.model.calibration.calibrate``; empty where there is no XLA to choose.
     """
 
     trial: str = "gwas_core.model.training:run_trial"
     finalise: str = "gwas_core.model.finalise:finalise"
+    calibrate: str = "gwas_core.model.calibration:calibrate"
+
+    def to_json(self) -> str:
+        """As one argument of a command."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelFunctions:
+        return cls(**json.loads(text))
 
 
 def load_function(address: str) -> Callable[..., Any]:

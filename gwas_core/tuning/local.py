@@ -148,8 +148,7 @@ class LocalEngine:
                     module_command(
                         "gwas_core.tuning.supervisor",
                         "--workspace", str(self.workspace.root),
-                        "--trial", self._functions.trial,
-                        "--finalise", self._functions.finalise,
+                        "--functions", self._functions.to_json(),
                         "--ready", str(writer),
                         name,
                     ),

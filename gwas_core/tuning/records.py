@@ -102,6 +102,7 @@ class ExperimentRecord:
         reason: why it is in this state, where there is something to say.
         baselines: results of the simple methods by name, JSON-ready; None until they are there.
         baselines_reason: why they are not there although they were tried.
+        calibration: how long training takes here, with and without XLA, JSON-ready; None until it was measured.
         result: of the best trial, once it was judged on the test lines: ``trial`` (its number),
             ``validation``, ``test`` and ``test_evaluations`` (how often test lines were used).
         started: first start; finished: when it last stopped being worked on.
@@ -113,6 +114,7 @@ class ExperimentRecord:
     trials: tuple[TrialRecord, ...]
     baselines: Mapping[str, Any] | None
     baselines_reason: str
+    calibration: Mapping[str, Any] | None
     result: Mapping[str, Any] | None
     started: datetime | None
     finished: datetime | None

@@ -27,6 +27,7 @@ STATUS = "status"
 MAX_TRIALS = "max_trials"
 STOP_REQUESTED = "stop_requested"
 BASELINES = "baselines"
+CALIBRATION = "calibration"
 RESULT = "result"
 
 # User attributes of a trial.
@@ -121,7 +122,7 @@ class Store:
         study_id = self.study_id(name)
         directory = self.workspace.experiment_directory(name)
         with experiment_lock(directory) as lock:
-            if not lock.acquire(seconds=1.0):
+            if not lock.acquire(seconds=0.2):
                 raise ExperimentError(f"{name} is running: stop it before deleting it")
             with translated_errors():
                 self.storage.delete_study(study_id)
@@ -180,6 +181,7 @@ class Store:
             trials=tuple(self._trial(experiment, row, active=state.is_active()) for row in rows),
             baselines=baselines.get("results"),
             baselines_reason=baselines.get("reason", ""),
+            calibration=attributes.get(CALIBRATION),
             result=attributes.get(RESULT),
             started=moment(status["started"]),
             finished=moment(status["finished"]),

@@ -48,10 +48,13 @@ MAXIMUM_DEATHS = 2
 MAXIMUM_CRASHES = 5
 """A trial that was under way when the supervisor died, this often, has failed: it may be what kills it."""
 
+TRIALS_PER_WORKER = 40
+"""After so many trials a worker is replaced: TensorFlow keeps about 11 MB of every network it has trained."""
+
 MAXIMUM_FAILED_STARTS = 3
 """So many workers in a row that die before they are ready end the experiment."""
 
-_LOCK_SECONDS = 2.0
+_LOCK_SECONDS = 1.0
 _logger = logging.getLogger(__name__)
 
 
@@ -76,6 +79,7 @@ class Supervisor:
             sampler=self._sampler,
             pruner=None if experiment.early_stopping is None else experiment.early_stopping.make_pruner(),
         )
+        self._functions = functions
         self._threads = worker_threads(usable_cores(), experiment.parallel_trials)
         dataset, split = workspace.dataset_directory(experiment.dataset), self._directory / SPLIT_FILE
         for path in (dataset / "dataset.json", split):
@@ -168,7 +172,11 @@ class Supervisor:
             exhausted=self._exhausted,
         )
         if ending is None:
-            self._ask_for_trial()
+            if self._needs_calibration():
+                if not self._is_pending("calibrate"):
+                    self._queue.appendleft(self._calibration_task())
+            else:
+                self._ask_for_trial()
             return None
         self._put_back_trials()
         if self._is_pending("baselines"):
@@ -195,6 +203,20 @@ class Supervisor:
         )
         self._crew.wake()
 
+    # Whether XLA pays here: measured once, so that all trials of an experiment run alike.
+
+    def _needs_calibration(self) -> bool:
+        return self._experiment.xla == "auto" and bool(self._functions.calibrate) and self._writer.calibration() is None
+
+    def _calibration_task(self) -> Task:
+        space = self._experiment.space
+        return Task({"job": "calibrate", "hyperparameters": {**space.fixed, **(space.defaults or {})}})
+
+    def _xla(self) -> str:
+        if self._experiment.xla != "auto":
+            return self._experiment.xla
+        return "on" if (self._writer.calibration() or {}).get("xla") else "off"
+
     # Trials: suggested, begun, put back.
 
     def _ask_for_trial(self) -> None:
@@ -216,7 +238,7 @@ class Supervisor:
             "job": "trial",
             "hyperparameters": hyperparameters,
             "directory": str(directory),
-            "xla": self._experiment.xla,
+            "xla": self._xla(),
         }
         return Task(job, trial.number)
 
@@ -292,6 +314,7 @@ class Supervisor:
             with suppress(FileNotFoundError):
                 shutil.rmtree(Path(job["directory"]))
             job = {**job, "seed": attempt.seed}
+            worker.trials += 1
         worker.send(job)
 
     def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:
@@ -311,14 +334,16 @@ class Supervisor:
                 self._finish_trial(task.trial, Outcome(state=TrialState.PRUNED, reason=content["reason"]))
             case "failed":
                 self._on_failure(task, content["reason"])
-                if content["spent"]:
-                    self._crew.dismiss(slot)
+        if content.get("spent") or worker.trials >= TRIALS_PER_WORKER:
+            self._crew.dismiss(slot)
 
     def _on_done(self, task: Task, result: dict[str, Any]) -> None:
         if task.trial is not None:
             self._finish_trial(task.trial, outcome_of(result))
         elif task.kind == "baselines":
             self._writer.set_baselines(result)
+        elif task.kind == "calibrate":
+            self._writer.set_calibration(result)
         else:
             before = self._writer.result()
             evaluations = 1 if before is None else before["test_evaluations"] + 1
@@ -329,6 +354,9 @@ class Supervisor:
             self._finish_trial(task.trial, Outcome(state=TrialState.FAILED, reason=reason))
         elif task.kind == "baselines":
             self._writer.set_baselines(None, reason=reason)
+        elif task.kind == "calibrate":
+            # The trials will tell more of what is wrong; without XLA there is less that can be.
+            self._writer.set_calibration({"xla": False, "reason": reason})
         else:
             self._fatal = Ending(
                 state=ExperimentState.FAILED, reason=f"the best model could not be judged on the test lines: {reason}"
@@ -375,8 +403,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``python -m gwas_core.tuning.supervisor``; returns its exit code."""
     parser = argparse.ArgumentParser(description="Runs one experiment; started by the local engine.")
     parser.add_argument("--workspace", type=Path, required=True)
-    parser.add_argument("--trial", required=True, help="module:function that runs one trial")
-    parser.add_argument("--finalise", required=True, help="module:function that judges the best trial")
+    parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")
     parser.add_argument("--ready", type=int, default=None, help="descriptor on which to say that it runs, or why not")
     parser.add_argument("name", help="the experiment")
     options = parser.parse_args(arguments)
@@ -394,8 +421,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not lock.acquire(seconds=_LOCK_SECONDS):
             say({"error": f"{options.name} is already running", "busy": True})
             return 1
-        functions = ModelFunctions(trial=options.trial, finalise=options.finalise)
-        return _supervise(workspace, options.name, functions, say)
+        return _supervise(workspace, options.name, options.functions, say)
 
 
 def _supervise(

@@ -4,7 +4,7 @@ It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs an
 are JSON, one object a line, over stdin and what was stdout when it started; whatever
 else prints to stdout ends in the log.
 
-Jobs, by ``job``: ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once;
+Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once;
 ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
 ``done``, ``pruned``, ``failed``.
 """
@@ -76,6 +76,7 @@ class Worker:
         self._jobs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "trial": self._trial,
             "baselines": self._baselines,
+            "calibrate": self._calibrate,
             "finalise": self._finalise,
         }
 
@@ -126,6 +127,11 @@ class Worker:
         if self._channel.receive()["prune"]:
             raise TrialPruned(f"stopped early: other trials were better at epoch {epoch}")
 
+    def _calibrate(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        calibrate = load_function(self._functions.calibrate)
+        values: dict[str, Any] = calibrate(self._dataset, self._split, job["hyperparameters"]).to_dict()
+        return values
+
     def _baselines(self, job: Mapping[str, Any]) -> dict[str, Any]:
         from gwas_core.model.baselines import judge_baselines
 
@@ -164,8 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
     parser.add_argument("--split", type=Path, required=True, help="the experiment's split.json")
-    parser.add_argument("--trial", required=True, help="module:function that runs one trial")
-    parser.add_argument("--finalise", required=True, help="module:function that judges the best trial")
+    parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
     options = parser.parse_args(arguments)
     die_with(options.parent)
@@ -175,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     channel = Channel()
     dataset = Dataset.load(options.dataset)
     split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
-    Worker(channel, dataset, split, ModelFunctions(trial=options.trial, finalise=options.finalise)).serve()
+    Worker(channel, dataset, split, options.functions).serve()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class WorkerSettings:
 class WorkerProcess:
     """A running worker: send it jobs, read its messages, kill it.
 
-    ``fileno`` is the descriptor to wait on for messages.
+    ``fileno`` is the descriptor to wait on for messages; ``trials`` counts those it was given.
     """
 
     def __init__(self, settings: WorkerSettings, log: Path) -> None:
@@ -41,8 +41,7 @@ class WorkerProcess:
             "gwas_core.tuning.worker",
             "--dataset", str(settings.dataset),
             "--split", str(settings.split),
-            "--trial", settings.functions.trial,
-            "--finalise", settings.functions.finalise,
+            "--functions", settings.functions.to_json(),
             "--parent", str(os.getpid()),
         )  # fmt: skip
         self.log = log
@@ -63,6 +62,7 @@ class WorkerProcess:
         self._rest = b""
         self._ended = False
         self.ready = False
+        self.trials = 0
 
     def fileno(self) -> int:
         return self._out.fileno()

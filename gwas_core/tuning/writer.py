@@ -16,6 +16,7 @@ from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState,
 from gwas_core.tuning.store import (
     ATTEMPT,
     BASELINES,
+    CALIBRATION,
     EXPERIMENT,
     MAX_TRIALS,
     OUTCOME,
@@ -145,6 +146,14 @@ class ExperimentWriter:
 
     def set_baselines(self, results: Mapping[str, Any] | None, *, reason: str = "") -> None:
         self.study.set_user_attr(BASELINES, {"results": results, "reason": reason})
+
+    def calibration(self) -> dict[str, Any] | None:
+        """The stored timing of the network, with the choice of XLA that follows from it."""
+        record: dict[str, Any] | None = self.study.user_attrs.get(CALIBRATION)
+        return record
+
+    def set_calibration(self, calibration: Mapping[str, Any]) -> None:
+        self.study.set_user_attr(CALIBRATION, dict(calibration))
 
     def result(self) -> dict[str, Any] | None:
         """The stored result of the best trial."""

@@ -20,7 +20,10 @@ from tests.tuning.quick_experiments import behaviours, wait_until
 
 @dataclass(frozen=True)
 class Bench:
-    """An engine, the store it writes to, and a maker of experiments it can run: ``quick_experiments.quick_experiment`` with its dataset."""
+    """An engine, the store it writes to, and a maker of experiments it can run.
+
+    The maker takes what ``quick_experiments.quick_experiment`` takes, and knows the dataset.
+    """
 
     engine: Engine
     store: Store

@@ -25,7 +25,9 @@ from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import judge
 from gwas_core.tuning.functions import ModelFunctions
 
-FUNCTIONS = ModelFunctions(trial="tests.tuning.quick_trial:run_trial", finalise="tests.tuning.quick_trial:finalise")
+FUNCTIONS = ModelFunctions(
+    trial="tests.tuning.quick_trial:run_trial", finalise="tests.tuning.quick_trial:finalise", calibrate=""
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def run_trial(
             "val_mean_absolute_error": math.inf if behaviour == "infinite" else errors[-1],
             "best_epoch": epochs,
             "epochs": epochs,
+            "worker": os.getpid(),
             "validation": judge(observed, predict(dataset, split, penalty, split.validation)).to_dict(),
         }
     )

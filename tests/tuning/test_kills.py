@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.quick_experiments")
-
-from gwas_core.tuning.experiment import ExperimentState, TrialState  # noqa: E402
-from gwas_core.tuning.local import LocalEngine  # noqa: E402
-from gwas_core.tuning.points import tried_points  # noqa: E402
-from gwas_core.tuning.records import ExperimentRecord, TrialRecord  # noqa: E402
-from gwas_core.tuning.store import Store  # noqa: E402
-from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler, suggest  # noqa: E402
-from gwas_core.tuning.supervisor import MAXIMUM_CRASHES  # noqa: E402
-from gwas_core.tuning.writer import ExperimentWriter, Outcome  # noqa: E402
-from tests.tuning.engine_contract import check_complete  # noqa: E402
-from tests.tuning.quick_experiments import (  # noqa: E402
+from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.points import tried_points
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler, suggest
+from gwas_core.tuning.supervisor import MAXIMUM_CRASHES
+from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from tests.tuning.engine_contract import check_complete
+from tests.tuning.quick_experiments import (
     behaviours,
     processes_of,
     quick_experiment,
@@ -28,7 +27,7 @@ from tests.tuning.quick_experiments import (  # noqa: E402
     wait_until,
     wait_until_gone,
 )
-from tests.tuning.quick_trial import FUNCTIONS  # noqa: E402
+from tests.tuning.quick_trial import FUNCTIONS
 
 SUPERVISOR, WORKER = "gwas_core.tuning.supervisor", "gwas_core.tuning.worker"
 
@@ -44,6 +43,11 @@ def dataset_of(engine: LocalEngine) -> str:
     return directory.name
 
 
+def attempts(record: ExperimentRecord) -> int:
+    """How often any trial was begun."""
+    return sum(trial.attempts for trial in record.trials)
+
+
 def finished(record: ExperimentRecord) -> dict[int, TrialRecord]:
     """The finished trials, all that is known of them, by number."""
     return {trial.number: trial for trial in record.trials if trial.state.is_finished()}
@@ -53,33 +57,32 @@ def finished(record: ExperimentRecord) -> dict[int, TrialRecord]:
 def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> None:
     moments = random.Random(seed)
     workspace = engine.store.workspace
-    experiment = quick_experiment(dataset_of(engine), max_trials=14, fixed={"epochs": 2, "epoch_seconds": 0.05})
-    engine.start(experiment)
-    kills, seen = 0, {}
-    while True:
-        # Mostly while it works; sometimes before its first worker is there.
-        time.sleep(moments.uniform(0.0, 2.5))
-        supervisors = processes_of(workspace, SUPERVISOR)
-        for process in supervisors:
+    experiment = quick_experiment(dataset_of(engine), max_trials=14, fixed={"epochs": 2, "epoch_seconds": 0.1})
+    record = engine.start(experiment)
+    # Before its first worker is there, and twice while trials begin and end; once all its
+    # processes at the same time, as by a power cut.
+    for victims, target in zip((SUPERVISOR, "", SUPERVISOR), (0, *sorted(moments.sample(range(1, 9), 2))), strict=True):
+        wait_until(partial(engine.sync, "quick"), lambda record, target=target: record.finished_trials >= target)
+        time.sleep(moments.uniform(0.0, 0.4))
+        seen = finished(engine.sync("quick"))
+        assert len(processes_of(workspace, SUPERVISOR)) == 1
+        for process in processes_of(workspace, victims or "gwas_core"):
             process.kill()
         wait_until_gone(workspace)
-        # A killed process keeps its lock until the kernel has closed its files.
-        record = wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active(), seconds=5.0)
-        # What was finished stays exactly as it was.
-        assert seen.items() <= finished(record).items()
-        seen = finished(record)
-        if record.state is ExperimentState.SUCCEEDED:
-            break
-        assert supervisors
-        kills += 1
+        # Another process, such as a dashboard started after the machine, finds it so. A killed
+        # process keeps its lock until the kernel has closed its files.
+        engine = LocalEngine(workspace, store=Store(workspace), functions=FUNCTIONS)
+        record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active(), seconds=5.0)
         assert record.state is ExperimentState.INTERRUPTED
         assert "resume goes on" in record.reason
         assert record.counts[TrialState.RUNNING] == 0
-        if kills == 4:
-            engine.resume("quick")
-            record = wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active())
-            break
-        engine.resume("quick")
+        assert engine.experiments()[0].counts == record.counts
+        # What was finished stays exactly as it was.
+        assert seen.items() <= finished(record).items()
+        seen = finished(record)
+        resumed = engine.resume("quick")
+        assert seen.items() <= finished(resumed).items()
+    record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active())
     check_complete(record)
     assert len(record.trials) == 14
     assert record.counts == {TrialState.SUCCEEDED: 14}
@@ -95,19 +98,17 @@ def test_workers_killed_at_random_moments(engine: LocalEngine, seed: int) -> Non
     moments = random.Random(seed)
     workspace = engine.store.workspace
     experiment = quick_experiment(
-        dataset_of(engine), max_trials=8, max_failed_trials=8, fixed={"epochs": 2, "epoch_seconds": 0.2}
+        dataset_of(engine), max_trials=10, max_failed_trials=10, fixed={"epochs": 2, "epoch_seconds": 0.2}
     )
-    engine.start(experiment)
-    kills, seen = 0, {}
-    while kills < 5 and (record := engine.sync("quick")).state is ExperimentState.RUNNING:
-        assert seen.items() <= finished(record).items()
-        seen = finished(record)
-        time.sleep(moments.uniform(0.0, 1.2))
-        if workers := processes_of(workspace, WORKER):
-            moments.choice(workers).kill()
-            kills += 1
-    record = wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active())
-    assert kills >= 3
+    record = engine.start(experiment)
+    for _ in range(4):
+        # A trial has been begun since the last kill, or the next is no kill at work.
+        begun = attempts(record)
+        record = wait_until(partial(engine.sync, "quick"), lambda record, begun=begun: attempts(record) > begun)
+        time.sleep(moments.uniform(0.0, 0.4))
+        seen = finished(engine.sync("quick"))
+        moments.choice(processes_of(workspace, WORKER)).kill()
+    record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active())
     check_complete(record)
     assert seen.items() <= finished(record).items()
     for trial in record.trials:
@@ -118,23 +119,6 @@ def test_workers_killed_at_random_moments(engine: LocalEngine, seed: int) -> Non
         assert trial.epochs == (2 if trial.state is TrialState.SUCCEEDED else trial.epochs)
     assert (record.baselines or {}).keys() >= {"mean", "gblup"} or "twice" in record.baselines_reason
     wait_until_gone(workspace)
-
-
-def test_every_process_killed_at_once_as_by_a_power_cut(engine: LocalEngine) -> None:
-    workspace = engine.store.workspace
-    engine.start(quick_experiment(dataset_of(engine), max_trials=6, fixed={"epoch_seconds": 0.1}))
-    before = wait_until(lambda: engine.sync("quick"), lambda record: record.finished_trials >= 1)
-    for process in processes_of(workspace):
-        process.kill()
-    # Another process, such as a dashboard started after the machine, finds it and goes on.
-    other = LocalEngine(workspace, store=Store(workspace), functions=FUNCTIONS)
-    (summary,) = other.experiments()
-    assert summary.state is ExperimentState.INTERRUPTED
-    assert summary.finished_trials >= before.finished_trials
-    other.resume("quick")
-    record = wait_until(lambda: other.sync("quick"), lambda record: not record.state.is_active())
-    check_complete(record)
-    assert finished(before).items() <= finished(record).items()
 
 
 def test_a_trial_that_kills_its_supervisor_again_and_again_is_given_up(engine: LocalEngine) -> None:

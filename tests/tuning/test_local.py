@@ -11,19 +11,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.quick_experiments")
-
-from gwas_core.errors import ExperimentError, SettingsError  # noqa: E402
-from gwas_core.genotypes.dataset import MISSING, Dataset  # noqa: E402
-from gwas_core.tuning.engine import watch  # noqa: E402
-from gwas_core.tuning.experiment import ExperimentState, TrialState  # noqa: E402
-from gwas_core.tuning.functions import ModelFunctions  # noqa: E402
-from gwas_core.tuning.local import LocalEngine  # noqa: E402
-from gwas_core.tuning.lock import experiment_lock  # noqa: E402
-from gwas_core.tuning.store import Store  # noqa: E402
-from gwas_core.tuning.suggest import AlgorithmSettings  # noqa: E402
-from tests.tuning.engine_contract import Bench, EngineContract, check_complete, run  # noqa: E402
-from tests.tuning.quick_experiments import (  # noqa: E402
+from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.files import write_json
+from gwas_core.genotypes.dataset import MISSING, Dataset
+from gwas_core.tuning import supervisor
+from gwas_core.tuning.engine import watch
+from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.lock import experiment_lock
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.suggest import AlgorithmSettings
+from tests.tuning.engine_contract import Bench, EngineContract, check_complete, run
+from tests.tuning.quick_experiments import (
     behaviours,
     processes_of,
     quick_experiment,
@@ -31,7 +30,7 @@ from tests.tuning.quick_experiments import (  # noqa: E402
     wait_until,
     wait_until_gone,
 )
-from tests.tuning.quick_trial import FUNCTIONS  # noqa: E402
+from tests.tuning.quick_trial import FUNCTIONS
 
 
 @pytest.fixture
@@ -102,12 +101,12 @@ def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
     starter = threading.Thread(target=engine.start, args=[bench.experiment(fixed={"epoch_seconds": 30.0})])
     starter.start()
     starter.join()
-    (supervisor,) = processes_of(workspace, "gwas_core.tuning.supervisor")
-    assert os.getsid(supervisor.pid) == supervisor.pid, "its own session: no terminal's end reaches it"
+    (process,) = processes_of(workspace, "gwas_core.tuning.supervisor")
+    assert os.getsid(process.pid) == process.pid, "its own session: no terminal's end reaches it"
     wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == 2)
-    workers = [process for process in supervisor.children() if "gwas_core.tuning.worker" in process.cmdline()]
+    workers = [child for child in process.children() if "gwas_core.tuning.worker" in child.cmdline()]
     assert len(workers) == 2
-    threads = {process.environ()["OMP_NUM_THREADS"] for process in workers}
+    threads = {worker.environ()["OMP_NUM_THREADS"] for worker in workers}
     assert threads == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
     with pytest.raises(ExperimentError, match="stop it before deleting"):
         engine.delete("quick")
@@ -139,6 +138,27 @@ def test_told_to_end_by_the_system_it_stops(bench: Bench) -> None:
     *_, last = watch(engine, "quick")
     check_complete(last)
     assert last.reason == ""
+
+
+def test_workers_are_replaced_before_they_grow_too_large(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "TRIALS_PER_WORKER", 2)
+    experiment = bench.experiment(max_trials=5, parallel_trials=1)
+    engine_of(bench).store.create(experiment)
+    split = {"train": list(range(50)), "validation": list(range(50, 65)), "test": list(range(65, 80))}
+    write_json(bench.store.load("quick").directory / supervisor.SPLIT_FILE, split)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        # In this process, where the limit can be changed.
+        runs = supervisor.Supervisor(bench.store.workspace, "quick", FUNCTIONS)
+        runs.prepare()
+        runs.run()
+        runs.close()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    record = bench.store.load("quick")
+    check_complete(record)
+    workers = [trial.result["worker"] for trial in record.trials if trial.result is not None]
+    assert [workers.count(worker) for worker in dict.fromkeys(workers)] == [2, 2, 1]
 
 
 def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:
@@ -190,7 +210,7 @@ def test_what_cannot_start_says_why(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="missing genotypes"):
         engine.start(bench.experiment(dataset=unprepared.content_hash))
 
-    broken = LocalEngine(workspace, functions=ModelFunctions(trial="no.such:function", finalise=FUNCTIONS.finalise))
+    broken = LocalEngine(workspace, functions=replace(FUNCTIONS, trial="no.such:function"))
     broken.start(bench.experiment(name="no-function", max_trials=2))
     *_, record = watch(broken, "no-function")
     assert record.state is ExperimentState.FAILED

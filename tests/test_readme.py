@@ -1,0 +1,106 @@
+"""The README's commands, run as written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Searched, searched  # noqa: F401 - the fixture
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines()]
+# Those with names to fill in are run in this order: each uses what the one before left.
+ON_A_FILE = [command for command in COMMANDS if re.search(r"\b(FILE|NAME|NEW_LINES)\b", command)]
+
+
+def test_the_readme_starts_with_the_name_and_shows_the_two_commands() -> None:
+    assert README.startswith("# Deep GWAS Dashboard\n")
+    assert {"./run", "./run test", "./run demo"} <= set(COMMANDS)
+    assert len(ON_A_FILE) == 5
+
+
+@pytest.fixture(scope="module")
+def ready(searched: Searched) -> Searched:  # noqa: F811
+    """The set-up done once by whoever runs these tests is the one ./run must find."""
+    if not (REPOSITORY / ".venv" / ".lock").is_file():
+        pytest.skip("these tests were not started by ./run test, so ./run would set up first")
+    return searched
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        shlex.split(command),
+        cwd=folder,
+        env={**os.environ, "GWAS_WORKSPACE": str(folder / "workspace")},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_commands_on_a_file_work_as_written(ready: Searched, tmp_path: Path) -> None:
+    (tmp_path / "heights.txt.gz").write_bytes(ready.file.read_bytes())
+    filled = {"FILE": "heights.txt.gz", "NAME": "heights", "NEW_LINES": "heights.txt.gz", "35": "2"}
+    filled["./run"] = str(REPOSITORY / "run")
+    for command in ON_A_FILE:
+        words = [filled.get(word, word) for word in command.split()]
+        done = shell(" ".join(words), tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert (tmp_path / "best.zip").is_file()
+    assert len((tmp_path / "predicted.csv").read_text().splitlines()) == 161
+
+
+def test_the_layout_shown_is_what_the_reader_reads(tmp_path: Path) -> None:
+    from gwas_core.genotypes.readers import guess_roles, read_table
+
+    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    (tmp_path / "shown.txt").write_text(shown[1].replace("  ...", ""))
+    table = read_table(tmp_path / "shown.txt")
+    assert table.genotypes.tolist() == [[2, 0]]
+    assert guess_roles(table).line_name == "strain"
+
+
+def test_every_command_that_is_named_exists() -> None:
+    from gwas_core.cli import build_parser
+
+    help_text = build_parser().format_help()
+    for name in re.findall(r"\./run (?!test|setup)([a-z]+)", README):
+        assert re.search(rf"^ +{name}\b", help_text, re.MULTILINE), name
+
+
+def test_an_old_python_is_one_clear_line(tmp_path: Path) -> None:
+    for name in ("run", "requirements.txt"):
+        (tmp_path / name).write_bytes((REPOSITORY / name).read_bytes())
+    (tmp_path / "run").chmod(0o755)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("bash", "env", "dirname", "cksum", "cat"):
+        found = next(Path(folder) / name for folder in ("/usr/bin", "/bin") if (Path(folder) / name).exists())
+        (tools / name).symlink_to(found)
+    for name in ("python3", "python3.11"):
+        (tools / name).write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n')
+        (tools / name).chmod(0o755)
+    done = subprocess.run(
+        [str(tools / "bash"), str(tmp_path / "run"), "demo"],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    expected = (
+        "Python 3.11, 3.12 or 3.13 with its venv module is needed, and Python 3.9.2 was found: install one "
+        "(Debian, Ubuntu: apt-get install python3-venv) or name it in GWAS_PYTHON."
+    )
+    assert done.stderr.splitlines() == [expected]
+    assert not (tmp_path / ".venv").exists()
