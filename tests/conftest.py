@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Helpers with assertions that fail as readably as a test's own; before anything imports them.
+pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.quick_experiments")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import Workspace
+
+SUPERVISOR, WORKER = "gwas_core.tuning.supervisor", "gwas_core.tuning.worker"
 
 PENALTY = Parameter(name="penalty", kind=ParameterKind.DOUBLE, minimum=0.01, maximum=1e6, scale=Scale.LOG, default=1.0)
 
@@ -78,6 +81,13 @@ def processes_of(workspace: Workspace, module: str = "gwas_core.tuning") -> list
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
+
+
+def supervisor_of(workspace: Workspace) -> psutil.Process:
+    """The one supervisor that works on this workspace."""
+    # For an instant, a worker that is being started looks like the supervisor it is a copy of.
+    (leader,) = (process for process in processes_of(workspace, SUPERVISOR) if os.getsid(process.pid) == process.pid)
+    return leader
 
 
 def wait_until_gone(workspace: Workspace, *, seconds: float = 5.0) -> None:

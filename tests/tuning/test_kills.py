@@ -20,16 +20,16 @@ from gwas_core.tuning.supervisor import MAXIMUM_CRASHES
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from tests.tuning.engine_contract import check_complete
 from tests.tuning.quick_experiments import (
+    WORKER,
     behaviours,
     processes_of,
     quick_experiment,
     quick_workspace,
+    supervisor_of,
     wait_until,
     wait_until_gone,
 )
 from tests.tuning.quick_trial import FUNCTIONS
-
-SUPERVISOR, WORKER = "gwas_core.tuning.supervisor", "gwas_core.tuning.worker"
 
 
 @pytest.fixture
@@ -61,12 +61,11 @@ def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> 
     record = engine.start(experiment)
     # Before its first worker is there, and twice while trials begin and end; once all its
     # processes at the same time, as by a power cut.
-    for victims, target in zip((SUPERVISOR, "", SUPERVISOR), (0, *sorted(moments.sample(range(1, 9), 2))), strict=True):
+    for everyone, target in zip((False, True, False), (0, *sorted(moments.sample(range(1, 9), 2))), strict=True):
         wait_until(partial(engine.sync, "quick"), lambda record, target=target: record.finished_trials >= target)
         time.sleep(moments.uniform(0.0, 0.4))
         seen = finished(engine.sync("quick"))
-        assert len(processes_of(workspace, SUPERVISOR)) == 1
-        for process in processes_of(workspace, victims or "gwas_core"):
+        for process in [supervisor_of(workspace), *(processes_of(workspace) if everyone else [])]:
             process.kill()
         wait_until_gone(workspace)
         # Another process, such as a dashboard started after the machine, finds it so. A killed

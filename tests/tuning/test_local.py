@@ -27,6 +27,7 @@ from tests.tuning.quick_experiments import (
     processes_of,
     quick_experiment,
     quick_workspace,
+    supervisor_of,
     wait_until,
     wait_until_gone,
 )
@@ -101,7 +102,7 @@ def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
     starter = threading.Thread(target=engine.start, args=[bench.experiment(fixed={"epoch_seconds": 30.0})])
     starter.start()
     starter.join()
-    (process,) = processes_of(workspace, "gwas_core.tuning.supervisor")
+    process = supervisor_of(workspace)
     assert os.getsid(process.pid) == process.pid, "its own session: no terminal's end reaches it"
     wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == 2)
     workers = [child for child in process.children() if "gwas_core.tuning.worker" in child.cmdline()]
