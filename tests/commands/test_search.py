@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gwas_core.model.calibration import Calibration
+from gwas_core.tuning.store import Store
+from gwas_core.workspace import Workspace
 from tests.commands.conftest import Command, Searched
 
 
@@ -93,6 +96,21 @@ def test_a_taken_name_is_refused(searched: Searched) -> None:
     again = searched.run("tune", searched.file, "--name", "searched", "--detach")
     assert again.code == 1
     assert "already an experiment named searched" in again.err
+
+
+def test_xla_is_measured_once_and_all_trials_run_alike(searched: Searched) -> None:
+    options = ("--space", "space.yaml", "--max-trials", "2", "--parallel-trials", "2", "--json")
+    tuned = searched.run("tune", searched.file, "--name", "measured", *options)
+    assert tuned.code == 0, tuned.err
+    workspace = Workspace(Path(tuned.json["directory"]).parent)
+    record = Store(workspace).load("measured")
+    assert record.calibration is not None
+    measured = Calibration.from_dict(record.calibration)
+    assert measured.with_xla.start_seconds > 0
+    for trial in record.trials:
+        assert trial.result is not None
+        assert trial.result["xla"] is measured.xla
+    assert searched.run("delete", "measured", "--yes").code == 0
 
 
 def test_stop_resume_extend_and_delete(searched: Searched) -> None:
