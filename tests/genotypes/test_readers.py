@@ -299,7 +299,12 @@ dataset, _ = make_dataset(table, guess_roles(table))
 seconds = time.perf_counter() - start
 missing = float((dataset.genotypes < 0).mean())
 families = len(set(dataset.family.tolist()))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+if sys.platform == "linux":
+    # Not ru_maxrss: that starts at the peak of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
 print(dataset.lines, len(dataset.snps), missing, families, dataset.trait, seconds, peak)
 """
 
