@@ -25,7 +25,7 @@ import pandas as pd
 from gwas_core.errors import BundleError
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.preprocessing import ImputationTable
-from gwas_core.model.training import Standardisation
+from gwas_core.model.trainer import Standardisation
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -303,7 +303,7 @@ def _load_network(data: bytes, path: Path, *, snps: int) -> Any:
         raise BundleError(f"the network in {path.name} is damaged: make the bundle again") from error
     _check_layers(config, path)
     _check_weights(weights, path)
-    from gwas_core.model.training import load_model
+    from gwas_core.model.trainer import load_model
 
     with TemporaryDirectory() as folder:
         file = Path(folder) / "model.keras"

@@ -16,7 +16,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.backend import has_accelerator
 from gwas_core.model.networks import parse
-from gwas_core.model.training import Trainer
+from gwas_core.model.trainer import Trainer
 
 _TIMED_STEPS = 5
 

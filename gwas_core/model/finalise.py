@@ -12,7 +12,7 @@ from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import judge
-from gwas_core.model.training import Standardisation, load_model, predict
+from gwas_core.model.trainer import Standardisation, load_model, predict
 
 PREDICTIONS_FILE = "predictions.csv"
 

@@ -13,7 +13,7 @@ from gwas_core.genotypes.dataset import MISSING
 from gwas_core.messages import counted, listed
 from gwas_core.model.bundle import Bundle
 from gwas_core.model.metrics import pearson
-from gwas_core.model.training import predict
+from gwas_core.model.trainer import predict
 
 MINIMUM_MATCHED = 0.5
 """Share of the model's SNPs that a file must have: below it most of the input would be made up."""

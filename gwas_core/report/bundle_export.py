@@ -23,7 +23,7 @@ from gwas_core.launch import Preparation
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
-from gwas_core.model.training import Standardisation
+from gwas_core.model.trainer import Standardisation
 from gwas_core.report.card import model_card
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.supervisor import SPLIT_FILE

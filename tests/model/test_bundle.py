@@ -18,7 +18,8 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.bundle import MANIFEST, open_bundle, write_bundle
 from gwas_core.model.networks import AlleleStatistics
-from gwas_core.model.training import Standardisation, load_model, predict, run_trial
+from gwas_core.model.trainer import Standardisation, load_model, predict
+from gwas_core.model.training import run_trial
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
 from gwas_core.model.networks import AlleleStatistics, parse
-from gwas_core.model.training import load_model, save_model
+from gwas_core.model.trainer import load_model, save_model
 
 
 def build(values: dict[str, Any], genotypes: np.ndarray) -> Any:

@@ -10,7 +10,7 @@ from gwas_core.genotypes.splits import Split
 from gwas_core.model.bundle import Bundle
 from gwas_core.model.networks import AlleleStatistics, parse
 from gwas_core.model.prediction import predict_lines
-from gwas_core.model.training import Standardisation, Trainer
+from gwas_core.model.trainer import Standardisation, Trainer
 
 
 @pytest.fixture(scope="module")

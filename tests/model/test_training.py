@@ -13,7 +13,8 @@ from gwas_core.genotypes.splits import Split
 from gwas_core.model.calibration import Calibration, calibrate
 from gwas_core.model.finalise import finalise
 from gwas_core.model.metrics import judge
-from gwas_core.model.training import Standardisation, TrialResult, load_model, predict, run_trial
+from gwas_core.model.trainer import Standardisation, load_model, predict
+from gwas_core.model.training import TrialResult, run_trial
 
 QUICK = {"epochs": 8, "learning_rate": 3e-3, "batch_size": 16}
 
