@@ -13,6 +13,7 @@ from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from tests.tuning.quick_experiments import quick_experiment
 
+DRAW = "The network does not beat GBLUP (REML) on the test lines (MAE 0.0% higher), nor any other baseline."
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -91,8 +92,7 @@ def record(
             "The network does not beat Training mean on the test lines (MAE 50.0% higher), nor any other baseline.",
         ),
         # A draw is not a win.
-        (0.5, {"gblup": 0.5}, "The network does not beat GBLUP (REML) on the test lines (MAE 0.0% higher), nor any "
-                              "other baseline."),
+        (0.5, {"gblup": 0.5}, DRAW),
     ],
 )  # fmt: skip
 def test_the_verdict_is_honest(network: float | None, baselines: dict[str, float], said: str) -> None:
