@@ -6,8 +6,20 @@ import streamlit as st
 
 st.set_page_config(page_title="Deep GWAS Dashboard", page_icon=":material/genetics:", layout="wide")
 
+
+def home() -> None:
+    """Where the bare address leads. The default page has no address of its own, and every page needs one."""
+    st.switch_page("pages/experiments.py")
+
+
 st.navigation(
     [
+        st.Page(home, title="Home", default=True, visibility="hidden"),
+        st.Page("pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
+        st.Page("pages/search.py", title="Search", icon=":material/tune:", url_path="search"),
         st.Page("pages/experiments.py", title="Experiments", icon=":material/science:", url_path="experiments"),
+        st.Page("pages/experiment.py", title="Experiment", icon=":material/monitoring:", url_path="experiment"),
+        st.Page("pages/association.py", title="Association", icon=":material/scatter_plot:", url_path="association"),
+        st.Page("pages/model.py", title="Model", icon=":material/deployed_code:", url_path="model"),
     ]
 ).run()

@@ -2,63 +2,129 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.report.history import baseline_levels, sparkline
 from gwas_core.tuning.records import ExperimentSummary
+from ui.actions import experiment_actions
+from ui.states import STATE_LABELS
 
-# A word and an icon: state is never told by colour alone.
-STATE_LABELS = {
-    ExperimentState.CREATED: "○ created",
-    ExperimentState.RUNNING: "▶ running",
-    ExperimentState.STOPPING: "◼ stopping",
-    ExperimentState.STOPPED: "◼ stopped",
-    ExperimentState.INTERRUPTED: "⚠ interrupted",
-    ExperimentState.SUCCEEDED: "✓ succeeded",
-    ExperimentState.FAILED: "✗ failed",
-}
+_SELECTED = "experiments-selected"
 
 
 def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
-    """One row an experiment, the newest first."""
-    return pd.DataFrame(
-        [
+    """One row an experiment, in the order given."""
+    rows = []
+    for summary in summaries:
+        best = None if summary.best is None else summary.best[1]
+        baseline, error = best_baseline(summary)
+        rows.append(
             {
                 "Experiment": summary.name,
                 "State": STATE_LABELS[summary.state],
                 "Progress": summary.finished_trials / summary.max_trials,
                 "Trials": f"{summary.finished_trials} of {summary.max_trials}",
-                "Best": None if summary.best is None else summary.best[1],
+                "Best": best,
+                "Baseline": error,
+                "Difference": None if best is None or not error else best / error - 1,
+                "Best so far": sparkline(summary),
+                "Best baseline": baseline,
                 "Mean": _validation_error(summary, "mean"),
                 "GBLUP": _validation_error(summary, "gblup"),
                 "Data": summary.source,
                 "Created": pd.Timestamp(summary.created),
                 "Note": summary.reason,
             }
-            for summary in summaries
-        ]
-    )
+        )
+    return pd.DataFrame(rows)
 
 
-def show_experiments(summaries: Iterable[ExperimentSummary]) -> None:
-    """Draw the table."""
-    error = "Mean absolute error on the validation lines, in the trait's unit; lower is better"
+def best_baseline(summary: ExperimentSummary) -> tuple[str, float | None]:
+    """(title, error on the validation lines) of the best simple method."""
+    levels = baseline_levels(summary.baselines)
+    return ("", None) if levels.empty else (str(levels["title"].iloc[0]), float(levels["value"].iloc[0]))
+
+
+def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
+    """The table, and what can be done with the experiment that is selected in it."""
+    chosen = st.session_state.get(_SELECTED)
+    names = [summary.name for summary in summaries]
+    # A new key where the rows changed: a selection is kept by row number, and must stay with its experiment.
+    key = f"experiments-{hash(tuple(names))}"
+    actions = st.container()
     st.dataframe(
         experiments_table(summaries),
         hide_index=True,
-        column_config={
-            "Progress": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0),
-            "Best": st.column_config.NumberColumn("Best network", format="%.4f", help=error),
-            "Mean": st.column_config.NumberColumn("Training mean", format="%.4f", help=error),
-            "GBLUP": st.column_config.NumberColumn(format="%.4f", help=error),
-            "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-        },
+        key=key,
+        on_select=lambda: _remember(key, names),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [names.index(chosen)] if chosen in names else []}},
+        column_config=_columns(),
+        alt="Experiments: state, progress, best error of the network and of the baselines",
+    )
+    selected = next((summary for summary in summaries if summary.name == chosen), None)
+    with actions, st.container(horizontal=True, vertical_alignment="center"):
+        if selected is None:
+            st.caption("Select a row to open, stop, resume, extend or delete that experiment.")
+        else:
+            _selected_actions(selected)
+
+
+def _selected_actions(summary: ExperimentSummary) -> None:
+    st.markdown(f"**{summary.name}**", width="content")
+    parameters = {"experiment": summary.name}
+    if st.button("Open", key="list-open", icon=":material/open_in_new:", type="primary"):
+        st.switch_page("pages/experiment.py", query_params=parameters)
+    if st.button(
+        "Model",
+        key="list-model",
+        icon=":material/deployed_code:",
+        disabled=summary.best is None,
+        help="The best model: its judgement, download and predictions.",
+    ):
+        st.switch_page("pages/model.py", query_params=parameters)
+    experiment_actions(
+        summary.name,
+        summary.state,
+        finished=summary.finished_trials,
+        max_trials=summary.max_trials,
+        key=f"list-{summary.name}",
     )
 
 
+def _remember(key: str, names: Sequence[str]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    st.session_state[_SELECTED] = names[rows[0]] if rows and rows[0] < len(names) else None
+
+
+def _columns() -> dict[str, Any]:
+    error = "Mean absolute error on the validation lines, in the trait's unit; lower is better"
+    return {
+        "Experiment": st.column_config.TextColumn(pinned=True),
+        "Progress": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0, width="small"),
+        "Best": st.column_config.NumberColumn("Best network", format="%.4f", help=error),
+        "Baseline": st.column_config.NumberColumn("Best baseline", format="%.4f", help=error),
+        "Difference": st.column_config.NumberColumn(
+            "vs baseline",
+            format="percent",
+            help="Error of the best network against the best baseline; below 0 is better",
+        ),
+        "Best so far": st.column_config.LineChartColumn(
+            help="The lowest error found up to each trial that succeeded", width="small"
+        ),
+        "Best baseline": st.column_config.TextColumn("Which baseline"),
+        "Mean": st.column_config.NumberColumn("Training mean", format="%.4f", help=error),
+        "GBLUP": st.column_config.NumberColumn(format="%.4f", help=error),
+        "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+        "Note": st.column_config.TextColumn(width="large"),
+    }
+
+
 def _validation_error(summary: ExperimentSummary, baseline: str) -> float | None:
-    result = (summary.baselines or {}).get(baseline)
-    return None if result is None else float(result["validation"]["mean_absolute_error"])
+    levels = baseline_levels(summary.baselines)
+    found = levels.loc[levels["name"] == baseline, "value"]
+    return None if found.empty else float(found.iloc[0])

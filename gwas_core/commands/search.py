@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,20 +14,17 @@ from tqdm import tqdm
 from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.preprocessing import PreprocessingSettings
-from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.launch import create_experiment
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison, summarise, verdict
-from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.search_settings import free_name, search_settings
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.suggest import AlgorithmSettings
-from gwas_core.workspace import MAXIMUM_NAME_LENGTH, Workspace
+from gwas_core.workspace import Workspace
 
 DEMO_FILE = Path(__file__).resolve().parents[2] / "data" / "demo_height.txt.gz"
 
@@ -38,7 +34,7 @@ def tune(options: argparse.Namespace) -> None:
     dataset, notes = load_dataset(options)
     for note in notes:
         say(f"note: {note}")
-    _launch(options, dataset, notes, source=options.file.name, stem=options.file.name.split(".")[0])
+    _launch(options, dataset, notes, source=options.file.name, stem=options.file.name)
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -56,7 +52,7 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
     experiment = create_experiment(
         engine.store,
         dataset,
-        name=options.name or _free_name(engine, stem),
+        name=options.name or free_name(stem, taken={entry.name for entry in engine.store.experiments()}),
         source=source,
         notes=notes,
         **_settings(options),
@@ -68,73 +64,23 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
     """The options as the fields of an experiment; what was not given is left to its default."""
-    space = SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused")
-    settings: dict[str, Any] = {
-        "space": space,
-        "max_trials": options.max_trials,
-        "parallel_trials": options.parallel_trials,
-        "seed": options.seed,
-        "xla": options.xla,
-        "early_stopping": EarlyStoppingSettings() if options.early_stopping == "medianstop" else None,
-        "preprocessing": PreprocessingSettings(
-            **_given(
-                options,
-                minimum_allele_frequency="minimum_allele_frequency",
-                maximum_missing_per_snp="maximum_missing_per_snp",
-                maximum_missing_per_line="maximum_missing_per_line",
-                imputation="imputation",
-            )
+
+    def given(*names: str) -> dict[str, Any]:
+        # ``demo`` has not all options.
+        return {name: getattr(options, name, None) for name in names}
+
+    return search_settings(
+        space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
+        preprocessing=given(
+            "minimum_allele_frequency", "maximum_missing_per_snp", "maximum_missing_per_line", "imputation"
         ),
-        "split": _split(options),
-    }
-    if options.algorithm is not None:
-        settings["algorithm"] = AlgorithmSettings(name=options.algorithm)
-    if options.max_failed_trials is not None:
-        settings["max_failed_trials"] = options.max_failed_trials
-    return settings
-
-
-def _split(options: argparse.Namespace) -> SplitSettings:
-    values = _given(
-        options,
-        method="split",
-        validation_fraction="validation_fraction",
-        test_fraction="test_fraction",
-        seed="split_seed",
+        split={
+            **given("validation_fraction", "test_fraction", "validation_folds", "test_folds"),
+            "method": getattr(options, "split", None),
+            "seed": getattr(options, "split_seed", None),
+        },
+        **given("algorithm", "early_stopping", "max_trials", "parallel_trials", "max_failed_trials", "seed", "xla"),
     )
-    for name in ("validation_folds", "test_folds"):
-        if getattr(options, name, None) is not None:
-            values[name] = _whole_numbers(getattr(options, name), field=name)
-    return SplitSettings(**values)
-
-
-def _given(options: argparse.Namespace, **names: str) -> dict[str, Any]:
-    """Values that were given, by the name of their setting; ``demo`` has not all options."""
-    return {
-        name: getattr(options, option) for name, option in names.items() if getattr(options, option, None) is not None
-    }
-
-
-def _whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
-    """``"1,2"`` or ``"6-10"`` as numbers."""
-    numbers: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", part)
-        if match is None:
-            raise SettingsError(f"{field} are whole numbers such as 1,2 or 6-10, not {text[:40]!r}", field=field)
-        first, last = int(match[1]), int(match[2] or match[1])
-        numbers.extend(range(first, min(last, first + 10_000) + 1))
-    return tuple(numbers)
-
-
-def _free_name(engine: LocalEngine, stem: str) -> str:
-    """An experiment's name from a file's, with a number where it is taken."""
-    plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[: MAXIMUM_NAME_LENGTH - 5].strip("-")
-    if not plain or not plain[0].isalpha():
-        plain = f"experiment-{plain}".strip("-")[: MAXIMUM_NAME_LENGTH - 5].strip("-")
-    taken = {summary.name for summary in engine.store.experiments()}
-    candidates = (plain if count == 1 else f"{plain}-{count}" for count in range(1, len(taken) + 2))
-    return next(name for name in candidates if name not in taken)
 
 
 # Following an experiment

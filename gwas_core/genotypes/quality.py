@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,8 +106,41 @@ class QualityReport:
     families: FamilyQuality | None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """JSON-ready; ``from_dict`` of it equals this report."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> QualityReport:
+        """Undo ``to_dict``.
+
+        Raises:
+            KeyError, TypeError: it was written by another version.
+        """
+        phenotype, families = values["phenotype"], values["families"]
+        return cls(
+            **{
+                **values,
+                "missing_per_line": _distribution_of(values["missing_per_line"]),
+                "missing_per_snp": _distribution_of(values["missing_per_snp"]),
+                "allele_frequency": _histogram_of(values["allele_frequency"]),
+                "phenotype": PhenotypeQuality(
+                    **{
+                        **phenotype,
+                        "histogram": _histogram_of(phenotype["histogram"]),
+                        "outlier_lines": tuple(phenotype["outlier_lines"]),
+                    }
+                ),
+                "families": None if families is None else FamilyQuality(**families),
+            }
+        )
+
+
+def _histogram_of(values: Mapping[str, Any]) -> Histogram:
+    return Histogram(edges=tuple(values["edges"]), counts=tuple(values["counts"]))
+
+
+def _distribution_of(values: Mapping[str, Any]) -> Distribution:
+    return Distribution(quantiles=values["quantiles"], histogram=_histogram_of(values["histogram"]))
 
 
 def quality_report(dataset: Dataset) -> QualityReport:

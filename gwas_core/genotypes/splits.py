@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError, SettingsError
+from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 
 SplitMethod = Literal["random_within_families", "folds", "families_left_out"]
@@ -18,6 +21,9 @@ MINIMUM_PART_LINES = 5
 """A part with fewer lines cannot be trained on or judged by."""
 
 PARTS = ("train", "validation", "test")
+
+SPLIT_FILE = "split.json"
+"""Where an experiment's folder holds its split."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +131,23 @@ class Split:
                 raise InputError(f"the {name} part of a stored split must be a list of row numbers")
             parts[name] = np.array(rows, dtype=np.int64)
         return cls(**parts)
+
+
+def save_split(split: Split, directory: Path) -> None:
+    """Write a split into an experiment's folder."""
+    write_json(directory / SPLIT_FILE, split.to_dict())
+
+
+def load_split(directory: Path) -> Split:
+    """The split an experiment's folder holds: every trial, baseline and judgement is about these lines.
+
+    Raises:
+        InputError: it is lost or damaged.
+    """
+    try:
+        return Split.from_dict(json.loads((directory / SPLIT_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{directory.name} has lost its split of the lines: rerun the experiment") from error
 
 
 def make_split(dataset: Dataset, settings: SplitSettings) -> Split:

@@ -18,7 +18,7 @@ import yaml
 import gwas_core
 from gwas_core.errors import ExperimentError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.splits import Split
+from gwas_core.genotypes.splits import Split, load_split
 from gwas_core.launch import Preparation
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.finalise import PREDICTIONS_FILE
@@ -26,7 +26,6 @@ from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
 from gwas_core.report.card import model_card
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
-from gwas_core.tuning.supervisor import SPLIT_FILE
 from gwas_core.workspace import Workspace
 
 RELOAD_SNIPPET = Path(gwas_core.__file__).parent / "model" / "reload_snippet.py"
@@ -54,7 +53,7 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
             f"wait for it, or let it finish with `resume {record.name}`"
         )
     dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
-    split = _split(record)
+    split = load_split(record.directory)
     preparation = Preparation.load(record.directory)
     metrics = {
         "network": {part: record.result[part] for part in ("validation", "test")},
@@ -92,14 +91,6 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
     }
     return write_bundle(path or bundle_path(workspace, record), files, description=description)
-
-
-def _split(record: ExperimentRecord) -> Split:
-    """The split as it was stored when the experiment was started: what every trial was about."""
-    try:
-        return Split.from_dict(json.loads((record.directory / SPLIT_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"{record.name} has lost its split of the lines: rerun the experiment") from error
 
 
 def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:

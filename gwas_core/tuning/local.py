@@ -11,15 +11,13 @@ import time
 from typing import Any
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
-from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.splits import make_split
+from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store
-from gwas_core.tuning.supervisor import SPLIT_FILE
 from gwas_core.tuning.threads import thread_environment
 from gwas_core.tuning.worker_process import import_environment, last_line, module_command
 from gwas_core.tuning.writer import ExperimentWriter
@@ -67,7 +65,7 @@ class LocalEngine:
         if not self.store.holds_unstarted(experiment):
             self.store.create(experiment)
         # Made once: every trial, and the final judgement, is about the same lines.
-        write_json(self.workspace.experiment_directory(experiment.name) / SPLIT_FILE, split.to_dict())
+        save_split(split, self.workspace.experiment_directory(experiment.name))
         return self._launch(experiment.name)
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:

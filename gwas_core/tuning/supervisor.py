@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import ExperimentError, GwasError, SpaceExhausted
+from gwas_core.genotypes.splits import SPLIT_FILE
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.tuning.crew import CanBegin, Crew, Death, Event, Message, Slot, Task
 from gwas_core.tuning.experiment import ExperimentState, TrialState
@@ -36,8 +37,6 @@ from gwas_core.tuning.threads import thread_environment, usable_cores, worker_th
 from gwas_core.tuning.worker_process import WorkerSettings, last_line
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
-
-SPLIT_FILE = "split.json"
 
 POLL_SECONDS = 0.5
 """How often requests to stop or extend are looked for."""

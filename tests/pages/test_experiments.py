@@ -5,40 +5,112 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.store import Store
+from gwas_core.workspace import Workspace
+from tests.pages.conftest import OpenPage
+from tests.pages.made_stores import mixed_store, new_experiment, thousand_trials
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import FUNCTIONS
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
+PAGE = "pages/experiments.py"
 
 
-def open_app(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.setenv("GWAS_WORKSPACE", str(workspace))
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+def select(app: AppTest, name: str) -> None:
+    """Select a row, as a click in the table does: AppTest cannot click there."""
+    app.session_state["experiments-selected"] = name
+    app.run()
+
+
+def test_the_bare_address_leads_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWAS_WORKSPACE", str(root))
     app = AppTest.from_file(APP, default_timeout=30).run()
     assert not app.exception
-    return app
-
-
-def test_an_empty_store_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = open_app(tmp_path, monkeypatch)
     assert app.title[0].value == "Experiments"
-    assert "./run demo" in app.info[0].value
 
 
-def test_experiments_are_listed_with_state_and_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workspace, dataset = quick_workspace(tmp_path)
+def test_an_empty_store_says_what_to_do(open_page: OpenPage) -> None:
+    assert "./run demo" in open_page(PAGE).info[0].value
+
+
+def test_experiments_are_listed_with_state_and_progress(open_page: OpenPage, root: Path) -> None:
+    workspace, dataset = quick_workspace(root)
     engine = LocalEngine(workspace, functions=FUNCTIONS)
     engine.start(quick_experiment(dataset))
     wait_until(lambda: engine.sync("quick"), lambda record: record.state.is_finished())
-    table = open_app(tmp_path, monkeypatch).dataframe[0].value
+    table = open_page(PAGE).dataframe[0].value
     assert table["Experiment"].tolist() == ["quick"]
     assert table["State"].tolist() == ["✓ succeeded"]
     assert table["Trials"].tolist() == ["4 of 4"]
     assert table["Best"][0] < table["Mean"][0]
 
 
-def test_a_store_that_cannot_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "_experiments.sqlite3").write_bytes(b"this is no database" * 100)
-    app = open_app(tmp_path, monkeypatch)
+def test_the_best_is_set_against_the_best_baseline(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED, reason="by hand")
+    row = open_page(PAGE).dataframe[0].value.iloc[0]
+    assert (row["Best"], row["Baseline"], row["Best baseline"]) == (0.5, 0.6, "GBLUP (REML)")
+    assert row["Difference"] == pytest.approx(-1 / 6)
+    assert list(row["Best so far"]) == [0.7, 0.5]
+    assert (row["State"], row["Progress"], row["Note"]) == ("◼ stopped", 0.5, "by hand")
+
+
+def test_an_interrupted_one_can_be_resumed_and_deleted_but_not_stopped(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.RUNNING)  # whose process is gone
+    app = open_page(PAGE)
+    assert app.dataframe[0].value["State"].tolist() == ["⚠ interrupted"]
+    select(app, "made")
+    assert {button.label: button.disabled for button in app.button if button.label != "Add and run"} == {
+        "Open": False,
+        "Model": False,
+        "Stop": True,
+        "Resume": False,
+        "Delete": False,
+    }
+
+
+def test_deleting_asks_for_the_name(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root, "kept")
+    new_experiment(root, "unwanted")
+    app = open_page(PAGE)
+    select(app, "unwanted")
+    app.button(key="list-unwanted-delete").click().run()
+    assert app.button(key="delete-unwanted-yes").disabled
+    app.button(key="delete-unwanted-no").click().run()
+    assert len(app.dataframe[0].value) == 2
+    app.button(key="list-unwanted-delete").click().run()
+    app.text_input(key="delete-unwanted-name").set_value("unwanted").run()
+    app.button(key="delete-unwanted-yes").click().run()
+    assert app.dataframe[0].value["Experiment"].tolist() == ["kept"]
+    assert [summary.name for summary in Store(Workspace(root)).experiments()] == ["kept"]
+
+
+def test_what_cannot_be_done_is_a_sentence(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root)  # its dataset was never saved, so no supervisor can work on it
+    app = open_page(PAGE)
+    select(app, "made")
+    app.button(key="list-made-resume").click().run(timeout=60)
+    assert not app.exception
+    assert app.error or app.dataframe[0].value["State"].tolist() == ["✗ failed"]
+
+
+def test_a_store_that_cannot_be_read_is_a_sentence(open_page: OpenPage, root: Path) -> None:
+    (root / "_experiments.sqlite3").write_bytes(b"this is no database" * 100)
+    app = open_page(PAGE)
     assert app.error
     assert "Traceback" not in app.error[0].value
+
+
+def test_a_thousand_trials_are_one_short_line(open_page: OpenPage, root: Path) -> None:
+    thousand_trials(root)
+    row = open_page(PAGE).dataframe[0].value.iloc[0]
+    assert row["Trials"] == "1000 of 1000"
+    assert len(row["Best so far"]) == 60

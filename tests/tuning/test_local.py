@@ -14,6 +14,7 @@ import pytest
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import MISSING, Dataset
+from gwas_core.genotypes.splits import SPLIT_FILE
 from gwas_core.tuning import supervisor
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
@@ -146,7 +147,7 @@ def test_workers_are_replaced_before_they_grow_too_large(bench: Bench, monkeypat
     experiment = bench.experiment(max_trials=5, parallel_trials=1)
     engine_of(bench).store.create(experiment)
     split = {"train": list(range(50)), "validation": list(range(50, 65)), "test": list(range(65, 80))}
-    write_json(bench.store.load("quick").directory / supervisor.SPLIT_FILE, split)
+    write_json(bench.store.load("quick").directory / SPLIT_FILE, split)
     before = signal.getsignal(signal.SIGTERM)
     try:
         # In this process, where the limit can be changed.

@@ -1,0 +1,223 @@
+"""How a search went: every trial's error in order, the best so far, and the baselines it has to beat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from gwas_core.report.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILION,
+    add_levels,
+    is_kept,
+    marker_trace,
+    new_figure,
+    opacities,
+    value_range,
+    whole_ticks,
+)
+from gwas_core.report.summary import BASELINE_TITLES
+from gwas_core.report.text import plot_lines, plot_text
+from gwas_core.tuning.experiment import TrialState
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord
+
+ERROR_TITLE = "Mean absolute error, validation lines"
+SPARKLINE_POINTS = 60
+
+_HEIGHT = 430
+_STRIP = 0.13  # share of the height for trials without a place on the axis
+# (state, what the legend says, symbol, colour): shape and word tell the state, colour only helps.
+_MARKS = (
+    (TrialState.SUCCEEDED, "succeeded", "circle", BLUE),
+    (TrialState.PRUNED, "pruned, at its last epoch", "triangle-down", ORANGE),
+    (TrialState.RUNNING, "running, now", "diamond-open", GREEN),
+    (TrialState.INTERRUPTED, "interrupted, at its last epoch", "square-open", GREY),
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OptimizationHistory:
+    """The facts of the figure.
+
+    Attributes:
+        trials: one row a trial that has something to show, in order of number: number, state, value (the
+            objective of a finished trial, the latest epoch's of one under way, NaN of a failed one), best_so_far
+            (lowest of the succeeded trials up to this one; NaN before the first), kept (by the filter), reason.
+        baselines: validation MAE of the baselines: name, title, value.
+        limits: of the value axis.
+    """
+
+    trials: pd.DataFrame
+    baselines: pd.DataFrame
+    limits: tuple[float, float]
+
+
+def optimization_history(record: ExperimentRecord, *, selected: Collection[int] | None = None) -> OptimizationHistory:
+    """What there is to see of a search now; ``selected`` are the trials a filter keeps, None all."""
+    shown = [trial for trial in record.trials if trial.state is TrialState.FAILED or _current(trial) is not None]
+    values = [np.nan if trial.state is TrialState.FAILED else _current(trial) for trial in shown]
+    succeeded = [
+        value if trial.state is TrialState.SUCCEEDED else None for trial, value in zip(shown, values, strict=True)
+    ]
+    trials = pd.DataFrame(
+        {
+            "number": pd.Series([trial.number for trial in shown], dtype="int64"),
+            "state": pd.Series([trial.state.value for trial in shown], dtype="str"),
+            "value": pd.Series(values, dtype="float64"),
+            "best_so_far": pd.Series(best_so_far(succeeded), dtype="float64"),
+            "kept": pd.Series(is_kept([trial.number for trial in shown], selected), dtype="bool"),
+            "reason": pd.Series([trial.reason for trial in shown], dtype="str"),
+        }
+    )
+    baselines = baseline_levels(record.baselines)
+    limits = value_range(trials["value"].dropna().tolist(), levels=baselines["value"].tolist())
+    return OptimizationHistory(trials=trials, baselines=baselines, limits=limits)
+
+
+def best_so_far(values: Iterable[float | None]) -> list[float]:
+    """The lowest value up to each place; None (a trial without one) changes nothing, NaN stands before the first."""
+    known = (math.nan if value is None else value for value in values)
+    return list(accumulate(known, _better))
+
+
+def _better(best: float, value: float) -> float:
+    return value if math.isnan(best) or value < best else best
+
+
+def sparkline(summary: ExperimentSummary) -> list[float]:
+    """Best so far of an experiment in at most ``SPARKLINE_POINTS`` values, for the list of experiments."""
+    best = best_so_far(value for _, value in summary.values)
+    if len(best) <= SPARKLINE_POINTS:
+        return best
+    return [best[round(at)] for at in np.linspace(0, len(best) - 1, SPARKLINE_POINTS)]
+
+
+def baseline_levels(baselines: Mapping[str, Any] | None) -> pd.DataFrame:
+    """name, title and validation MAE (value) of every baseline, the best first; tolerates damaged entries."""
+    rows = []
+    for name, result in (baselines or {}).items():
+        validation = result.get("validation") if isinstance(result, Mapping) else None
+        value = validation.get("mean_absolute_error") if isinstance(validation, Mapping) else None
+        if isinstance(value, int | float) and np.isfinite(value):
+            rows.append((name, BASELINE_TITLES.get(name, name), float(value)))
+    table = pd.DataFrame(rows, columns=["name", "title", "value"]).astype({"value": "float64"})
+    return table.sort_values("value", ignore_index=True)
+
+
+def history_figure(history: OptimizationHistory) -> go.Figure:
+    """Trials by number; click data (``customdata``) begin with the trial's number."""
+    figure = new_figure(height=_HEIGHT, xaxis={"title": "Trial"})
+    trials, (lower, upper) = history.trials, history.limits
+    strips = _strips(trials, upper)
+    top = 1 - _STRIP * len(strips) / 2 if strips else 1.0
+    best = _add_best(figure, trials)
+    for state, label, symbol, colour in _MARKS:
+        rows = trials[trials["state"] == state.value]
+        if len(rows):
+            figure.add_trace(_markers(rows, rows["value"], f"{label} ({len(rows):,})", symbol, colour))
+    if best is not None:
+        rows = trials[trials["number"] == best]
+        figure.add_trace(_markers(rows, rows["value"], "best", "star", VERMILION, size=13, showlegend=False))
+    for place, (label, rows, symbol, colour) in enumerate(strips):
+        height = np.full(len(rows), place)
+        figure.add_trace(_markers(rows, height, label, symbol, colour, yaxis="y2", showlegend=False))
+    figure.update_yaxes(title=ERROR_TITLE, range=[lower, upper], domain=[0, top])
+    last = int(trials["number"].max()) if len(trials) else 0
+    air = max(0.5, 0.015 * last)
+    figure.update_xaxes(range=[-air, max(last, 1) + air], dtick=whole_ticks(last))
+    figure.update_layout(showlegend=True)
+    if strips:
+        _add_strip_axis(figure, [label for label, *_ in strips], top)
+    levels = list(zip(history.baselines["title"].map(plot_text), history.baselines["value"], strict=True))
+    add_levels(figure, levels, limits=history.limits, pixels=(_HEIGHT - 90) * top)
+    return figure
+
+
+def _current(trial: TrialRecord) -> float | None:
+    """A trial's objective now; None while it has none."""
+    if trial.state.is_finished():
+        return trial.value
+    return trial.history[-1][1] if trial.history else None
+
+
+def _strips(trials: pd.DataFrame, upper: float) -> list[tuple[str, pd.DataFrame, str, str]]:
+    """Rows above the plot: trials that failed, and those whose error lies above the axis."""
+    failed = trials[trials["state"] == TrialState.FAILED.value]
+    above = trials[trials["value"] > upper]
+    strips = [
+        (f"failed ({len(failed):,})", failed, "x", VERMILION),
+        (f"higher ({len(above):,})", above, "triangle-up", GREY),
+    ]
+    return [strip for strip in strips if len(strip[1])]
+
+
+def _add_best(figure: go.Figure, trials: pd.DataFrame) -> int | None:
+    """The step line; returns the number of the best trial, None where there is none."""
+    known = trials.dropna(subset="best_so_far")
+    if known.empty:
+        return None
+    values = known["best_so_far"].to_numpy()
+    best = int(known["number"].iloc[int(values.argmin())])
+    figure.add_trace(
+        go.Scatter(
+            x=known["number"].to_numpy(),
+            y=values,
+            mode="lines",
+            name=f"best so far: {values.min():.4g}, trial {best}",
+            line={"shape": "hv", "color": VERMILION, "width": 2},
+            hoverinfo="skip",
+        )
+    )
+    return best
+
+
+def _markers(
+    rows: pd.DataFrame, height: Any, name: str, symbol: str, colour: str, *, size: int = 8, **trace: Any
+) -> Any:
+    values = [("" if np.isnan(value) else f"{value:.5g}") for value in rows["value"]]
+    reasons = [plot_lines(reason) for reason in rows["reason"]]
+    lines = [
+        "<br>".join(part for part in (f"<b>trial {number}</b>, {state}", value, reason) if part)
+        for number, state, value, reason in zip(rows["number"], rows["state"], values, reasons, strict=True)
+    ]
+    return marker_trace(len(rows))(
+        x=rows["number"].to_numpy(),
+        y=np.asarray(height, dtype=np.float64),
+        mode="markers",
+        name=name,
+        marker={
+            "symbol": symbol,
+            "color": colour,
+            "size": size,
+            "opacity": opacities(rows["kept"]),
+            "line": {"width": 2 if symbol.endswith("-open") else 0},
+        },
+        customdata=rows[["number"]].to_numpy(),
+        hovertext=lines,
+        hoverinfo="text",
+        **trace,
+    )
+
+
+def _add_strip_axis(figure: go.Figure, labels: list[str], top: float) -> None:
+    figure.update_layout(
+        yaxis2={
+            "domain": [top + 0.02, 1],
+            "range": [-0.6, len(labels) - 0.4],
+            "tickvals": list(range(len(labels))),
+            "ticktext": labels,
+            "fixedrange": True,
+            "showgrid": False,
+            "anchor": "x",
+        }
+    )

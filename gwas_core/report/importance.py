@@ -1,0 +1,198 @@
+"""Which hyperparameters decide whether a trial is among the best.
+
+PED-ANOVA (Watanabe et al. 2023, doi:10.24963/ijcai.2023/488) through Optuna compares where the best trials lie
+in each parameter with where all trials lie. Unlike methods that explain the variance of the error, trials that
+exploded count no more than other bad ones, and it takes a tenth of a second where fANOVA takes half a minute.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+from gwas_core.messages import counted
+from gwas_core.report.figure_style import BLUE, GREY, ORANGE, new_figure
+from gwas_core.report.text import plot_text
+from gwas_core.tuning.experiment import TrialState
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+
+Floats = NDArray[np.float64]
+
+FEWEST_TRIALS = 20
+"""With fewer the best quarter holds under five trials, which lie anywhere by chance."""
+
+_TARGET_SHARE = 0.1
+_FEWEST_BEST = 5
+# The largest importance of nine shuffles is passed by chance in one search of ten.
+_SHUFFLES = 9
+_SEED = 20240417
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Importance:
+    """The facts of the figure.
+
+    Attributes:
+        table: parameter and share (of all importance, they sum to 1), the largest first, and beyond_chance:
+            whether the share is above ``chance``. Empty where there is a ``reason``.
+        chance: share that the luckiest parameter reaches in nine of ten searches in which none matters.
+        trials: how many trials were compared.
+        best: how many of them count as the best.
+        reason: a sentence why there is no importance to show; empty where there is.
+    """
+
+    table: pd.DataFrame
+    chance: float
+    trials: int
+    best: int
+    reason: str = ""
+
+
+def parameter_importance(record: ExperimentRecord) -> Importance:
+    """Importance of the searched parameters, from the finished trials that have an error.
+
+    Pruned trials take part with the error of their last epoch: left out, the comparison would only see regions
+    that did well. Takes about 1.2 s for 1,000 trials of 29 parameters and a tenth of that for 100: for a page to
+    cache by the number of finished trials. The result repeats exactly.
+    """
+    trials, distributions = _usable(record)
+    if len(trials) < FEWEST_TRIALS:
+        return _none(
+            len(trials),
+            f"Importance needs at least {FEWEST_TRIALS} finished trials; there {'is' if len(trials) == 1 else 'are'} "
+            f"{len(trials)} so far.",
+        )
+    values = np.array([trial.value for trial in trials], dtype=np.float64)
+    if not distributions:
+        return _none(len(trials), "No parameter took more than one value, so none can matter.")
+    # Trials as good as the last of the best are among the best too.
+    wanted = max(math.ceil(_TARGET_SHARE * len(trials)), _FEWEST_BEST)
+    best = int((values <= np.partition(values, wanted - 1)[wanted - 1]).sum())
+    if best > len(trials) / 2:
+        return _none(len(trials), "Most trials have the same error, so there are no best ones to compare.")
+    try:
+        study = _study(trials, distributions)
+    except ValueError:
+        return _none(len(trials), "The trials' values do not fit the search space they are kept with.")
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=wanted / len(trials))
+    measured = _measure(study, evaluator, values)
+    total = sum(measured.values())
+    if total == 0:
+        return _none(len(trials), "The best trials lie where all trials lie: no parameter stands out.")
+    random = np.random.default_rng(_SEED)
+    luckiest = [max(_measure(study, evaluator, random.permutation(values)).values()) for _ in range(_SHUFFLES)]
+    chance = max(luckiest)
+    table = pd.DataFrame({"parameter": list(measured), "share": [value / total for value in measured.values()]})
+    table["beyond_chance"] = [value > chance for value in measured.values()]
+    table = table.sort_values(["share", "parameter"], ascending=[False, True], ignore_index=True)
+    return Importance(table=table, chance=chance / total, trials=len(trials), best=best)
+
+
+def importance_figure(importance: Importance, *, top: int = 15) -> go.Figure:
+    """Bars, the most important on top, and a line at what chance alone reaches."""
+    rows = importance.table.head(top).iloc[::-1]
+    figure = new_figure(height=90 + 24 * max(len(rows), 3), bargap=0.35, showlegend=False)
+    figure.update_layout(margin={"t": 34, "r": 60})
+    marks = np.where(rows["beyond_chance"], BLUE, GREY)
+    figure.add_trace(
+        go.Bar(
+            x=rows["share"].to_numpy(),
+            y=rows["parameter"].map(plot_text).tolist(),
+            orientation="h",
+            marker={"color": marks.tolist(), "pattern": {"shape": np.where(rows["beyond_chance"], "", "/").tolist()}},
+            text=[f"{share:.1%}" for share in rows["share"]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    )
+    if len(rows):
+        figure.add_vline(x=importance.chance, line={"color": ORANGE, "dash": "dash", "width": 1.5}, layer="below")
+        figure.add_annotation(
+            text="chance alone",
+            x=importance.chance,
+            y=1,
+            yref="y domain",
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 11},
+        )
+        figure.update_xaxes(range=[0, 1.15 * max(rows["share"].max(), importance.chance)])
+    more = len(importance.table) - len(rows)
+    if more > 0:
+        figure.add_annotation(
+            text=f"{more} more, less than {importance.table['share'].iloc[top]:.1%} each",
+            x=1,
+            y=0,
+            xref="paper",
+            yref="paper",
+            xanchor="right",
+            yanchor="bottom",
+            showarrow=False,
+        )
+    figure.update_xaxes(
+        title=f"Share of importance for being among the best {counted(importance.best, 'trial')}", tickformat=".0%"
+    )
+    figure.update_yaxes(showgrid=False, ticks="", type="category")
+    return figure
+
+
+def _none(trials: int, reason: str) -> Importance:
+    table = pd.DataFrame(
+        {
+            "parameter": pd.Series(dtype="str"),
+            "share": pd.Series(dtype="float64"),
+            "beyond_chance": pd.Series(dtype="bool"),
+        }
+    )
+    return Importance(table=table, chance=0.0, trials=trials, best=0, reason=reason)
+
+
+def _usable(record: ExperimentRecord) -> tuple[list[TrialRecord], dict[str, BaseDistribution]]:
+    """Trials that count, and the distributions of the parameters that vary among them."""
+    space = record.experiment.space
+    distributions = space.to_distributions()
+    trials = [
+        trial
+        for trial in record.trials
+        if trial.state in (TrialState.SUCCEEDED, TrialState.PRUNED)
+        and trial.value is not None
+        and math.isfinite(trial.value)
+        and all(name in trial.parameters for name in space.names)
+    ]
+    varying = {
+        name: distribution
+        for name, distribution in distributions.items()
+        if len({trial.parameters[name] for trial in trials}) > 1
+    }
+    return trials, varying
+
+
+def _study(trials: Sequence[TrialRecord], distributions: dict[str, BaseDistribution]) -> optuna.Study:
+    """The trials, numbered from 0, as a study in memory; ValueError where a value is none of its distribution's."""
+    study = optuna.create_study()
+    for trial in trials:
+        parameters = {name: trial.parameters[name] for name in distributions}
+        study.add_trial(optuna.trial.create_trial(params=parameters, distributions=distributions, value=trial.value))
+    return study
+
+
+def _measure(study: optuna.Study, evaluator: PedAnovaImportanceEvaluator, values: Floats) -> dict[str, float]:
+    """Optuna's importance for the errors ``values`` (by trial number), not made to sum to one."""
+    with warnings.catch_warnings():
+        # One says that `normalize` is new, the other that low targets count as good, which is meant.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore", UserWarning)
+        return get_param_importances(
+            study, evaluator=evaluator, target=lambda trial: float(values[trial.number]), normalize=False
+        )

@@ -1,0 +1,47 @@
+"""Short, unambiguous texts for charts: numbers on axes, names from files, and what plotly would read as markup."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+_INVISIBLE = "\u200b"  # zero-width space
+
+
+def number_label(value: float, *, digits: int = 4) -> str:
+    """``0.001`` as ``1e-3``, ``32.0`` as ``32``: at most ``digits`` significant digits, no needless zeros."""
+    text = f"{float(value):.{digits}g}"
+    mantissa, _, exponent = text.partition("e")
+    if exponent:
+        return f"{mantissa}e{int(exponent)}"
+    magnitude = abs(float(value))
+    if 0 < magnitude < 1e-2:
+        # Python writes 0.001 in full; beside 1e-5 on the same axis that is hard to compare.
+        mantissa, _, exponent = f"{float(value):.{digits - 1}e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return text
+
+
+def shortened(text: str, *, limit: int) -> str:
+    """``text`` in at most ``limit`` characters, control characters made visible."""
+    visible = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return visible if len(visible) <= limit else f"{visible[: limit - 1]}…"
+
+
+def plotly_text(text: str) -> str:
+    """``text`` as plotly draws it letter by letter; titles, names and hover texts may hold <b> or <a href>.
+
+    Tick texts of parallel coordinates are drawn as they are and must not go through here.
+    """
+    # A dollar sign would begin LaTeX where a page has MathJax.
+    return html.escape(text, quote=False).replace("$", "&#36;")
+
+
+def told_apart(labels: Iterable[str]) -> tuple[str, ...]:
+    """The labels, with something invisible added to repeated ones: plotly takes two ticks of one text for one tick."""
+    seen: dict[str, int] = {}
+    unique = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        unique.append(label + _INVISIBLE * (seen[label] - 1))
+    return tuple(unique)

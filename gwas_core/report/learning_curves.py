@@ -1,0 +1,185 @@
+"""The error of trials, epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from gwas_core.report.figure_style import COLOURS, GREY, add_levels, new_figure, value_range, whole_ticks
+from gwas_core.report.history import baseline_levels
+from gwas_core.report.text import plot_text
+from gwas_core.tuning.experiment import TrialState
+from gwas_core.tuning.records import TrialRecord
+
+METRICS_FILE = "metrics.jsonl"
+MOST_HIGHLIGHTED = len(COLOURS)
+"""So many curves can be told apart by colour."""
+
+_TRAINING_ERROR = "mean_absolute_error"
+_LARGEST_FILE = 16 * 1024**2
+_HEIGHT = 400
+_ENDS = {
+    TrialState.SUCCEEDED: ("succeeded", "circle"),
+    TrialState.PRUNED: ("pruned", "triangle-down"),
+    TrialState.FAILED: ("failed", "x"),
+    TrialState.RUNNING: ("running", "diamond-open"),
+    TrialState.INTERRUPTED: ("interrupted", "square-open"),
+    TrialState.WAITING: ("waiting", "diamond-open"),
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LearningCurves:
+    """The facts of the figure.
+
+    Attributes:
+        curves: one row an epoch of a trial: trial, epoch (from 1), validation (MAE) and training (MAE of the
+            training lines during the epoch, dropout at work; NaN where it is not known or was not asked for).
+        trials: one row a trial that has a curve: trial, state, best_epoch, highlighted.
+        baselines: as in ``baseline_levels``.
+        limits: of the value axis.
+    """
+
+    curves: pd.DataFrame
+    trials: pd.DataFrame
+    baselines: pd.DataFrame
+    limits: tuple[float, float]
+
+
+def learning_curves(
+    trials: Iterable[TrialRecord],
+    *,
+    highlighted: Collection[int] = (),
+    baselines: Mapping[str, Any] | None = None,
+) -> LearningCurves:
+    """Curves of some trials.
+
+    Args:
+        trials: those to draw; the ones without an epoch are left out.
+        highlighted: trial numbers to draw in colour, with their training error read from their folders; at most
+            the first ``MOST_HIGHLIGHTED`` of them are.
+        baselines: of the experiment, to draw in.
+    """
+    drawn = [trial for trial in trials if trial.history]
+    numbers = {trial.number for trial in drawn}
+    chosen = [number for number in highlighted if number in numbers][:MOST_HIGHLIGHTED]
+    epochs: list[tuple[int, int, float, float]] = []
+    for trial in drawn:
+        training = read_training_errors(trial.directory) if trial.number in chosen else {}
+        epochs += [(trial.number, epoch, value, training.get(epoch, math.nan)) for epoch, value in trial.history]
+    curves = pd.DataFrame(epochs, columns=["trial", "epoch", "validation", "training"])
+    curves = curves.astype({"validation": "float64", "training": "float64"})
+    table = pd.DataFrame(
+        [(trial.number, trial.state.value, trial.best_epoch, trial.number in chosen) for trial in drawn],
+        columns=["trial", "state", "best_epoch", "highlighted"],
+    )
+    levels = baseline_levels(baselines)
+    errors = curves[["validation", "training"]].to_numpy().ravel()
+    limits = value_range(errors[np.isfinite(errors)].tolist(), levels=levels["value"].tolist())
+    return LearningCurves(curves=curves, trials=table, baselines=levels, limits=limits)
+
+
+def read_training_errors(directory: Path) -> dict[int, float]:
+    """Training MAE by epoch from a trial's folder; empty where there is no file, and without lines that are damaged.
+
+    The file of a running trial may end in half a line.
+    """
+    errors: dict[int, float] = {}
+    try:
+        with (directory / METRICS_FILE).open("rb") as file:
+            lines = file.read(_LARGEST_FILE).splitlines()
+    except OSError:
+        return errors
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        epoch, value = (entry.get("epoch"), entry.get(_TRAINING_ERROR)) if isinstance(entry, dict) else (None, None)
+        if type(epoch) is int and isinstance(value, float) and math.isfinite(value):
+            errors[epoch] = value
+    return errors
+
+
+def curves_figure(facts: LearningCurves) -> go.Figure:
+    """Highlighted trials in colour, whole lines for validation and dotted ones for training, the others in grey."""
+    figure = new_figure(height=_HEIGHT, xaxis={"title": "Epoch", "rangemode": "tozero"}, showlegend=True)
+    by_trial = {int(str(number)): curve for number, curve in facts.curves.groupby("trial")}
+    others = facts.trials[~facts.trials["highlighted"].astype(bool)]
+    if len(others):
+        figure.add_trace(_grey_lines(others["trial"].tolist(), by_trial))
+    highlighted = facts.trials[facts.trials["highlighted"].astype(bool)]
+    for colour, trial in zip(COLOURS, highlighted.itertuples(), strict=False):
+        curve = by_trial[int(str(trial.trial))]
+        figure.add_trace(_validation(trial, curve, colour))
+        if curve["training"].notna().any():
+            figure.add_trace(_training(trial, curve, colour))
+    last = int(facts.curves["epoch"].max()) if len(facts.curves) else 0
+    figure.update_xaxes(dtick=whole_ticks(last))
+    figure.update_yaxes(title="Mean absolute error", range=list(facts.limits))
+    levels = list(zip(facts.baselines["title"].map(plot_text), facts.baselines["value"], strict=True))
+    add_levels(figure, levels, limits=facts.limits, pixels=_HEIGHT - 90)
+    return figure
+
+
+def _grey_lines(numbers: list[int], by_trial: dict[int, pd.DataFrame]) -> Any:
+    """All other trials as one trace, with a gap after each."""
+    epochs: list[int | None] = []
+    values: list[float | None] = []
+    names: list[list[int | None]] = []
+    for number in numbers:
+        curve = by_trial[number]
+        epochs += [*curve["epoch"].tolist(), None]
+        values += [*curve["validation"].tolist(), None]
+        names.extend([[number]] * len(curve))
+        names.append([None])
+    return go.Scatter(
+        x=epochs,
+        y=values,
+        customdata=names,
+        mode="lines+markers" if len(epochs) == 2 * len(numbers) else "lines",
+        name=f"{len(numbers):,} other trial{'' if len(numbers) == 1 else 's'}",
+        line={"color": GREY, "width": 1},
+        opacity=0.4,
+        hovertemplate="<b>trial %{customdata[0]}</b><br>epoch %{x}, validation %{y:.5g}<extra></extra>",
+    )
+
+
+def _validation(trial: Any, curve: pd.DataFrame, colour: str) -> Any:
+    word, end = _ENDS[TrialState(trial.state)]
+    last = len(curve) - 1
+    best = curve["epoch"] == trial.best_epoch
+    symbols = ["star" if is_best else end if index == last else "circle" for index, is_best in enumerate(best)]
+    sizes = [11 if is_best else 9 if index == last else 4 for index, is_best in enumerate(best)]
+    return go.Scatter(
+        x=curve["epoch"].to_numpy(),
+        y=curve["validation"].to_numpy(),
+        customdata=[[trial.trial]] * len(curve),
+        mode="lines+markers",
+        name=f"trial {trial.trial}, {word}{f', best epoch {trial.best_epoch} ★' if best.any() else ''}",
+        legendgroup=str(trial.trial),
+        line={"color": colour, "width": 2},
+        marker={"symbol": symbols, "size": sizes, "color": colour, "opacity": 1, "line": {"width": 0}},
+        hovertemplate=f"<b>trial {trial.trial}</b><br>epoch %{{x}}, validation %{{y:.5g}}<extra></extra>",
+    )
+
+
+def _training(trial: Any, curve: pd.DataFrame, colour: str) -> Any:
+    return go.Scatter(
+        x=curve["epoch"].to_numpy(),
+        y=curve["training"].to_numpy(),
+        customdata=[[trial.trial]] * len(curve),
+        mode="lines",
+        name=f"trial {trial.trial}, training",
+        legendgroup=str(trial.trial),
+        line={"color": colour, "width": 1.5, "dash": "dot"},
+        hovertemplate=f"<b>trial {trial.trial}</b><br>epoch %{{x}}, training %{{y:.5g}}<extra></extra>",
+    )

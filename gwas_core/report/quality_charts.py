@@ -1,0 +1,132 @@
+"""The quality report as warnings, tables and figures."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from gwas_core.genotypes.quality import Histogram, QualityReport
+from gwas_core.messages import counted, listed
+from gwas_core.report.labels import number_label, plotly_text, shortened
+
+HEIGHT = 280
+
+# Below these a reader has better things to worry about.
+_FOLLOWS_FAMILIES = 0.01
+_MANY_DUPLICATES = 0.05
+_MUCH_MISSING = 0.2
+_UNKNOWN = "unknown"
+
+
+def quality_warnings(report: QualityReport) -> tuple[str, ...]:
+    """What a geneticist should know before trusting results from this dataset; empty where all is well."""
+    warnings = []
+    families, phenotype = report.families, report.phenotype
+    if families is not None and families.cells_missing > _FOLLOWS_FAMILIES:
+        warnings.append(
+            f"Missingness follows families: {families.cells_missing:.1%} of family x SNP cells are empty. A model "
+            "could learn families from it; imputation by the SNP's most frequent genotype hides the pattern."
+        )
+    elif report.missing_fraction > _MUCH_MISSING:
+        warnings.append(f"{report.missing_fraction:.0%} of all genotypes are missing and will be imputed.")
+    if report.duplicates > _MANY_DUPLICATES * report.snps:
+        warnings.append(
+            f"{counted(report.duplicates, 'SNP')} of {report.snps:,} equal an earlier one in every line: an "
+            "association cannot tell such SNPs apart."
+        )
+    if report.monomorphic:
+        warnings.append(
+            f"{counted(report.monomorphic, 'SNP')} {'is' if report.monomorphic == 1 else 'are'} monomorphic and will "
+            "be left out."
+        )
+    if phenotype.outliers:
+        warnings.append(
+            f"{counted(phenotype.outliers, 'line')} {'has' if phenotype.outliers == 1 else 'have'} a phenotype more "
+            f"than 3 interquartile ranges outside the quartiles: "
+            f"{listed(phenotype.outlier_lines, limit=5, total=phenotype.outliers)}. Check them for typing errors."
+        )
+    return tuple(warnings)
+
+
+def histogram_table(histogram: Histogram, *, values: str, counts: str) -> pd.DataFrame:
+    """One row a bin: its two edges and its count.
+
+    Args:
+        values, counts: what is counted, and of what, for the columns' names.
+    """
+    return pd.DataFrame(
+        {
+            f"{values}, from": histogram.edges[:-1],
+            f"{values}, to": histogram.edges[1:],
+            counts: histogram.counts,
+        }
+    )
+
+
+def histogram_figure(histogram: Histogram, *, values: str, counts: str, percent: bool = False) -> go.Figure:
+    """Bars as wide as their bins.
+
+    Args:
+        values, counts: titles of the axes.
+        percent: values are fractions, shown as percentages.
+    """
+    edges = histogram.edges
+    shown = [f"{edge:.0%}" if percent else number_label(edge) for edge in edges]
+    figure = go.Figure(
+        go.Bar(
+            x=[(low + high) / 2 for low, high in pairwise(edges)],
+            y=list(histogram.counts),
+            width=[high - low for low, high in pairwise(edges)],
+            customdata=[f"{low} to {high}" for low, high in pairwise(shown)],
+            hovertemplate="%{customdata}: %{y:,} " + plotly_text(counts.lower()) + "<extra></extra>",
+            marker={"line": {"width": 0}},
+            name=plotly_text(counts),
+        )
+    )
+    figure.update_layout(_layout(values, counts), bargap=0.0)
+    if percent:
+        figure.update_xaxes(tickformat=".0%")
+    return figure
+
+
+def chromosomes_table(report: QualityReport) -> pd.DataFrame:
+    """SNPs on each chromosome."""
+    return pd.DataFrame(
+        {
+            "Chromosome": [name or _UNKNOWN for name in report.chromosomes],
+            "SNPs": list(report.chromosomes.values()),
+        }
+    )
+
+
+def chromosomes_figure(report: QualityReport) -> go.Figure:
+    """A bar a chromosome."""
+    table = chromosomes_table(report)
+    names = [plotly_text(shortened(name, limit=12)) for name in table["Chromosome"]]
+    figure = go.Figure(
+        go.Bar(x=names, y=table["SNPs"].tolist(), hovertemplate="%{x}: %{y:,} SNPs<extra></extra>", name="SNPs")
+    )
+    figure.update_layout(_layout("Chromosome", "SNPs"), bargap=0.3)
+    # Names such as 1 and 2 are names, not positions.
+    figure.update_xaxes(type="category")
+    return figure
+
+
+def families_table(report: QualityReport) -> pd.DataFrame:
+    """Lines in each family, the largest first; empty where no families are known."""
+    sizes = {} if report.families is None else report.families.sizes
+    ordered = sorted(sizes.items(), key=lambda entry: -entry[1])
+    return pd.DataFrame({"Family": [name for name, _ in ordered], "Lines": [size for _, size in ordered]})
+
+
+def _layout(x: str, y: str) -> dict[str, object]:
+    return {
+        "height": HEIGHT,
+        "showlegend": False,
+        # Room for the toolbar, and no more: the title is the page's.
+        "margin": {"l": 60, "r": 20, "t": 15, "b": 50},
+        "xaxis": {"title": {"text": plotly_text(shortened(x, limit=60))}},
+        "yaxis": {"title": {"text": plotly_text(y)}, "rangemode": "tozero"},
+    }

@@ -1,0 +1,136 @@
+"""Trials as tables: all of them, and a few side by side; and what to do about one that failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gwas_core.tuning.experiment import TrialState
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+
+# Best first; what failed has nothing to compare and comes last.
+_ORDER = (
+    TrialState.SUCCEEDED,
+    TrialState.PRUNED,
+    TrialState.RUNNING,
+    TrialState.WAITING,
+    TrialState.INTERRUPTED,
+    TrialState.FAILED,
+)
+
+_NEXT_STEPS = (
+    (("diverged", "finite", "became nan", "became inf"), "Lower the highest learning rate in the search space."),
+    (
+        ("memory", "signal 9"),
+        "Run fewer trials in parallel, or lower the largest batch size, filters and units in the search space.",
+    ),
+    (("no space left", "disk"), "Free some disk space, then resume the experiment."),
+    (("lost", "no such file"), "Its files were removed while it ran: resume the experiment, or start it anew."),
+)
+_OTHERWISE = "The end of its log says more. If other trials succeed, it can be left alone."
+
+
+def ranked(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Succeeded ones first, best to worst; failed ones last."""
+    return sorted(
+        trials,
+        key=lambda trial: (
+            _ORDER.index(trial.state),
+            trial.value if trial.value is not None else float("inf"),
+            trial.number,
+        ),
+    )
+
+
+def searched_names(record: ExperimentRecord) -> list[str]:
+    """The parameters that differ between trials, in the order of the space."""
+    return [parameter.name for parameter in record.experiment.space.parameters]
+
+
+def trial_rows(trials: Sequence[TrialRecord], names: Sequence[str]) -> pd.DataFrame:
+    """One row a trial, in the order given: number, state, error, epochs, seconds, the parameters ``names``, reason."""
+    return pd.DataFrame(
+        {
+            "Trial": [trial.number for trial in trials],
+            "State": [trial.state.value for trial in trials],
+            "Error": pd.Series([trial.value for trial in trials], dtype="float64"),
+            "Epochs": [trial.epochs for trial in trials],
+            "Seconds": pd.Series([trial.seconds for trial in trials], dtype="float64"),
+            **{name: _column([trial.parameters.get(name) for trial in trials]) for name in names},
+            "Reason": [trial.reason for trial in trials],
+        }
+    )
+
+
+def compare_trials(trials: Sequence[TrialRecord]) -> pd.DataFrame:
+    """Parameters and outcomes side by side: a row each, a column a trial; what differs comes first.
+
+    Columns: ``What``, ``Differs``, then ``Trial N``; all values as text.
+    """
+    names = list(dict.fromkeys(name for trial in trials for name in trial.parameters))
+    outcomes: list[tuple[str, list[Any]]] = [
+        ("validation error", [trial.value for trial in trials]),
+        ("state", [trial.state.value for trial in trials]),
+        ("epochs", [trial.epochs for trial in trials]),
+        ("best epoch", [trial.best_epoch for trial in trials]),
+        ("seconds", [trial.seconds for trial in trials]),
+    ]
+    rows = [_comparison_row(name, values, trials) for name, values in outcomes]
+    parameters = [_comparison_row(name, [trial.parameters.get(name) for trial in trials], trials) for name in names]
+    parameters.sort(key=lambda row: not row["Differs"])
+    return pd.DataFrame([*rows, *parameters])
+
+
+def trials_json(record: ExperimentRecord, trials: Iterable[TrialRecord]) -> str:
+    """The trials with their learning curves, as JSON; without the paths of this machine."""
+    entries = []
+    for trial in trials:
+        values = trial.to_dict() | {"history": [list(entry) for entry in trial.history]}
+        del values["directory"]
+        entries.append(values)
+    content = {"experiment": record.name, "objective": record.experiment.objective, "trials": entries}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def trials_since_improvement(record: ExperimentRecord) -> int:
+    """Trials that were finished after the best one was; 0 while there is no best one."""
+    best = record.best
+    if best is None or best.finished is None:
+        return 0
+    moment = best.finished
+    return sum(
+        trial.state.is_finished() and trial.finished is not None and trial.finished > moment for trial in record.trials
+    )
+
+
+def next_step(reason: str) -> str:
+    """What a person can do about a trial that failed for ``reason``."""
+    words = reason.lower()
+    for signs, advice in _NEXT_STEPS:
+        if any(sign in words for sign in signs):
+            return advice
+    return _OTHERWISE
+
+
+def _comparison_row(name: str, values: Sequence[Any], trials: Sequence[TrialRecord]) -> dict[str, Any]:
+    texts = [_text(value) for value in values]
+    columns = {f"Trial {trial.number}": text for trial, text in zip(trials, texts, strict=True)}
+    return {"What": name, "Differs": len(set(texts)) > 1, **columns}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _column(values: list[Any]) -> pd.Series[Any]:
+    """Numbers stay numbers, so that they sort; a column of mixed kinds becomes text, which a table can hold."""
+    if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
+        if all(isinstance(value, int) for value in values):
+            return pd.Series(values, dtype="int64")
+        return pd.Series(values, dtype="float64")
+    return pd.Series([None if value is None else str(value) for value in values], dtype="object")

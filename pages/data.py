@@ -1,0 +1,34 @@
+"""Bring genotypes in, see what they are worth, keep them for searches."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gwas_core.errors import GwasError
+from ui.data import choose_source, library, show_library, show_quality, show_source
+from ui.refusals import Refusals
+from ui.router import through_app
+from ui.store import show_error
+
+through_app()
+
+st.title("Data")
+st.subheader("Add a dataset")
+refusals = Refusals()
+try:
+    source = choose_source(refusals)
+    if source is not None:
+        show_source(source, refusals)
+except (GwasError, OSError) as error:
+    show_error(error if isinstance(error, GwasError) else GwasError(f"the workspace cannot be written: {error}"))
+
+st.subheader("Datasets")
+entries = library().entries()
+if entries:
+    # The one the URL asks for, or the one added last.
+    wanted = st.query_params.get("dataset", "")
+    chosen = next((entry for entry in entries if entry.hash == wanted), entries[0])
+    show_library(entries, chosen.hash)
+    show_quality(chosen)
+else:
+    st.info("There are none yet: load the demo data or your own above.", icon=":material/info:")

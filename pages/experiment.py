@@ -1,0 +1,63 @@
+"""One experiment, live: how far it is, how good, what its trials did."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gwas_core.errors import GwasError
+from gwas_core.tuning.records import ExperimentRecord
+from ui.actions import finish_actions
+from ui.brush import trial_brush
+from ui.chooser import choose_experiment
+from ui.experiment import importance_of, show_charts, show_header
+from ui.router import through_app
+from ui.store import local_engine, show_error
+from ui.trials import chosen_trials, show_chosen_trials, show_trial_table
+
+through_app()
+
+REFRESH_SECONDS = 2
+
+
+def load(name: str) -> ExperimentRecord | None:
+    """As it is now; why not, where it cannot be read."""
+    try:
+        return local_engine().sync(name)
+    except GwasError as error:
+        show_error(error)
+        return None
+
+
+def experiment(name: str, *, live: bool, first: list[ExperimentRecord]) -> None:
+    """Everything that changes while it runs. ``first`` is the record the page has just read, used once."""
+    record = first.pop() if first else load(name)
+    if record is None:
+        return
+    if live and not record.state.is_active():
+        st.rerun()  # the whole page: it came to its end, and is no longer looked at every few seconds
+    show_header(record)
+    if not record.trials:
+        st.info("It has no trials yet. The first one appears here within seconds of the start.", icon=":material/info:")
+        return
+    importance = importance_of(record)
+    st.subheader("Trials")
+    shares = dict(zip(importance.table["parameter"], importance.table["share"], strict=True))
+    brushed = trial_brush(record, key="brush", importance=shares or None)
+    show_charts(record, brushed.trials, chosen=chosen_trials(), importance=importance)
+    st.subheader("Trial table")
+    show_trial_table(record, brushed.trials)
+    show_chosen_trials(record)
+
+
+st.title("Experiment")
+finish_actions()
+try:
+    name = choose_experiment(local_engine().experiments(), key="experiment", forget=("trial", "brush"))
+except GwasError as error:
+    show_error(error)
+    name = None
+if name is not None:
+    record = load(name)
+    if record is not None:
+        live = record.state.is_active()
+        st.fragment(run_every=REFRESH_SECONDS if live else None)(experiment)(name, live=live, first=[record])

@@ -1,0 +1,71 @@
+"""The best model of an experiment: judged, to download, to predict with."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gwas_core.errors import GwasError
+from ui.actions import finish_actions
+from ui.chooser import choose_experiment
+from ui.model import (
+    not_judged,
+    not_judged_box,
+    show_bundle,
+    show_card,
+    show_judgement,
+    show_observed_predicted,
+    show_prediction,
+)
+from ui.router import through_app
+from ui.store import local_engine, show_error
+
+through_app()
+
+REFRESH_SECONDS = 5
+
+
+def wait_for_model(name: str) -> None:
+    """While it runs: say how far it is, and draw the page once there is a model."""
+    try:
+        record = local_engine().sync(name)
+    except GwasError as error:
+        show_error(error)
+        return
+    text = not_judged(record)
+    if not text or not record.state.is_active():
+        st.rerun()
+    not_judged_box(record, text)
+    st.progress(
+        min(1.0, record.finished_trials / record.experiment.max_trials),
+        text=f"{record.finished_trials:,} of {record.experiment.max_trials:,} trials",
+    )
+
+
+def model(name: str) -> None:
+    """The page of one experiment's model."""
+    engine = local_engine()
+    record = engine.sync(name)
+    text = not_judged(record)
+    if text and record.state.is_active():
+        st.fragment(run_every=REFRESH_SECONDS)(wait_for_model)(name)
+        return
+    if text:
+        not_judged_box(record, text)
+        if st.button("Open the experiment", key="to-experiment", icon=":material/monitoring:"):
+            st.switch_page("pages/experiment.py", query_params={"experiment": name})
+        return
+    show_judgement(record)
+    show_bundle(engine.workspace, record)
+    show_observed_predicted(record)
+    show_prediction(engine.workspace, record)
+    show_card(engine.workspace, record)
+
+
+st.title("Model")
+finish_actions()
+try:
+    name = choose_experiment(local_engine().experiments(), key="model")
+    if name is not None:
+        model(name)
+except GwasError as error:
+    show_error(error)

@@ -1,0 +1,46 @@
+"""The whole app, as a person opens it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from gwas_core.tuning.local import LocalEngine
+from tests.browser.conftest import REPOSITORY, NewPage, StartServer
+from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
+from tests.tuning.quick_trial import FUNCTIONS
+
+PAGES = ("Data", "Search", "Experiments", "Experiment", "Association", "Model")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One finished experiment."""
+    workspace, dataset = quick_workspace(tmp_path_factory.mktemp("workspace"))
+    engine = LocalEngine(workspace, functions=FUNCTIONS)
+    engine.start(quick_experiment(dataset))
+    wait_until(lambda: engine.sync("quick"), lambda record: record.state.is_finished())
+    return workspace.root
+
+
+def test_a_deep_link_is_a_whole_app_from_the_first_visit_on(
+    workspace: Path, start_server: StartServer, new_page: NewPage
+) -> None:
+    server = start_server(REPOSITORY / "app.py", environment={"GWAS_WORKSPACE": str(workspace)})
+    page = new_page(width=1440)
+    page.goto(f"{server.url}/experiment?experiment=quick")
+    expect(page.get_by_role("heading", name="Experiment", exact=True)).to_be_visible()
+    menu = page.get_by_test_id("stSidebarNav")
+    # Each link holds its icon's name, then the page's.
+    assert [text.split()[-1] for text in menu.get_by_role("link").all_inner_texts()] == list(PAGES)
+    expect(page.get_by_text("4 of 4 trials").first).to_be_visible()
+    # Wide, as app.py sets it.
+    box = page.get_by_test_id("stMainBlockContainer").bounding_box()
+    assert box is not None
+    assert box["width"] > 1000
+    for name in PAGES:
+        menu.get_by_role("link").nth(PAGES.index(name)).click()
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    assert page.get_by_test_id("stException").count() == 0

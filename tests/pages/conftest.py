@@ -1,0 +1,36 @@
+"""What the tests of pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+APP = str(Path(__file__).resolve().parents[2] / "app.py")
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    """Open a page of the app (``"pages/data.py"``) on an empty workspace, with what its URL asks for."""
+    monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.delenv("GWAS_STORAGE", raising=False)
+    # AppTest goes past app.py in every run; starting over each time would lose the click that made it run.
+    monkeypatch.setattr("ui.router.through_app", lambda: None)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+    def page(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(APP, default_timeout=60).run()
+        app.switch_page(name)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return page

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.lock import experiment_lock
+from gwas_core.workspace import Workspace
+from tests.pages.conftest import OpenPage
+from tests.pages.made_stores import DIVERGED, fail, mixed_store, new_experiment, succeed, thousand_trials
+from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until, wait_until_gone
+from tests.tuning.quick_trial import FUNCTIONS
+
+PAGE = "pages/experiment.py"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+def words(app: AppTest) -> str:
+    """Everything the page says in sentences, without the backslashes of Markdown."""
+    kinds = (app.error, app.warning, app.info, app.caption, app.markdown)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def enabled(app: AppTest) -> set[str]:
+    return {button.label for button in app.button if not button.disabled}
+
+
+def table(app: AppTest) -> list[int]:
+    """The numbers in the trial table, from top to bottom."""
+    (frame,) = (element.value for element in app.dataframe if "Trial" in element.value.columns)
+    return [int(number) for number in frame["Trial"]]
+
+
+def test_without_experiments_it_says_so(open_page: OpenPage) -> None:
+    assert "no experiments yet" in words(open_page(PAGE))
+
+
+def test_an_unknown_name_leads_to_the_others(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root)
+    app = open_page(PAGE, experiment="<b>gone</b>")
+    assert "There is no experiment named <b>gone</b>" in words(app)
+    app.selectbox(key="experiment-experiment").set_value("made").run()
+    assert app.query_params["experiment"] == "made"
+    assert "has no trials yet" in words(app)
+
+
+def test_one_that_was_only_created(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root)
+    app = open_page(PAGE, experiment="made")
+    assert "never started" in words(app)
+    assert {"Resume", "Delete"} <= enabled(app)
+    assert "Stop" not in enabled(app)
+
+
+def test_a_running_one(open_page: OpenPage, root: Path) -> None:
+    made = mixed_store(root, ExperimentState.RUNNING)
+    with experiment_lock(made.directory) as lock:
+        assert lock.acquire()
+        app = open_page(PAGE, experiment="made")
+    assert metrics(app)["Best error, trial 1"] == "0.5000"
+    assert metrics(app)["Best baseline"] == "0.6000"
+    assert [metrics(app)[name] for name in ("Succeeded", "Stopped early", "Failed", "Running")] == ["2", "1", "1", "1"]
+    assert app.metric[0].delta == "-16.7% against GBLUP (REML)"
+    assert "Stop" in enabled(app)
+    assert not {"Resume", "Delete"} & enabled(app)
+    assert table(app) == [1, 0, 2, 4, 3]
+
+
+def test_one_whose_process_is_gone_was_interrupted(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.RUNNING)
+    app = open_page(PAGE, experiment="made")
+    assert "Resume goes on" in words(app)
+    assert "Resume" in enabled(app)
+
+
+def test_a_failed_one_says_why(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.FAILED, reason="10 trials failed, which is the limit")
+    app = open_page(PAGE, experiment="made")
+    assert "10 trials failed, which is the limit." in words(app)
+
+
+def test_a_trial_in_the_address_is_shown_in_full(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    app = open_page(PAGE, experiment="made", trial="1")
+    assert [header.value for header in app.subheader][-1] == "Trial 1"
+    assert "best of the experiment" in words(app)
+    assert app.code[0].value == "trial 1 says hello"
+    app.button(key="trial-close").click().run()
+    assert "trial" not in app.query_params
+
+
+def test_why_a_trial_failed_and_what_to_do(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    said = words(open_page(PAGE, experiment="made", trial="3"))
+    assert DIVERGED[1:] in said
+    assert "Lower the highest learning rate" in said
+
+
+def test_two_trials_side_by_side(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    app = open_page(PAGE, experiment="made", trial="0,1,77,x")
+    assert "made has no trial 77" in words(app)
+    compared = app.dataframe[-1].value
+    assert compared.columns.tolist() == ["What", "Differs", "Trial 0", "Trial 1"]
+    rows = compared.set_index("What")
+    assert rows.loc["validation error"].tolist() == [True, "0.7", "0.5"]
+    assert rows.loc["penalty", "Differs"]
+
+
+def test_states_filter_the_table(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    app = open_page(PAGE, experiment="made")
+    app.button_group(key="states-made").set_value(["failed"]).run()
+    assert table(app) == [3]
+
+
+def test_lost_files_are_no_catastrophe(open_page: OpenPage, root: Path) -> None:
+    made = mixed_store(root, ExperimentState.STOPPED)
+    shutil.rmtree(made.directory)
+    app = open_page(PAGE, experiment="made", trial="1")
+    assert "left no log" in words(app)
+    assert "folder of its files is gone" in words(app)
+
+
+def test_a_long_time_without_a_better_trial_is_said(open_page: OpenPage, root: Path) -> None:
+    made = new_experiment(root, max_trials=20)
+    made.writer.set_status(ExperimentState.RUNNING)
+    succeed(made, 0.4)
+    for _ in range(10):
+        succeed(made, 0.5)
+    fail(made)
+    made.writer.set_status(ExperimentState.STOPPED)
+    assert "No improvement in the last 11 trials" in words(open_page(PAGE, experiment="made"))
+
+
+def test_stop_resume_extend_and_delete(open_page: OpenPage, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace, dataset = quick_workspace(root)
+    engine = LocalEngine(workspace, functions=FUNCTIONS)
+    monkeypatch.setattr("ui.actions.local_engine", lambda: LocalEngine(Workspace(root), functions=FUNCTIONS))
+    engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.2}, max_trials=6))
+    try:
+        app = open_page(PAGE, experiment="quick")
+        app.button(key="experiment-quick-stop").click().run()
+        wait_until(lambda: engine.sync("quick"), lambda record: record.state is ExperimentState.STOPPED)
+        app.run()
+        assert "It was stopped" in words(app)
+        app.button(key="experiment-quick-resume").click().run()
+        wait_until(lambda: engine.sync("quick"), lambda record: record.state is ExperimentState.SUCCEEDED)
+        app.run()
+        app.number_input(key="experiment-quick-extra").set_value(2).run()
+        app.button(key="experiment-quick-extend").click().run()
+        wait_until(lambda: engine.sync("quick"), lambda record: record.finished_trials == 8)
+        wait_until(lambda: engine.sync("quick"), lambda record: record.state is ExperimentState.SUCCEEDED)
+        app.run()
+        app.button(key="experiment-quick-delete").click().run()
+        app.text_input(key="delete-quick-name").set_value("another").run()
+        assert app.button(key="delete-quick-yes").disabled
+        app.text_input(key="delete-quick-name").set_value("quick").run()
+        app.button(key="delete-quick-yes").click().run()
+        assert engine.experiments() == ()
+        assert app.title[0].value == "Experiments"
+        assert not app.exception
+    finally:
+        if any(summary.state.is_active() for summary in engine.experiments()):
+            engine.stop("quick")
+        wait_until_gone(workspace, seconds=20)
+
+
+def test_a_thousand_trials_are_drawn_within_a_second(open_page: OpenPage, root: Path) -> None:
+    thousand_trials(root)
+    app = open_page(PAGE, experiment="made", trial="7,8")
+    assert metrics(app)["Failed"] == "100"
+    assert len(table(app)) == 1000
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        app.run()
+        times.append(time.process_time() - started)
+    assert not app.exception
+    print(json.dumps({"seconds of a rerun": times}))
+    assert min(times) < 1.0

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gwas_core.errors import InputError
+from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.lock import experiment_lock
+from gwas_core.workspace import Workspace
+from tests.commands.conftest import Searched, searched  # noqa: F401 - a fixture
+from tests.pages.conftest import OpenPage
+from tests.pages.made_stores import judgement, mixed_store, new_experiment
+from tests.pages.test_experiment import words
+from ui.model import current_bundle, judgement_rows, read_card
+from ui.prediction import kept_prediction, run_prediction, store_upload
+
+PAGE = "pages/model.py"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
+
+
+def test_without_experiments_it_says_so(open_page: OpenPage) -> None:
+    assert "no experiments yet" in words(open_page(PAGE))
+
+
+def test_an_unknown_name(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root)
+    assert "There is no experiment named gone" in words(open_page(PAGE, experiment="gone"))
+
+
+def test_one_without_trials(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root)
+    app = open_page(PAGE, experiment="made")
+    assert "It is created and no trial has succeeded" in words(app)
+    assert app.button(key="to-experiment")
+
+
+def test_a_running_one_says_how_far_it_is(open_page: OpenPage, root: Path) -> None:
+    made = mixed_store(root, ExperimentState.RUNNING)
+    with experiment_lock(made.directory) as lock:
+        assert lock.acquire()
+        said = words(open_page(PAGE, experiment="made"))
+    assert "Trial 1 is the best so far, but has not met the test lines yet" in said
+
+
+def test_a_judged_one_whose_files_are_lost(open_page: OpenPage, root: Path) -> None:
+    made = mixed_store(root, ExperimentState.RUNNING)
+    parts = {"validation": judgement(0.5), "test": judgement(0.55)}
+    made.writer.set_result({"trial": 1, **parts, "test_evaluations": 2})
+    made.writer.set_status(ExperimentState.SUCCEEDED)
+    app = open_page(PAGE, experiment="made")
+    said = words(app)
+    assert "has lost its model.keras" in said
+    assert "no predictions yet" in said
+    assert "used 2 times" in said
+    assert "better than the best baseline, GBLUP (REML)" in app.success[0].value.replace("\\", "")
+    rows = judgement_rows(made.store.load("made"), "test")
+    assert rows["Model"].tolist() == ["★ This network", "GBLUP (REML)", "Training mean"]
+    assert rows["MAE"].tolist() == [0.55, 0.6, 1.0]
+
+
+def test_a_real_model_is_judged_packed_and_predicts(
+    open_page: OpenPage,
+    monkeypatch: pytest.MonkeyPatch,
+    searched: Searched,  # noqa: F811
+) -> None:
+    workspace = Workspace(Path(searched.answer.json["directory"]).parent)
+    monkeypatch.setenv("GWAS_WORKSPACE", str(workspace.root))
+    app = open_page(PAGE, experiment="searched")
+    assert [header.value for header in app.subheader] == [
+        "Test lines",
+        "Validation lines",
+        "Take it home",
+        "Observed against predicted",
+        "Predict new lines",
+    ]
+    assert len(app.dataframe[0].value) == 5
+    assert not app.error
+
+    bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))
+    with zipfile.ZipFile(bundle) as archive:
+        assert "model.keras" in archive.namelist()
+    card = read_card(bundle)
+    assert card is not None
+    assert card.startswith("# Model card")
+
+    with searched.file.open("rb") as file:
+        genotypes = store_upload(workspace, file)
+    assert genotypes.read_bytes() == searched.file.read_bytes()
+    assert workspace.root in genotypes.parents
+    assert kept_prediction(bundle, genotypes) is None
+    prediction = run_prediction(bundle, genotypes)
+    assert any("150 SNPs of the model's 150 were found" in note for note in prediction.notes)
+    table = pd.read_csv(prediction.table)
+    assert table.columns.tolist() == ["line", "predicted", "imputed_fraction"]
+    assert len(table) == 160
+    assert kept_prediction(bundle, genotypes) == prediction
+
+    upload = app.file_uploader(key="genotypes-searched")
+    upload.set_value(("../../odd <b>name</b>.txt.gz", searched.file.read_bytes(), "application/gzip")).run()
+    assert "160 lines predicted." in words(app)
+    assert app.dataframe[-1].value["line"].tolist() == table["line"].tolist()
+    assert {path.name for path in (workspace.root / "_predictions").iterdir()} == {genotypes.parent.name}
+
+
+def test_a_file_that_does_not_fit_is_refused_in_the_command_lines_words(
+    tmp_path: Path,
+    searched: Searched,  # noqa: F811
+) -> None:
+    workspace = Workspace(Path(searched.answer.json["directory"]).parent)
+    bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))
+    other = tmp_path / "other.txt"
+    other.write_text("strain\tS1_1\tS1_2\na\t0\t2\nb\t2\t0\n")
+    with other.open("rb") as file:
+        genotypes = store_upload(workspace, file)
+    with pytest.raises(InputError, match="SNPs"):
+        run_prediction(bundle, genotypes)
+    assert kept_prediction(bundle, genotypes) is None
+
+
+def test_what_is_no_bundle_has_no_card(tmp_path: Path) -> None:
+    (tmp_path / "best.zip").write_bytes(b"no zip")
+    assert read_card(tmp_path / "best.zip") is None
+    assert read_card(tmp_path / "none.zip") is None

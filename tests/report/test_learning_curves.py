@@ -1,0 +1,97 @@
+"""Learning curves from records and from the files of trials."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gwas_core.report.learning_curves import (
+    METRICS_FILE,
+    MOST_HIGHLIGHTED,
+    curves_figure,
+    learning_curves,
+    read_training_errors,
+)
+from gwas_core.tuning.experiment import TrialState
+from tests.report.example_records import baselines, trial
+
+
+def write_metrics(directory: Path, errors: list[float], *, rest: bytes = b"") -> Path:
+    directory.mkdir()
+    lines = [
+        json.dumps({"epoch": epoch, "loss": 1.5, "mean_absolute_error": error, "val_mean_absolute_error": 9.0})
+        for epoch, error in enumerate(errors, start=1)
+    ]
+    (directory / METRICS_FILE).write_bytes("".join(f"{line}\n" for line in lines).encode() + rest)
+    return directory
+
+
+def test_validation_comes_from_the_record_and_training_from_the_file(tmp_path: Path) -> None:
+    trials = (
+        trial(3, directory=write_metrics(tmp_path / "a", [0.7, 0.5, 0.4])),
+        trial(5, TrialState.PRUNED, history=((1, 0.9),), directory=write_metrics(tmp_path / "b", [0.8])),
+        trial(7, TrialState.WAITING),
+    )
+    facts = learning_curves(trials, highlighted=[3, 7], baselines=baselines())
+    assert facts.curves.columns.tolist() == ["trial", "epoch", "validation", "training"]
+    np.testing.assert_array_equal(
+        facts.curves, [[3, 1, 0.8, 0.7], [3, 2, 0.6, 0.5], [3, 3, 0.7, 0.4], [5, 1, 0.9, math.nan]]
+    )
+    # The trial without an epoch has no curve, chosen or not.
+    assert facts.trials.values.tolist() == [[3, "succeeded", 2, True], [5, "pruned", 1, False]]
+    figure = curves_figure(facts)
+    assert [trace.name for trace in figure.data] == [
+        "1 other trial",
+        "trial 3, succeeded, best epoch 2 ★",
+        "trial 3, training",
+    ]
+    validation, training = figure.data[1:]
+    assert list(validation.marker.symbol) == ["circle", "star", "circle"]
+    assert training.line.dash == "dot"
+    assert training.y.tolist() == [0.7, 0.5, 0.4]
+    assert len(figure.layout.shapes) == 4
+
+
+def test_a_damaged_file_gives_what_it_has(tmp_path: Path) -> None:
+    rest = b"\n".join(
+        [
+            b'{"epoch": 2, "mean_absolute_error": "low"}',
+            b'{"epoch": true, "mean_absolute_error": 0.1}',
+            b'{"epoch": 3, "mean_absolute_error": NaN}',
+            b"[1, 2]",
+            b"\xff\xfe",
+            b"[" * 100_000,
+            b'{"epoch": 4, "mean_absolute_error": 0.4}',
+            b'{"epoch": 5, "mean_abs',
+        ]
+    )
+    directory = write_metrics(tmp_path / "a", [0.7], rest=rest)
+    assert read_training_errors(directory) == {1: 0.7, 4: 0.4}
+    assert read_training_errors(tmp_path / "gone") == {}
+    (tmp_path / "folder" / METRICS_FILE).mkdir(parents=True)
+    assert read_training_errors(tmp_path / "folder") == {}
+
+
+def test_only_so_many_curves_are_coloured_as_can_be_told_apart(tmp_path: Path) -> None:
+    trials = [trial(number, directory=tmp_path) for number in range(20)]
+    facts = learning_curves(trials, highlighted=range(10, 20))
+    highlighted = facts.trials[facts.trials["highlighted"]]
+    assert highlighted["trial"].tolist() == list(range(10, 10 + MOST_HIGHLIGHTED))
+    figure = curves_figure(facts)
+    others, *coloured = figure.data
+    assert others.name == "14 other trials"
+    # One trace with a gap after each curve.
+    assert [value is None for value in others.y[:4]] == [False, False, False, True]
+    assert len({trace.line.color for trace in coloured}) == MOST_HIGHLIGHTED
+
+
+@pytest.mark.parametrize("history", [(), ((1, 0.5),)])
+def test_there_is_a_figure_of_little(history: tuple) -> None:
+    for highlighted in ((), (0,)):
+        facts = learning_curves([trial(0, TrialState.RUNNING, history=history)], highlighted=highlighted)
+        assert len(curves_figure(facts).data) == len(history)
+    assert curves_figure(learning_curves([])).to_json()

@@ -1,0 +1,211 @@
+"""The Association page's parts: what is tested, the two plots, one SNP, the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from gwas_core.association.regression import associate
+from gwas_core.association.thresholds import bonferroni, genomic_inflation
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import load_split
+from gwas_core.messages import counted
+from gwas_core.report.manhattan import manhattan, manhattan_figure
+from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
+from gwas_core.report.snp_effect import snp_effect, snp_effect_figure
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.workspace import Workspace
+from ui.charts import show
+from ui.live_plot import PlotPoint
+from ui.text import markdown_text
+
+# Above this the p-values are so much too small that the line of the threshold means little.
+_INFLATED = 1.2
+_GWAS_SSF = (
+    "chromosome",
+    "base_pair_location",
+    "effect_allele",
+    "other_allele",
+    "beta",
+    "standard_error",
+    "effect_allele_frequency",
+    "p_value",
+)
+_CHOSEN = "association-snp"
+
+
+@dataclass(frozen=True)
+class AssociationSettings:
+    """How SNPs are tested and judged on the page."""
+
+    family_effects: bool
+    alpha: float
+
+
+def show_settings(workspace: Workspace, record: ExperimentRecord) -> AssociationSettings:
+    """What a person can choose."""
+    dataset, _ = _data(workspace, record)
+    left, right, _ = st.columns([2, 1, 2])
+    has_families = dataset.family is not None
+    family_effects = left.toggle(
+        "Compare lines within their family only",
+        value=has_families,
+        disabled=not has_families,
+        key="association-families",
+        help="One covariate a family. Without it, SNPs that merely differ between families look associated.",
+    )
+    alpha = right.number_input(
+        "Significance level", min_value=0.0001, max_value=0.5, value=0.05, step=0.01, format="%.4g",
+        key="association-alpha", help="Divided by the number of tests: the Bonferroni line.",
+    )  # fmt: skip
+    return AssociationSettings(family_effects=family_effects and has_families, alpha=float(alpha))
+
+
+def associations_of(workspace: Workspace, record: ExperimentRecord, *, family_effects: bool) -> pd.DataFrame:
+    """The test of every SNP on the training lines.
+
+    Raises:
+        GwasError: the dataset or the split is lost.
+    """
+    return _associations(
+        str(workspace.dataset_directory(record.experiment.dataset)), str(record.directory), family_effects
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner="Testing every SNP …")
+def _associations(dataset_directory: str, experiment_directory: str, family_effects: bool) -> pd.DataFrame:
+    # The dataset's folder is named by its content, and an experiment's split never changes.
+    dataset, split = Dataset.load(Path(dataset_directory)), load_split(Path(experiment_directory))
+    return associate(dataset, split.train, family_effects=family_effects)
+
+
+def _data(workspace: Workspace, record: ExperimentRecord) -> tuple[Dataset, np.ndarray]:
+    """The experiment's dataset (genotypes stay on disk) and its training lines."""
+    dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
+    return dataset, load_split(record.directory).train
+
+
+def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> None:
+    """How many lines and SNPs, what passes, and how far to believe it."""
+    p_values = associations["p_value"]
+    tests = int(p_values.notna().sum())
+    if not tests:
+        st.warning("No SNP varies among the training lines, so none can be tested.", icon=":material/warning:")
+        return
+    threshold = bonferroni(settings.alpha, tests)
+    inflation = genomic_inflation(associations["neg_log10_p_value"].dropna().to_numpy())
+    columns = st.columns(4)
+    columns[0].metric("Training lines", f"{int(associations['n'].max()):,}")
+    columns[1].metric("SNPs tested", f"{tests:,}")
+    columns[2].metric(
+        "Beyond the Bonferroni line", f"{int((p_values < threshold).sum()):,}", help=f"p below {threshold:.2g}"
+    )
+    columns[3].metric(
+        "Genomic inflation λ", "–" if inflation is None else f"{inflation:.2f}",
+        help="1 where nothing but chance is at work; above it, p-values are too small, or very many SNPs matter.",
+    )  # fmt: skip
+    if inflation is not None and inflation > _INFLATED:
+        st.warning(
+            f"λ is {inflation:.1f}: lines are related, and this test of one SNP at a time does not know it. Read the "
+            "peaks as places to look at, not as proof; a mixed model would be the test to publish.",
+            icon=":material/warning:",
+        )
+
+
+def show_plots(associations: pd.DataFrame, settings: AssociationSettings) -> None:
+    """Manhattan and QQ plot; a click on a point chooses its SNP."""
+    facts = manhattan(associations, alpha=settings.alpha)
+    st.subheader("Along the genome")
+    show(
+        manhattan_figure(facts),
+        key="manhattan",
+        label="Manhattan plot",
+        description="p-value of every SNP along the chromosomes, with the Bonferroni line.",
+        on_points=_choose,
+    )
+    st.subheader("Against chance")
+    left, right = st.columns([3, 2])
+    with left:
+        show(
+            quantile_figure(quantile_plot(associations)),
+            key="qq",
+            label="QQ plot",
+            description="Observed p-values against those expected where no SNP matters, with a 95 % band.",
+            on_points=_choose,
+        )
+    right.markdown(
+        "Points inside the grey band are what chance alone gives. Points that leave the diagonal early, at large "
+        "p-values, tell of relatedness or of very many small effects; points that leave it late tell of few SNPs "
+        "with large ones."
+    )
+
+
+def _choose(points: tuple[PlotPoint, ...]) -> None:
+    if points and isinstance(points[0].id, int | float):
+        st.session_state[_CHOSEN] = int(points[0].id)
+
+
+def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations: pd.DataFrame) -> None:
+    """The phenotype by genotype of one SNP: the strongest, unless another was clicked."""
+    tested = associations["p_value"].dropna()
+    if tested.empty:
+        return
+    names = associations["name"]
+    chosen = st.session_state.get(_CHOSEN)
+    strongest = int(np.nanargmax(associations["neg_log10_p_value"].to_numpy()))
+    row = chosen if chosen is not None and 0 <= chosen < len(names) else strongest
+    dataset, train = _data(workspace, record)
+    snp = associations.iloc[row]
+    st.subheader("One SNP")
+    st.caption(
+        f"{markdown_text(str(snp['name']))}: each more copy of the counted allele goes with {snp['beta']:+.3g} "
+        f"{markdown_text(dataset.trait)} (standard error {snp['standard_error']:.2g}, p = {snp['p_value']:.2g}). "
+        "Click a point of a plot above to see another SNP."
+    )
+    facts = snp_effect(np.asarray(dataset.genotypes[train, row]), dataset.phenotype[train])
+    show(
+        snp_effect_figure(facts, trait=dataset.trait),
+        key="snp-effect",
+        label=f"Phenotype by genotype of {snp['name']}",
+        table=facts,
+        file_name="phenotype_by_genotype",
+    )
+
+
+def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, name: str) -> None:
+    """All SNPs, strongest first, and both downloads."""
+    st.subheader("All SNPs")
+    ranked = associations.sort_values("neg_log10_p_value", ascending=False, na_position="last")
+    st.dataframe(
+        ranked,
+        hide_index=True,
+        height=380,
+        column_config={
+            "p_value": st.column_config.NumberColumn(format="scientific"),
+            "neg_log10_p_value": st.column_config.NumberColumn("-log10 p", format="%.2f"),
+            "base_pair_location": st.column_config.NumberColumn("position", format="localized"),
+            "beta": st.column_config.NumberColumn(format="%.4f"),
+            "standard_error": st.column_config.NumberColumn(format="%.4f"),
+            "effect_allele_frequency": st.column_config.NumberColumn(format="%.3f"),
+        },
+    )
+    how = "within-families" if settings.family_effects else "plain"
+    st.download_button(
+        "Download in GWAS-SSF columns",
+        data=lambda: summary_statistics(associations).to_csv(index=False, sep="\t").encode(),
+        file_name=f"{name}-{how}.tsv",
+        mime="text/tab-separated-values",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.caption(f"{counted(len(associations), 'SNP')}; the training lines only.")
+
+
+def summary_statistics(associations: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the GWAS summary statistics format, in its order; what is not known is ``NA``."""
+    table = associations.reindex(columns=["name", *_GWAS_SSF]).rename(columns={"name": "variant_id"})
+    return table[[*_GWAS_SSF, "variant_id"]].astype(object).where(table[[*_GWAS_SSF, "variant_id"]].notna(), "NA")

@@ -1,0 +1,304 @@
+"""The parallel coordinates of an experiment, whose brushes filter its trials everywhere on the page.
+
+The filters live in the URL and nowhere else: a brush, a chip and the form write them there, every run reads
+them from there. So a link restores them, and nothing can disagree with anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from gwas_core.errors import GwasError
+from gwas_core.messages import counted
+from gwas_core.report.labels import number_label
+from gwas_core.report.parallel_coordinates import (
+    AXES_SHOWN,
+    OBJECTIVE_TITLE,
+    Axis,
+    ParallelCoordinates,
+    default_axes,
+    parallel_coordinates,
+    parallel_coordinates_figure,
+)
+from gwas_core.report.trial_filters import (
+    TrialFilter,
+    decode_filters,
+    encode_filters,
+    filter_trials,
+    with_filter,
+)
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.space import Parameter
+from ui.live_plot import AxisBrush, AxisChange, AxisOrder, live_plot
+from ui.text import markdown_text
+
+_MOST_CONSTANTS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrushedTrials:
+    """What is left after brushing.
+
+    Attributes:
+        filters: those in force.
+        trials: the trials that pass all of them, whatever their state.
+    """
+
+    filters: tuple[TrialFilter, ...]
+    trials: tuple[TrialRecord, ...]
+
+
+def trial_brush(
+    record: ExperimentRecord,
+    *,
+    key: str,
+    importance: Mapping[str, float] | None = None,
+    url_parameter: str = "brush",
+) -> BrushedTrials:
+    """Draw the plot with its chips, and give the trials that pass.
+
+    What depends on the result must be drawn in the same fragment, since a brush runs only that one again.
+
+    Args:
+        importance: of the parameters, where known: with more than ten, the most important ones are
+            shown at first.
+        url_parameter: where in the URL the filters are.
+    """
+    page = _Page(record=record, key=key, url_parameter=url_parameter)
+    filters, problems = page.read()
+    for problem in problems:
+        st.warning(markdown_text(problem), icon=":material/filter_alt_off:")
+    trials = filter_trials(record.trials, filters, objective=page.objective)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        axes, include_pruned = _axes_choice(page, importance)
+        _filter_form(page)
+    facts = parallel_coordinates(record, axes=axes, filters=filters, include_pruned=include_pruned)
+    if facts.trials and facts.axes:
+        live_plot(
+            parallel_coordinates_figure(facts, filters=filters),
+            key=page.key,
+            label=f"Parallel coordinates of {record.name}",
+            description=_description(record, facts, passed=len(trials)),
+            select="constraints",
+            revision=page.revision,
+            on_change=partial(_changed, page, {axis.name: axis for axis in facts.axes}),
+            file_name=f"{record.name}-parallel-coordinates",
+        )
+    elif facts.trials:
+        st.info("No axis is chosen: add some under Axes.", icon=":material/info:")
+    else:
+        st.info("Each trial that succeeds is drawn here as a line. There is none yet.", icon=":material/info:")
+    # Below the plot: a new row of chips must not move the axes away under somebody's mouse.
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _chips(page, filters, passed=len(trials))
+    _notes(facts)
+    return BrushedTrials(filters=filters, trials=trials)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """Where on the page the brush is, and how it is kept."""
+
+    record: ExperimentRecord
+    key: str
+    url_parameter: str
+
+    @property
+    def objective(self) -> str:
+        return self.record.experiment.objective
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Those that could be axes."""
+        return {entry.name: entry for entry in self.record.experiment.space.parameters if entry.size != 1}
+
+    @property
+    def revision(self) -> int:
+        """The number of the latest change that the filters contain."""
+        return int(st.session_state.get(self.within("revision"), 0))
+
+    def within(self, name: str) -> str:
+        """The key of something that belongs to this plot and experiment."""
+        return f"{self.key}-{self.record.name}-{name}"
+
+    def title(self, name: str) -> str:
+        return OBJECTIVE_TITLE if name == self.objective else name
+
+    def read(self) -> tuple[tuple[TrialFilter, ...], tuple[str, ...]]:
+        text = st.query_params.get(self.url_parameter, "")
+        return decode_filters(text, self.record.experiment.space, objective=self.objective)
+
+    def write(self, filters: tuple[TrialFilter, ...], *, revision: int | None = None) -> None:
+        """Keep the filters, and tell the plot that they are newer than what it shows."""
+        text = encode_filters(filters)
+        if text:
+            st.query_params[self.url_parameter] = text
+        else:
+            st.query_params.pop(self.url_parameter, None)
+        st.session_state[self.within("revision")] = self.revision + 1 if revision is None else revision
+
+    def set(self, parameter: str, trial_filter: TrialFilter | None) -> None:
+        filters, _ = self.read()
+        self.write(with_filter(filters, parameter, trial_filter))
+
+
+def _changed(page: _Page, axes: Mapping[str, Axis], changes: tuple[AxisChange, ...]) -> None:
+    filters, _ = page.read()
+    known = page.revision
+    for change in changes:
+        if change.revision <= known:
+            continue
+        if isinstance(change, AxisBrush) and change.axis in axes:
+            filters = with_filter(filters, change.axis, axes[change.axis].filter_of(change.ranges))
+        elif isinstance(change, AxisOrder):
+            _choose_axes(page, [name for name in change.names if name in axes])
+    page.write(filters, revision=max(known, changes[-1].revision))
+
+
+def _axes_choice(page: _Page, importance: Mapping[str, float] | None) -> tuple[list[str], bool]:
+    """The axes, in order, and whether pruned trials are drawn."""
+    chosen_key, automatic_key = page.within("axes"), page.within("automatic")
+    options = [*page.parameters, page.objective]
+    if chosen_key not in st.session_state or automatic_key in st.session_state:
+        _choose_automatically(page, importance)
+    # A popover asks for the values of its widgets when it is opened, and gets those that the last run set.
+    st.session_state[chosen_key] = [name for name in st.session_state[chosen_key] if name in options]
+    with st.popover("Axes", icon=":material/view_column:"):
+        chosen = st.multiselect(
+            "Axes, from left to right",
+            options,
+            key=chosen_key,
+            format_func=page.title,
+            help="Drag an axis by its title in the plot to move it.",
+            on_change=lambda: st.session_state.pop(automatic_key, None),
+        )
+        if len(page.parameters) > AXES_SHOWN:
+            st.button(
+                "Show the most important" if importance else f"Show the first {AXES_SHOWN}",
+                key=page.within("most-important"),
+                on_click=lambda: st.session_state.update({automatic_key: None}),
+            )
+        include_pruned = st.toggle(
+            "Draw trials that were stopped early",
+            key=page.within("pruned"),
+            help="Their error is that of their last epoch, so it compares only roughly with the others.",
+        )
+    return chosen, include_pruned
+
+
+def _choose_automatically(page: _Page, importance: Mapping[str, float] | None) -> None:
+    """Choose axes until somebody chooses others.
+
+    The importance of parameters changes with each trial. Axes that change places while one looks at them
+    are worse than axes a little out of date, so they are chosen anew only when the trials have doubled.
+    """
+    automatic_key, chosen_key = page.within("automatic"), page.within("axes")
+    moment = (page.record.finished_trials.bit_length(), importance is not None)
+    if chosen_key in st.session_state and st.session_state.get(automatic_key) == moment:
+        return
+    names = tuple(page.parameters)
+    st.session_state[chosen_key] = [*default_axes(names, importance), page.objective]
+    st.session_state[automatic_key] = moment
+
+
+def _choose_axes(page: _Page, names: list[str]) -> None:
+    st.session_state[page.within("axes")] = names
+    st.session_state.pop(page.within("automatic"), None)
+
+
+def _chips(page: _Page, filters: tuple[TrialFilter, ...], *, passed: int) -> None:
+    total = len(page.record.trials)
+    st.markdown(f"{passed:,} of {counted(total, 'trial')}" if filters else counted(total, "trial"), width="content")
+    for entry in filters:
+        st.button(
+            markdown_text(entry.describe(page.title(entry.parameter))),
+            key=page.within(f"chip-{entry.parameter}"),
+            icon=":material/close:",
+            help="Remove this filter",
+            on_click=page.set,
+            args=(entry.parameter, None),
+        )
+    if filters:
+        st.button(
+            "Clear all",
+            key=page.within("clear"),
+            type="tertiary",
+            on_click=page.write,
+            args=((),),
+            help="Remove all filters",
+        )
+
+
+def _filter_form(page: _Page) -> None:
+    """Filters without a mouse."""
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        name = st.selectbox(
+            "Show only trials by", [*page.parameters, page.objective], format_func=page.title, key=page.within("by")
+        )
+        parameter = page.parameters.get(name)
+        if parameter is not None and not parameter.kind.is_range():
+            st.multiselect("Values", parameter.choices, key=page.within(f"{name}-values"))
+        else:
+            whole = parameter is not None and parameter.kind == "int"
+            for end, placeholder in (("from", "lowest"), ("to", "highest")):
+                st.number_input(
+                    end.capitalize(),
+                    value=None,
+                    step=1 if whole else None,
+                    format="%d" if whole else "%g",
+                    placeholder=placeholder,
+                    key=page.within(f"{name}-{end}"),
+                )
+        if st.session_state.get(page.within("refusal")):
+            st.error(markdown_text(st.session_state[page.within("refusal")]), icon=":material/error:")
+        st.button("Apply", key=page.within("apply"), type="primary", on_click=_apply, args=(page, name))
+
+
+def _apply(page: _Page, name: str) -> None:
+    state = st.session_state
+    values = tuple(state.get(page.within(f"{name}-values")) or ())
+    low, high = state.get(page.within(f"{name}-from")), state.get(page.within(f"{name}-to"))
+    state[page.within("refusal")] = ""
+    try:
+        if values:
+            page.set(name, TrialFilter(parameter=name, choices=values))
+        elif low is None and high is None:
+            page.set(name, None)
+        else:
+            page.set(name, TrialFilter(parameter=name, ranges=((low, high),)))
+    except GwasError as error:
+        state[page.within("refusal")] = f"{error}."
+
+
+def _notes(facts: ParallelCoordinates) -> None:
+    notes = []
+    if facts.not_drawn:
+        notes.append(f"Not drawn: {', '.join(f'{count:,} {reason}' for reason, count in facts.not_drawn.items())}.")
+    if facts.constants:
+        shown = [f"{name} {_constant(value)}" for name, value in facts.constants[:_MOST_CONSTANTS]]
+        more = len(facts.constants) - len(shown)
+        notes.append(f"The same in all trials: {', '.join(shown)}{f' and {more} more' if more else ''}.")
+    if facts.trials:
+        notes.append(
+            f"A {'lower' if facts.lower_is_better else 'higher'} {OBJECTIVE_TITLE} is better, and has the stronger "
+            "colour. Drag along an axis to filter by it; click the axis to stop."
+        )
+    st.caption(markdown_text(" ".join(notes)))
+
+
+def _constant(value: str | int | float | bool) -> str:
+    return number_label(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _description(record: ExperimentRecord, facts: ParallelCoordinates, *, passed: int) -> str:
+    best = record.best
+    found = "" if best is None or best.value is None else f" The best is trial {best.number} with {best.value:.4g}."
+    return (
+        f"{counted(len(facts.trials), 'line')}, one for each trial, over the axes "
+        f"{', '.join(axis.title for axis in facts.axes)}. {passed} of {counted(len(record.trials), 'trial')} "
+        f"pass the filters.{found}"
+    )

@@ -1,0 +1,238 @@
+"""A plotly figure that is updated in place: zoom, hidden traces and brushes outlive every refresh.
+
+The browser draws with the plotly.js that ships inside the plotly package. It is copied once to ``static/``
+beside the app, which Streamlit serves under the app's own address, so that a browser loads it once and
+keeps it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal, TypeGuard
+
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.io.json import to_json_plotly
+
+from gwas_core.files import atomic_path
+
+Select = Literal["none", "points", "constraints"]
+"""What a person can choose in a plot: nothing, points of a chart, or ranges and the order of parallel axes."""
+
+HEIGHT = 420
+
+_ROOT = Path(__file__).resolve().parent.parent
+STATIC = _ROOT / "static"
+"""What Streamlit serves as files: everything in here is public."""
+
+_SERVED_AT = "app/static"
+# A browser may keep a file without asking again for a tenth of its age (RFC 9111, 4.2.2). The name carries the
+# version, so the content never changes, and a copy is dated back to be kept for long.
+_OLD = 1_000_000_000.0
+_MOST_CHANGES, _MOST_POINTS, _MOST_RANGES, _LONGEST_NAME = 200, 5_000, 100, 200
+
+_component = st.components.v2.component(
+    "gwas_live_plot",
+    css=(_ROOT / "assets" / "live_plot.css").read_text(encoding="utf-8"),
+    js=(_ROOT / "assets" / "live_plot.js").read_text(encoding="utf-8"),
+    isolate_styles=False,  # plotly.js puts its style sheet into the page's head, where a shadow root cannot see it
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotPoint:
+    """A point somebody clicked or selected.
+
+    Attributes:
+        trace: name of its trace.
+        index: its number within the trace.
+        id: its ``customdata`` (the first entry, where there are several); None without.
+    """
+
+    trace: str
+    index: int
+    id: str | int | float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisBrush:
+    """The brushes on one parallel axis, as they are now; none means that they were taken away.
+
+    Attributes:
+        ranges: (lowest, highest) position of each.
+    """
+
+    axis: str
+    ranges: tuple[tuple[float, float], ...]
+    revision: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AxisOrder:
+    """The names of the parallel axes, as somebody ordered them."""
+
+    names: tuple[str, ...]
+    revision: int
+
+
+AxisChange = AxisBrush | AxisOrder
+
+
+def live_plot(
+    figure: go.Figure,
+    *,
+    key: str,
+    label: str,
+    description: str = "",
+    height: int | None = None,
+    select: Select = "none",
+    revision: int = 0,
+    on_change: Callable[[tuple[AxisChange, ...]], None] | None = None,
+    on_points: Callable[[tuple[PlotPoint, ...]], None] | None = None,
+    file_name: str | None = None,
+) -> tuple[PlotPoint, ...]:
+    """Draw a figure, or update it where it is already drawn.
+
+    Colours, fonts and background come from the page's theme unless the figure sets them. Two entries of a
+    trace's ``meta`` are known: ``better`` ("low" or "high") names the end of its colour scale that should stand out,
+    ``continuous`` the names of parallel axes on which a brush may end between ticks.
+
+    Args:
+        key: of the element; zoom and hidden traces are kept as long as it stays the same.
+        label: what the chart is, for those who do not see it; description: what it says, in a sentence.
+        height: in pixels; as the figure says, otherwise.
+        select: see ``Select``.
+        revision: the number of the latest change that the figure takes into account.
+        on_change: called before the page runs, with the changes to parallel axes that were not yet
+            answered by a figure of their revision, in the order they were made (some may have come before).
+        on_points: called before the page runs with the points clicked or selected.
+        file_name: of a downloaded picture, without its ending.
+
+    Returns:
+        The points clicked or selected that made the page run; empty in every other run.
+    """
+    try:
+        script = plotly_script()
+    except OSError as error:
+        st.error(
+            f"Charts cannot be drawn: plotly.js could not be copied to the folder 'static' beside the app "
+            f"({error.strerror or 'unknown reason'}). Make that folder writable once, then reload the page.",
+            icon=":material/error:",
+        )
+        return ()
+    if height is None:
+        height = int(figure.layout.height or HEIGHT)
+
+    def changed() -> None:
+        if on_change is not None and (changes := axis_changes(_event(key, "changes"))):
+            on_change(changes)
+
+    def pointed() -> None:
+        if on_points is not None:
+            on_points(plot_points(_event(key, "points")))
+
+    result = _component(
+        key=key,
+        data={
+            "figure": _as_json(figure),
+            "script": script,
+            "key": key,
+            "label": label,
+            "description": description,
+            "height": height,
+            "select": select,
+            "revision": revision,
+            "file_name": file_name or key,
+        },
+        on_changes_change=changed,
+        on_points_change=pointed,
+    )
+    return plot_points(result.get("points"))
+
+
+@cache
+def plotly_script(folder: Path = STATIC) -> str:
+    """Where plotly.js is, relative to the app; copies it to the folder where it is not yet.
+
+    Raises:
+        OSError: it is not there, and cannot be.
+    """
+    name = f"plotly-{version('plotly')}.min.js"
+    target = folder / name
+    with as_file(files("plotly") / "package_data" / "plotly.min.js") as source:
+        if not target.is_file() or target.stat().st_size != source.stat().st_size:
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
+            os.utime(target, (_OLD, _OLD))
+    return f"{_SERVED_AT}/{name}"
+
+
+def axis_changes(payload: Any) -> tuple[AxisChange, ...]:
+    """What the browser says was done to the axes, in order; what makes no sense is left out."""
+    if not isinstance(payload, list):
+        return ()
+    found = [_axis_change(entry) for entry in payload[:_MOST_CHANGES] if isinstance(entry, Mapping)]
+    return tuple(sorted((change for change in found if change is not None), key=lambda change: change.revision))
+
+
+def plot_points(payload: Any) -> tuple[PlotPoint, ...]:
+    """The points the browser says were chosen; what makes no sense is left out."""
+    if not isinstance(payload, list):
+        return ()
+    return tuple(
+        PlotPoint(trace=entry["trace"], index=entry["index"], id=_identity(entry.get("id")))
+        for entry in payload[:_MOST_POINTS]
+        if isinstance(entry, Mapping) and isinstance(entry.get("trace"), str) and _is_count(entry.get("index"))
+    )
+
+
+def _axis_change(entry: Mapping[str, Any]) -> AxisChange | None:
+    revision, axis, names, ranges = (entry.get(name) for name in ("revision", "axis", "names", "ranges"))
+    if not _is_count(revision):
+        return None
+    if _is_name(axis) and isinstance(ranges, list) and all(_is_range(pair) for pair in ranges[:_MOST_RANGES]):
+        pairs = tuple((float(low), float(high)) for low, high in ranges[:_MOST_RANGES])
+        return AxisBrush(axis=axis, ranges=pairs, revision=revision)
+    if isinstance(names, list) and all(_is_name(name) for name in names):
+        return AxisOrder(names=tuple(names), revision=revision)
+    return None
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_name(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(_is_number(end) for end in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _identity(value: Any) -> str | int | float | None:
+    return value if isinstance(value, str | int | float) else None
+
+
+def _event(key: str, name: str) -> Any:
+    state = st.session_state.get(key)
+    return state.get(name) if isinstance(state, Mapping) else None
+
+
+def _as_json(figure: go.Figure) -> str:
+    values = figure.to_plotly_json()
+    # plotly.py's own template would paint over the page's theme.
+    values["layout"].pop("template", None)
+    return str(to_json_plotly(values))

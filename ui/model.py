@@ -1,0 +1,249 @@
+"""The parts of the page of the best model."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from gwas_core.errors import GwasError, InputError
+from gwas_core.messages import counted
+from gwas_core.report.bundle_export import bundle_path, export_bundle
+from gwas_core.report.observed_predicted import observed_predicted, observed_predicted_figure, read_predictions
+from gwas_core.report.summary import NETWORK_TITLE, comparison, verdict
+from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.workspace import Workspace
+from ui.charts import show
+from ui.prediction import Prediction, kept_prediction, run_prediction, store_upload
+from ui.store import errors_shown, show_error
+from ui.text import markdown_text
+
+_FIGURES = {
+    "mean_absolute_error": "MAE",
+    "root_mean_squared_error": "RMSE",
+    "pearson": "Pearson r",
+    "within_family_pearson": "r within families",
+}
+_LONGEST_CARD = 200_000
+
+
+def not_judged(record: ExperimentRecord) -> str:
+    """Why there is no judged model yet, and what to do; empty where there is one."""
+    best = record.best
+    if best is None:
+        if record.state.is_active():
+            return "No trial has succeeded yet: the model appears here once the search has finished."
+        return (
+            f"It is {record.state.value} and no trial has succeeded, so there is no model: see its page for the reason."
+        )
+    if record.result is None or record.result.get("trial") != best.number:
+        found = f"Trial {best.number} is the best so far, but has not met the test lines yet. "
+        if record.state.is_active():
+            return found + "That happens once, when the search has finished."
+        return found + "Resume the experiment to let it finish."
+    return ""
+
+
+def judgement_rows(record: ExperimentRecord, part: str) -> pd.DataFrame:
+    """A row for the network (marked) and each baseline, lowest error first; ``part`` is test or validation."""
+    rows = [
+        {
+            "Model": f"★ {title}" if title == NETWORK_TITLE else title,
+            **{label: judgement.get(name) for name, label in _FIGURES.items()},
+        }
+        for title, judgement in comparison(record, part)
+    ]
+    return pd.DataFrame(rows).astype(dict.fromkeys(_FIGURES.values(), "float64"))
+
+
+def show_judgement(record: ExperimentRecord) -> None:
+    """The verdict, and the tables it rests on."""
+    sentence = verdict(record)
+    better = sentence.startswith("The network predicts the test lines better")
+    (st.success if better else st.warning)(
+        markdown_text(sentence), icon=":material/verified:" if better else ":material/balance:"
+    )
+    left, right = st.columns(2)
+    for column, part, note in (
+        (left, "test", _test_note(record)),
+        (
+            right,
+            "validation",
+            "The network was chosen by its error on these lines, so its figures here are optimistic.",
+        ),
+    ):
+        with column:
+            st.subheader(f"{part.capitalize()} lines")
+            rows = judgement_rows(record, part)
+            st.dataframe(
+                rows,
+                hide_index=True,
+                column_config={
+                    "MAE": st.column_config.NumberColumn(format="%.4f", help="Mean absolute error; lower is better"),
+                    "RMSE": st.column_config.NumberColumn(
+                        format="%.4f", help="Root mean squared error; lower is better"
+                    ),
+                    "Pearson r": st.column_config.NumberColumn(format="%.3f", help="Higher is better"),
+                    "r within families": st.column_config.NumberColumn(
+                        format="%.3f", help="Mean correlation inside families of at least 8 lines; higher is better"
+                    ),
+                },
+                alt=f"Network and baselines on the {part} lines",
+            )
+            st.caption(note)
+
+
+def show_observed_predicted(record: ExperimentRecord) -> None:
+    """The points behind the correlation."""
+    st.subheader("Observed against predicted")
+    try:
+        predictions = read_predictions(record.directory)
+    except InputError as error:
+        show_error(error)
+        return
+    parts = st.pills("Lines", ["test", "validation"], selection_mode="multi", default=["test"], key="predicted-parts")
+    facts = observed_predicted(predictions, parts=parts or ("test",))
+    show(
+        observed_predicted_figure(facts, trait="phenotype"),
+        key="observed-predicted",
+        label=f"Observed against predicted phenotypes of {record.name}",
+        description="The nearer the points are to the diagonal, the better the predictions.",
+        table=facts.table,
+        file_name=f"{record.name}-predictions",
+    )
+
+
+def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
+    """The model to take home."""
+    st.subheader("Take it home")
+    best = record.best
+    lost = [name for name in ("model.keras", "hyperparameters.json") if best and not (best.directory / name).is_file()]
+    if lost:
+        st.error(f"The best trial has lost its {lost[0]}: rerun the experiment.", icon=":material/error:")
+        return
+    st.download_button(
+        "Download the bundle",
+        data=lambda: current_bundle(workspace, record).read_bytes(),
+        file_name=f"{record.name}-best.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        type="primary",
+        key="bundle",
+        on_click="ignore",
+    )
+    st.caption(
+        "One zip: the network, preprocessing, hyperparameters, metrics, trials, predictions, model card, "
+        "and a snippet that reloads it in Python."
+    )
+
+
+def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:
+    """The bundle of the best trial, packed where it is not, or is older than the last change.
+
+    Raises:
+        GwasError: it cannot be packed.
+    """
+    path = bundle_path(workspace, record)
+    if path.is_file() and record.finished is not None and path.stat().st_mtime >= record.finished.timestamp():
+        return path
+    return export_bundle(workspace, record)
+
+
+def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
+    """Genotypes in, phenotypes out."""
+    st.subheader("Predict new lines")
+    upload = st.file_uploader(
+        "Genotypes of new lines",
+        key=f"genotypes-{record.name}",
+        help="A table of text, plain or gzip: a row for each line, SNP columns named as in the training data, "
+        "coded 0, 1 and 2. SNPs that are missing are imputed.",
+    )
+    if upload is None:
+        return
+    with errors_shown():
+        genotypes = store_upload(workspace, upload)
+        with st.spinner("Packing the model …"):
+            bundle = current_bundle(workspace, record)
+        prediction = kept_prediction(bundle, genotypes)
+        if prediction is None:
+            if not st.button("Predict", key="predict", type="primary", icon=":material/play_arrow:"):
+                return
+            with st.spinner("Predicting. The first seconds go into starting TensorFlow …", show_time=True):
+                prediction = run_prediction(bundle, genotypes)
+        _show_predicted(record, prediction)
+
+
+def show_card(workspace: Workspace, record: ExperimentRecord) -> None:
+    """The model card of the bundle, once it is packed."""
+    text = read_card(bundle_path(workspace, record))
+    with st.expander("Model card", icon=":material/id_card:"):
+        if text is not None:
+            st.markdown(text)
+            return
+        st.caption("The card is written when the bundle is packed.")
+        if st.button("Pack the bundle", key="pack", icon=":material/package_2:"):
+            try:
+                with st.spinner("Packing the model …"):
+                    current_bundle(workspace, record)
+            except GwasError as error:
+                show_error(error)
+            else:
+                st.rerun()
+
+
+def read_card(bundle: Path) -> str | None:
+    """MODEL_CARD.md of a bundle; None where there is none."""
+    try:
+        with zipfile.ZipFile(bundle) as archive, archive.open("MODEL_CARD.md") as file:
+            return file.read(_LONGEST_CARD).decode("utf-8", errors="replace")
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def not_judged_box(record: ExperimentRecord, text: str) -> None:
+    """Say why there is nothing to show, in the tone of the state."""
+    failed = record.state is ExperimentState.FAILED
+    (st.error if failed else st.info)(
+        markdown_text(text), icon=":material/error:" if failed else ":material/hourglass_empty:"
+    )
+
+
+def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
+    for note in prediction.notes:
+        st.info(markdown_text(note), icon=":material/info:")
+    table = pd.read_csv(prediction.table, dtype={"line": str}, keep_default_na=False)
+    st.markdown(f"{counted(len(table), 'line')} predicted.")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=320,
+        column_config={
+            "line": "Line",
+            "predicted": st.column_config.NumberColumn("Predicted", format="%.4g"),
+            "imputed_fraction": st.column_config.NumberColumn(
+                "Imputed", format="percent", help="Share of the model's SNPs that had to be filled in for this line"
+            ),
+        },
+        alt="Predicted phenotypes",
+    )
+    st.download_button(
+        "Download the predictions",
+        data=prediction.table.read_bytes,
+        file_name=f"{record.name}-predicted.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="predicted-csv",
+        on_click="ignore",
+    )
+
+
+def _test_note(record: ExperimentRecord) -> str:
+    uses = (record.result or {}).get("test_evaluations", 1)
+    lines = (record.result or {}).get("test", {}).get("lines")
+    count = "" if lines is None else f"{counted(lines, 'line')}, "
+    if uses == 1:
+        return f"{count}used once, after the search: an honest figure. Errors are in the trait's unit."
+    return f"{count}used {uses} times, since the search was extended: read these figures as optimistic."

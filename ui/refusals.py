@@ -1,0 +1,37 @@
+"""Reasons why something is refused, beside the field they are about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from gwas_core.errors import GwasError, SettingsError
+from ui.store import sentence
+from ui.text import markdown_text
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+
+class Refusals:
+    """Places on a page where a reason can appear, by the names of the settings shown there."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, DeltaGenerator] = {}
+        self.shown = 0
+
+    def beside(self, *fields: str) -> None:
+        """Reserve the place here, just after the widget, for what is wrong with ``fields``."""
+        place = st.empty()
+        self._places.update(dict.fromkeys(fields, place))
+
+    def show(self, error: GwasError) -> None:
+        """Say the reason beside its field, or right here where it is about none that is shown."""
+        self.show_at(error.field if isinstance(error, SettingsError) else "", error)
+
+    def show_at(self, field: str, error: GwasError) -> None:
+        """The same, beside ``field`` whatever the error is about."""
+        self.shown += 1
+        place = self._places.get(field) or self._places.get(field.partition(".")[0]) or st
+        place.error(markdown_text(sentence(str(error))), icon=":material/error:")

@@ -1,0 +1,282 @@
+"""The table of trials, one trial in full, and several side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from gwas_core.messages import counted
+from gwas_core.report.bundle_export import trials_table
+from gwas_core.report.learning_curves import curves_figure, learning_curves
+from gwas_core.report.trial_table import (
+    compare_trials,
+    next_step,
+    ranked,
+    searched_names,
+    trial_rows,
+    trials_json,
+)
+from gwas_core.tuning.experiment import TrialState
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from ui.charts import show
+from ui.states import TRIAL_STATE_LABELS
+from ui.store import sentence
+from ui.text import markdown_text
+
+_URL = "trial"
+_MOST_COMPARED = 6  # as many curves as can be told apart by colour
+_LOG_TAIL_BYTES = 8 * 1024
+
+
+def chosen_trials() -> tuple[int, ...]:
+    """The numbers of the trials in the URL; what is no number is left out."""
+    text = st.query_params.get(_URL, "")
+    numbers = [int(part) for part in text.split(",") if re.fullmatch(r"[0-9]{1,6}", part)]
+    return tuple(dict.fromkeys(numbers))[:_MOST_COMPARED]
+
+
+def choose_trials(numbers: Sequence[int]) -> None:
+    """Put trials into the URL."""
+    if numbers:
+        st.query_params[_URL] = ",".join(str(number) for number in numbers[:_MOST_COMPARED])
+    else:
+        st.query_params.pop(_URL, None)
+
+
+def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
+    """The trials best first and failed ones last, to sort, filter, select and download."""
+    present = [state for state in TrialState if any(trial.state is state for trial in trials)]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        states = st.pills(
+            "States",
+            present,
+            selection_mode="multi",
+            format_func=lambda state: TRIAL_STATE_LABELS[state],
+            key=f"states-{record.name}",
+            help="None chosen: all are shown",
+        )
+        shown = ranked(trial for trial in trials if not states or trial.state in states)
+        _downloads(record, shown)
+    names = searched_names(record)
+    table = trial_rows(shown, names)
+    table["State"] = [TRIAL_STATE_LABELS[trial.state] for trial in shown]
+    numbers = [trial.number for trial in shown]
+    # A new key where the order changed: a selection is kept by row number, and must stay with its trials.
+    key = f"trials-{record.name}-{hash(tuple(numbers))}"
+    chosen = set(chosen_trials())
+    st.dataframe(
+        table,
+        hide_index=True,
+        key=key,
+        height=min(420, 38 + 35 * max(1, len(table))),
+        on_select=lambda: _table_chosen(key, numbers),
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [row for row, number in enumerate(numbers) if number in chosen]}},
+        column_config={
+            "Trial": st.column_config.NumberColumn(pinned=True, width="small"),
+            "Error": st.column_config.NumberColumn(
+                "Validation error", format="%.4f", help="Mean absolute error on the validation lines"
+            ),
+            "Epochs": st.column_config.NumberColumn(width="small"),
+            "Seconds": st.column_config.NumberColumn(format="%.1f", width="small"),
+            **{
+                name: st.column_config.NumberColumn(format="%.4g")
+                for name in names
+                if name in table and table[name].dtype == "float64"
+            },
+            "Reason": st.column_config.TextColumn(width="large"),
+        },
+        alt=f"Trials of {record.name}",
+    )
+    st.caption(f"{counted(len(shown), 'trial')}. Select one to look into it, two or more to compare them.")
+
+
+def show_chosen_trials(record: ExperimentRecord) -> None:
+    """What the URL asks for: one trial in full, or several side by side."""
+    numbers = chosen_trials()
+    known = {trial.number: trial for trial in record.trials}
+    for number in numbers:
+        if number not in known:
+            st.warning(f"{markdown_text(record.name)} has no trial {number} (yet).", icon=":material/warning:")
+    trials = [known[number] for number in numbers if number in known]
+    if not trials:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        titles = ", ".join(str(trial.number) for trial in trials)
+        st.subheader(f"Trial {titles}" if len(trials) == 1 else f"Trials {titles} side by side", width="stretch")
+        if st.button("Close", key="trial-close", icon=":material/close:"):
+            choose_trials(())
+            st.session_state.pop(f"trials-{record.name}", None)
+            st.rerun()
+    if len(trials) == 1:
+        _one_trial(record, trials[0])
+    else:
+        _compared(record, trials)
+
+
+def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
+    best = record.best is not None and record.best.number == trial.number
+    facts = [TRIAL_STATE_LABELS[trial.state]]
+    if best:
+        facts.append("★ best of the experiment")
+    if trial.value is not None:
+        facts.append(f"validation error {trial.value:.4f}")
+    if trial.epochs:
+        facts.append(f"{counted(trial.epochs, 'epoch')}, best after {trial.best_epoch}")
+    if trial.seconds is not None:
+        facts.append(f"{trial.seconds:.1f} s")
+    if trial.attempts > 1:
+        facts.append(f"{trial.attempts} attempts")
+    if trial.seed is not None:
+        facts.append(f"seed {trial.seed}")
+    st.markdown(markdown_text(" · ".join(facts)))
+    if trial.state is TrialState.FAILED:
+        reason = sentence(trial.reason) or "It failed without a word."
+        st.error(f"{markdown_text(reason)}\n\n**Next step:** {next_step(trial.reason)}", icon=":material/error:")
+    elif trial.reason:
+        st.info(markdown_text(sentence(trial.reason)), icon=":material/info:")
+    _trial_curve(record, trial)
+    searched = searched_names(record)
+    st.dataframe(
+        {
+            "Hyperparameter": list(trial.parameters),
+            "Value": [str(value) for value in trial.parameters.values()],
+            "Searched": [name in searched for name in trial.parameters],
+        },
+        hide_index=True,
+        height=min(420, 38 + 35 * max(1, len(trial.parameters))),
+        alt=f"Hyperparameters of trial {trial.number}",
+    )
+    _log(record, trial)
+    _artifacts(trial)
+
+
+def _trial_curve(record: ExperimentRecord, trial: TrialRecord) -> None:
+    facts = learning_curves([trial], highlighted=[trial.number], baselines=record.baselines)
+    if facts.trials.empty:
+        st.caption("It has not finished an epoch, so there is no learning curve.")
+        return
+    show(
+        curves_figure(facts),
+        key="trial-curve",
+        label=f"Learning curve of trial {trial.number}",
+        description=f"The lowest error is reached after epoch {trial.best_epoch}.",
+        table=facts.curves,
+        file_name=f"{record.name}-trial-{trial.number}",
+    )
+
+
+def _log(record: ExperimentRecord, trial: TrialRecord) -> None:
+    path = trial.directory / "log.txt"
+    text = log_tail(path)
+    if text is None:
+        st.caption("It has left no log: it has not begun, or its files are gone.")
+        return
+    with st.expander("End of the log", icon=":material/article:", expanded=trial.state is TrialState.FAILED):
+        st.code(text or "The log is empty so far.", language=None, height=260)
+        st.download_button(
+            "Download the whole log",
+            data=path.read_bytes,
+            file_name=f"{record.name}-trial-{trial.number}-log.txt",
+            mime="text/plain",
+            icon=":material/download:",
+            key="log-download",
+            on_click="ignore",
+        )
+
+
+def log_tail(path: Path) -> str | None:
+    """The last whole lines of a log, control characters made visible; None where there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _LOG_TAIL_BYTES))
+            data = file.read()
+    except OSError:
+        return None
+    text = data.decode("utf-8", errors="replace")
+    if size > _LOG_TAIL_BYTES:
+        text = text.partition("\n")[2]
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+
+
+def _artifacts(trial: TrialRecord) -> None:
+    try:
+        files = sorted(path for path in trial.directory.iterdir() if path.is_file() and not path.is_symlink())
+    except OSError:
+        st.caption("The folder of its files is gone.")
+        return
+    if not files:
+        st.caption("It has left no files.")
+        return
+    with st.expander(f"Files ({len(files)})", icon=":material/folder:"), st.container(horizontal=True):
+        for path in files:
+            st.download_button(
+                f"{markdown_text(path.name)} ({_size(path)})",
+                data=path.read_bytes,
+                file_name=path.name,
+                icon=":material/download:",
+                key=f"artifact-{path.name}",
+                on_click="ignore",
+            )
+
+
+def _compared(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
+    facts = learning_curves(trials, highlighted=[trial.number for trial in trials])
+    if facts.trials.empty:
+        st.caption("None of them has finished an epoch.")
+    else:
+        show(
+            curves_figure(facts),
+            key="compared-curves",
+            label="Learning curves of the compared trials",
+            table=facts.curves,
+            file_name=f"{record.name}-compared",
+        )
+    st.dataframe(
+        compare_trials(trials),
+        hide_index=True,
+        height=420,
+        column_config={"Differs": st.column_config.CheckboxColumn(width="small")},
+        alt="The trials side by side, what differs first",
+    )
+
+
+def _downloads(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.download_button(
+            "CSV",
+            data=lambda: trials_table(tuple(trials)).to_csv(index=False).encode(),
+            file_name=f"{record.name}-trials.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key="trials-csv",
+            on_click="ignore",
+            disabled=not trials,
+        )
+        st.download_button(
+            "JSON",
+            data=lambda: trials_json(record, trials).encode(),
+            file_name=f"{record.name}-trials.json",
+            mime="application/json",
+            icon=":material/download:",
+            key="trials-json",
+            on_click="ignore",
+            disabled=not trials,
+        )
+
+
+def _table_chosen(key: str, numbers: Sequence[int]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    choose_trials([numbers[row] for row in rows if row < len(numbers)])
+
+
+def _size(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return "gone"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
