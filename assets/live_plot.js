@@ -53,9 +53,10 @@ class LivePlot {
     this.listeners = new AbortController();
     const { signal } = this.listeners;
     this.frame.addEventListener("pointerdown", () => this.hold(), { capture: true, signal });
-    for (const name of ["pointerup", "pointercancel", "blur"]) {
+    for (const name of ["pointerup", "pointercancel"]) {
       window.addEventListener(name, () => this.release(), { capture: true, signal });
     }
+    window.addEventListener("blur", () => this.release(), { signal }); // not captured: only the window's own
     this.sizes = new ResizeObserver(() => this.resize());
     this.sizes.observe(this.frame);
   }

@@ -161,33 +161,39 @@ def _changed(page: _Page, axes: Mapping[str, Axis], changes: tuple[AxisChange, .
 
 def _axes_choice(page: _Page, importance: Mapping[str, float] | None) -> tuple[list[str], bool]:
     """The axes, in order, and whether pruned trials are drawn."""
-    chosen_key, automatic_key = page.within("axes"), page.within("automatic")
-    options = [*page.parameters, page.objective]
-    if chosen_key not in st.session_state or automatic_key in st.session_state:
+    state = st.session_state
+    names_key, automatic_key = page.within("axes"), page.within("automatic")
+    if names_key not in state or automatic_key in state:
         _choose_automatically(page, importance)
-    # A popover asks for the values of its widgets when it is opened, and gets those that the last run set.
-    st.session_state[chosen_key] = [name for name in st.session_state[chosen_key] if name in options]
+    # A list chosen here and not by hand needs a widget of its own: setting the value of a widget
+    # undoes what somebody has just done to it, and goes amiss while it hides in a closed popover.
+    widget_key = page.within(f"axes-{state[page.within('axes-version')]}")
+    if widget_key not in state:
+        state[page.within("axes-default")] = state[names_key]
     with st.popover("Axes", icon=":material/view_column:"):
-        chosen = st.multiselect(
+        st.multiselect(
             "Axes, from left to right",
-            options,
-            key=chosen_key,
+            [*page.parameters, page.objective],
+            default=state[page.within("axes-default")],
+            key=widget_key,
             format_func=page.title,
             help="Drag an axis by its title in the plot to move it.",
-            on_change=lambda: st.session_state.pop(automatic_key, None),
+            on_change=_take_axes,
+            args=(page, widget_key),
         )
         if len(page.parameters) > AXES_SHOWN:
             st.button(
                 "Show the most important" if importance else f"Show the first {AXES_SHOWN}",
                 key=page.within("most-important"),
-                on_click=lambda: st.session_state.update({automatic_key: None}),
+                on_click=state.update,
+                args=({automatic_key: None},),
             )
         include_pruned = st.toggle(
             "Draw trials that were stopped early",
             key=page.within("pruned"),
             help="Their error is that of their last epoch, so it compares only roughly with the others.",
         )
-    return chosen, include_pruned
+    return state[names_key], include_pruned
 
 
 def _choose_automatically(page: _Page, importance: Mapping[str, float] | None) -> None:
@@ -196,17 +202,22 @@ def _choose_automatically(page: _Page, importance: Mapping[str, float] | None) -
     The importance of parameters changes with each trial. Axes that change places while one looks at them
     are worse than axes a little out of date, so they are chosen anew only when the trials have doubled.
     """
-    automatic_key, chosen_key = page.within("automatic"), page.within("axes")
+    automatic_key = page.within("automatic")
     moment = (page.record.finished_trials.bit_length(), importance is not None)
-    if chosen_key in st.session_state and st.session_state.get(automatic_key) == moment:
-        return
-    names = tuple(page.parameters)
-    st.session_state[chosen_key] = [*default_axes(names, importance), page.objective]
-    st.session_state[automatic_key] = moment
+    if st.session_state.get(automatic_key) != moment:
+        _choose_axes(page, [*default_axes(tuple(page.parameters), importance), page.objective])
+        st.session_state[automatic_key] = moment
 
 
 def _choose_axes(page: _Page, names: list[str]) -> None:
+    version_key = page.within("axes-version")
+    st.session_state[version_key] = st.session_state.get(version_key, 0) + 1
     st.session_state[page.within("axes")] = names
+    st.session_state.pop(page.within("automatic"), None)
+
+
+def _take_axes(page: _Page, widget_key: str) -> None:
+    st.session_state[page.within("axes")] = list(st.session_state[widget_key])
     st.session_state.pop(page.within("automatic"), None)
 
 
