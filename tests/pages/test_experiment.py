@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wa
 from tests.tuning.quick_trial import FUNCTIONS
 
 PAGE = "pages/experiment.py"
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "page_rerun.py"
 
 
 @pytest.fixture
@@ -182,16 +184,16 @@ def test_stop_resume_extend_and_delete(open_page: OpenPage, root: Path, monkeypa
         wait_until_gone(workspace, seconds=20)
 
 
-def test_a_thousand_trials_are_drawn_within_a_second(open_page: OpenPage, root: Path) -> None:
+def test_a_thousand_trials_are_shown(open_page: OpenPage, root: Path) -> None:
     thousand_trials(root)
     app = open_page(PAGE, experiment="made", trial="7,8")
     assert metrics(app)["Failed"] == "100"
     assert len(table(app)) == 1000
-    times = []
-    for _ in range(3):
-        started = time.process_time()
-        app.run()
-        times.append(time.process_time() - started)
-    assert not app.exception
-    print(json.dumps({"seconds of a rerun": times}))
-    assert min(times) < 1.0
+
+
+def test_a_thousand_trials_are_drawn_anew_within_a_second() -> None:
+    command = [sys.executable, str(BENCHMARK), "--reruns", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    print(done.stdout)
+    assert min(json.loads(done.stdout)["seconds"]) < 1.0

@@ -1,0 +1,62 @@
+"""What a rerun of the page of one experiment costs at 1,000 trials of 29 hyperparameters.
+
+    python benchmarks/page_rerun.py [--reruns 5]
+
+In a process of its own, as a dashboard is: in one that has done much else, the collector of rubbish walks through
+all of that again and again, and triples the figure. Prints one JSON object; ``seconds`` is processor time, which
+neighbours on a busy machine change little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from streamlit.runtime.pages_manager import PagesManager  # noqa: E402  (after the threads are set)
+from streamlit.testing.v1 import AppTest  # noqa: E402
+
+from tests.pages.made_stores import thousand_trials  # noqa: E402
+
+
+def rerun_seconds(*, reruns: int) -> dict[str, list[float]]:
+    """Processor and wall time of each rerun of the page with two trials chosen, after a first run that fills caches."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Path(folder) / "workspace"
+        workspace.mkdir()
+        os.environ["GWAS_WORKSPACE"] = str(workspace)
+        os.environ.pop("GWAS_STORAGE", None)
+        thousand_trials(workspace)
+        PagesManager.uses_pages_directory = False  # as after the first visit
+        app = AppTest.from_file(ROOT / "pages" / "experiment.py", default_timeout=120)
+        app.query_params["experiment"], app.query_params["trial"] = "made", "7,8"
+        app.run()
+        times: dict[str, list[float]] = {"seconds": [], "wall_seconds": []}
+        for _ in range(reruns):
+            processor, wall = time.process_time(), time.perf_counter()
+            app.run()
+            times["seconds"].append(round(time.process_time() - processor, 4))
+            times["wall_seconds"].append(round(time.perf_counter() - wall, 4))
+        if app.exception or not app.dataframe:
+            raise RuntimeError(f"the page was not drawn: {app.exception}")
+        return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--reruns", type=int, default=5)
+    options = parser.parse_args()
+    print(json.dumps({"trials": 1000, "hyperparameters": 29, **rerun_seconds(reruns=options.reruns)}))
+
+
+if __name__ == "__main__":
+    main()
