@@ -1,6 +1,6 @@
 """What a rerun of the page of one experiment costs at 1,000 trials of 29 hyperparameters.
 
-    python benchmarks/page_rerun.py [--reruns 5]
+    python -m benchmarks.page_rerun [--reruns 5]
 
 In a process of its own, as a dashboard is: in one that has done much else, the collector of rubbish walks through
 all of that again and again, and triples the figure. Prints one JSON object; ``seconds`` is processor time, which
@@ -12,20 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
 
-from streamlit.runtime.pages_manager import PagesManager  # noqa: E402  (after the threads are set)
-from streamlit.testing.v1 import AppTest  # noqa: E402
-
-from tests.pages.made_stores import thousand_trials  # noqa: E402
+from benchmarks.common import ROOT
+from tests.pages.made_stores import thousand_trials
 
 
 def rerun_seconds(*, reruns: int) -> dict[str, list[float]]:

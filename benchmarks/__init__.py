@@ -1,0 +1,1 @@
+"""Side-by-side measurements: ``./run benchmark`` runs them and writes ``benchmarks/README.md``."""

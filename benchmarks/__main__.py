@@ -1,0 +1,337 @@
+"""``./run benchmark``: measure, compare side by side, and write the table of ``benchmarks/README.md``.
+
+    ./run benchmark [--quick] [--file FILE] [--only preprocessing,epoch] [--out benchmarks/README.md]
+
+``--quick`` ends in about three minutes: fewer steps and trials, larger projections, no growth. Every figure is measured
+in a process of its own, on all cores this machine gives; what belongs together is measured in one run. What a neighbour
+on a shared machine takes away falls on both sides of a ratio, so the ratios are what to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import BATCH, LINES, REAL_DATA, ROOT, Row, full_size_file, in_fresh_process, seconds
+from gwas_core.messages import counted
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.threads import usable_cores
+
+_TUTORIAL_TRIALS, _TUTORIAL_PARALLEL = 35, 3
+_QUICK_TRIALS = 6
+_GROWTH_LINES, _GROWTH_SNPS = (1_000, 2_000, 5_000), (4_000, 10_000, 40_000)
+_FARTHEST_LINES = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is measured on, how thoroughly, and what earlier parts found (the search projects from it)."""
+
+    file: Path
+    quick: bool
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+def preprocessing(options: Options) -> list[Row]:
+    theirs = _tutorial_trial(options)
+    ours = in_fresh_process("preprocessing", str(options.file), threads=1)
+    note = "theirs in every trial; ours once an experiment: read, check, filter, impute, split, save"
+    return [
+        Row(
+            what="preprocessing the full file",
+            tutorial=seconds(theirs["preprocessing_seconds"]),
+            ours=seconds(ours["once_seconds"]),
+            ratio=_times(theirs["preprocessing_seconds"] / ours["once_seconds"]),
+            target="<= 2 s",
+            holds=ours["once_seconds"] <= 2,
+            note=note,
+            values=ours,
+        ),
+        Row(
+            what="... and in each trial",
+            tutorial=seconds(theirs["preprocessing_seconds"]),
+            ours=seconds(ours["each_trial_seconds"]),
+            ratio=_times(theirs["preprocessing_seconds"] / ours["each_trial_seconds"]),
+            target="<= 0.1 s",
+            holds=ours["each_trial_seconds"] <= 0.1,
+            note="map the dataset, load the split, take the training lines",
+            values=ours,
+        ),
+    ]
+
+
+def epoch(options: Options) -> list[Row]:
+    rows = []
+    theirs = _tutorial_trial(options)
+    steps = ("--steps", "5", "--rounds", "2") if options.quick else ("--steps", "40", "--rounds", "3")
+    for title, network in (
+        ("default network", ("--network", "hybrid")),
+        ("tutorial's network", ("--network", "tutorial")),
+    ):
+        if options.quick and network[1] == "tutorial":
+            continue
+        ours = in_fresh_process("epochs", str(options.file), *network, *steps)
+        options.found[network[1]] = ours
+        on, off, floor = ours["with_xla"]["epoch_seconds"], ours["without_xla"]["epoch_seconds"], ours["floor_seconds"]
+        rows += [
+            Row(
+                what=f"one epoch of {ours['lines']:,} lines, batch {BATCH}, {title}, XLA on",
+                tutorial=seconds(theirs["epoch_seconds"]),
+                ours=seconds(on),
+                ratio=f"{on / floor:.1f} x the floor of {seconds(floor)}",
+                target="<= 3 x the floor",
+                holds=on <= 3 * floor,
+                note=f"a step: {ours['multiply_adds'] / 1e6:,.0f} M multiply-adds, {ours['bytes'] / 1e6:,.0f} MB, "
+                f"at {ours['sgemm_gflops']:.0f} GFLOP/s (sgemm) and {ours['copy_gigabytes']:.0f} GB/s (copy)",
+                values=ours,
+            ),
+            Row(
+                what="... without XLA",
+                ours=seconds(off),
+                ratio=f"{on / off:.2f} x with XLA",
+                target="XLA not slower",
+                holds=on <= off,
+                values=ours,
+            ),
+        ]
+    return rows
+
+
+def trial_start(options: Options) -> list[Row]:
+    theirs = _tutorial_trial(options)
+    rows = []
+    for title, arguments in (("XLA on", ("--xla",)), ("XLA off", ())):
+        if options.quick and not arguments:
+            continue
+        ours = in_fresh_process("trial_start", str(options.file), *arguments)
+        rows.append(
+            Row(
+                what=f"start of the second trial of a worker, {title}",
+                tutorial=seconds(theirs["import_seconds"] + theirs["compile_seconds"]),
+                ours=seconds(ours["start_seconds"][1]),
+                ratio=f"first: {seconds(ours['start_seconds'][0])}, third: {seconds(ours['start_seconds'][2])}",
+                target="<= 1 s",
+                holds=ours["start_seconds"][1] <= 1,
+                note="build, compile, save; the trials differ in learning rate and dropout rate",
+                values=ours,
+            )
+        )
+    return rows
+
+
+def search(options: Options) -> list[Row]:
+    """The tutorial's search, theirs projected from one measured trial, ours run."""
+    theirs = _tutorial_trial(options)
+    trials = _QUICK_TRIALS if options.quick else _TUTORIAL_TRIALS
+    preset = "focused" if options.quick else "tutorial"
+    ours = in_fresh_process(
+        "search", str(options.file), "--preset", preset, "--trials", str(trials), "--parallel", str(_TUTORIAL_PARALLEL)
+    )
+    projected = _project_tutorial(theirs, trials=trials)
+    best = ours["answer"].get("best") or {}
+    note = (
+        "theirs: preprocessing, import, compiling and the mean number of epochs of its space, as one trial took "
+        f"them, {counted(trials, 'trial')} sharing the cores; ours run, {preset} space, baselines and bundle included, "
+        f"best validation MAE {best.get('val_mean_absolute_error', math.nan):.4f}"
+    )
+    return [
+        Row(
+            what=f"{counted(trials, 'trial')}, {_TUTORIAL_PARALLEL} in parallel, {preset} space",
+            tutorial=f"{seconds(projected)} (projected)",
+            ours=seconds(ours["seconds"]),
+            ratio=_times(projected / ours["seconds"]),
+            target=">= 20 x faster",
+            holds=projected / ours["seconds"] >= 20,
+            note=note,
+            values=ours,
+        ),
+        Row(
+            what="peak memory of all processes together",
+            ours=f"{ours['peak_gigabytes']:.2f} GB in {counted(ours['peak_processes'], 'process', 'processes')}",
+            target="<= 2 GB",
+            holds=ours["peak_gigabytes"] <= 2,
+            note="proportional set size: what is shared counts once",
+            values=ours,
+        ),
+    ]
+
+
+def suggestion(_: Options) -> list[Row]:
+    ours = in_fresh_process("suggestion")
+    return [
+        Row(
+            what=f"one suggestion (GP, 35 trials, {ours['parameters']} parameters)",
+            ours=f"{seconds(ours['median_seconds'])} median, {seconds(ours['most_seconds'])} at most",
+            ratio=f"{ours['repeated']} repeated points",
+            target="<= 1 s, none repeated",
+            holds=ours["median_seconds"] <= 1 and ours["repeated"] == 0,
+            values=ours,
+        )
+    ]
+
+
+def page(_: Options) -> list[Row]:
+    ours = in_fresh_process("page_rerun")
+    median = float(np.median(ours["seconds"]))
+    return [
+        Row(
+            what=f"rerun of an experiment's page, {ours['trials']:,} trials of {ours['hyperparameters']} parameters",
+            ours=seconds(median),
+            target="<= 1 s",
+            holds=median <= 1,
+            note="processor time",
+            values=ours,
+        )
+    ]
+
+
+def growth(options: Options) -> list[Row]:
+    """Time and memory over the size, and a power of the size fitted to them."""
+    if options.quick:
+        return []
+    over_lines = [_size(lines, _GROWTH_SNPS[0], network=False) for lines in _GROWTH_LINES]
+    over_snps = [_size(_GROWTH_LINES[0], snps, network=True) for snps in _GROWTH_SNPS]
+    epochs = [_size(lines, _GROWTH_SNPS[0], network=True) for lines in _GROWTH_LINES]
+    return [
+        _growth_row("GBLUP and family baselines", "lines", over_lines, "baselines_seconds", "baselines_gigabytes"),
+        _growth_row("one epoch", "lines", epochs, "epoch_seconds", "training_gigabytes"),
+        _growth_row("one epoch", "snps", over_snps, "epoch_seconds", "training_gigabytes"),
+    ]
+
+
+PARTS: dict[str, Callable[[Options], list[Row]]] = {
+    "preprocessing": preprocessing,
+    "epoch": epoch,
+    "start": trial_start,
+    "search": search,
+    "suggestion": suggestion,
+    "page": page,
+    "growth": growth,
+}
+
+
+def _tutorial_trial(options: Options) -> dict[str, Any]:
+    """One trial of the tutorial's procedure, measured once."""
+    if "tutorial_trial" not in options.found:
+        steps = "3" if options.quick else "10"
+        options.found["tutorial_trial"] = in_fresh_process("tutorial_way", str(options.file), "--steps", steps)
+    measured: dict[str, Any] = options.found["tutorial_trial"]
+    return measured
+
+
+def _project_tutorial(theirs: dict[str, Any], *, trials: int) -> float:
+    """Seconds of so many trials that share the cores, with the mean number of epochs of the published space.
+
+    A step of another batch size is taken to cost in proportion to its lines, which is kind to small batches.
+    """
+    epochs = next(entry for entry in SearchSpace.preset("tutorial").parameters if entry.name == "epochs")
+    fixed = theirs["preprocessing_seconds"] + theirs["import_seconds"] + theirs["compile_seconds"]
+    return float(trials * (fixed + (epochs.minimum + epochs.maximum) / 2 * theirs["epoch_seconds"]))
+
+
+def _size(lines: int, snps: int, *, network: bool) -> dict[str, Any]:
+    arguments = ["--lines", str(lines), "--snps", str(snps)]
+    return in_fresh_process("growth", *arguments, *(["--network"] if network else []))
+
+
+def _growth_row(what: str, over: str, sizes: Sequence[dict[str, Any]], time_key: str, memory_key: str) -> Row:
+    size = np.array([entry[over] for entry in sizes], dtype=float)
+    power = np.polyfit(np.log(size), np.log([entry[time_key] for entry in sizes]), 1)
+    memory = np.polyfit(
+        size**2 if over == "lines" and "GBLUP" in what else size, [entry[memory_key] for entry in sizes], 1
+    )
+    farthest = _FARTHEST_LINES if over == "lines" else int(size[-1])
+    at_farthest = float(np.exp(np.polyval(power, math.log(farthest))))
+    memory_there = float(np.polyval(memory, farthest**2 if over == "lines" and "GBLUP" in what else farthest))
+    points = ", ".join(
+        f"{int(length):,}: {seconds(entry[time_key])}" for length, entry in zip(size, sizes, strict=True)
+    )
+    return Row(
+        what=f"{what}, over {'lines' if over == 'lines' else 'SNPs'}",
+        ours=points,
+        ratio=f"time ~ {'lines' if over == 'lines' else 'SNPs'}^{power[0]:.2f}",
+        note=f"fitted: {seconds(at_farthest)} and {memory_there:.1f} GB at {farthest:,}",
+        values={"sizes": list(sizes)},
+    )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} x" if ratio >= 10 else f"{ratio:.1f} x"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = ["| what | tutorial's way | ours | ratio | target | holds |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        holds = {True: "yes", False: "**no**", None: ""}[row.holds]
+        lines.append(f"| {row.what} | {row.tutorial} | {row.ours} | {row.ratio} | {row.target} | {holds} |")
+    notes = [f"- {row.what}: {row.note}." for row in rows if row.note]
+    return "\n".join([*lines, "", *notes])
+
+
+_BEGIN, _END = "<!-- speed: written by ./run benchmark -->", "<!-- end of speed -->"
+
+
+def write_section(path: Path, text: str) -> None:
+    """Put ``text`` between the marks, and leave the rest of the file as it is."""
+    old = path.read_text(encoding="utf-8") if path.is_file() else f"# Benchmarks\n\n{_BEGIN}\n{_END}\n"
+    before, _, rest = old.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    path.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}", encoding="utf-8")
+
+
+def _machine() -> str:
+    import importlib.metadata
+
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "numpy", "scikit-optimize")
+    )
+    return f"{usable_cores()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./run benchmark", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="about three minutes: fewer steps, larger projections")
+    parser.add_argument(
+        "--file", type=Path, help="a full-size table in the tutorial's layout (default: the real one if here)"
+    )
+    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "README.md")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON on stdout, and write no file")
+    options = parser.parse_args()
+    names = [name.strip() for name in options.only.split(",")]
+    if unknown := [name for name in names if name not in PARTS]:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        file = options.file or full_size_file(Path(folder))
+        chosen = Options(file=file, quick=options.quick)
+        rows = []
+        for name in names:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            rows += PARTS[name](chosen)
+    if options.json:
+        print(json.dumps([row.to_dict() for row in rows]))
+        return
+    source = "the real height data" if REAL_DATA in file.parents else f"`{file.name}`"
+    manner = "quick" if options.quick else "full"
+    text = (
+        f"{time.strftime('%Y-%m-%d')}, {manner} run of {seconds(time.perf_counter() - started)}, {source}; "
+        f"{_machine()}. An epoch is {LINES:,} training lines.\n\n{_table(rows)}\n"
+    )
+    write_section(options.out, text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The tutorial's procedure, written anew from its description: what a trial of it costs on this machine.
+
+One process a trial. Preprocessing in every one: read the table, one-hot every SNP, assign each row to a part by the
+salted hash of its text, lay the classes along the sequence, save floats as ``.npy``. Then the published network with
+that float input, compiled by XLA. Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with Katib's
+Bayesian hyperparameter tuning", NIH Cloud Lab, 2022. Its fault of assuming three classes where a SNP shows two is
+left out: the shapes would not fit.
+
+    python -m benchmarks.tutorial_way FILE [--steps 5] [--batch 30] [--no-xla] [--skip-preprocessing]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.common import LINES
+
+_NOT_SNPS = ("strain", "height", "folds")
+_CLASSES = 3
+
+
+def preprocess(path: Path, folder: Path) -> None:
+    """Read, encode, divide and save, as each of its trials does."""
+    table = pd.read_csv(path, sep="\t").drop(columns=list(_NOT_SNPS))
+    phenotype = table.pop("norm_phe").to_numpy()
+    encoded = pd.get_dummies(table.astype(pd.CategoricalDtype([0, 1, 2])), dtype=float)
+    # The text of a row, salted anew in every process: which rows validate differs from trial to trial.
+    hashes = np.array([hash(str(tuple(row))) for row in encoded.itertuples(index=False)], dtype=np.int64)
+    validates = hashes % 100 < 30
+    values = encoded.to_numpy()
+    for name, rows in (("train", ~validates), ("validation", validates)):
+        np.save(folder / f"{name}_data.npy", values[rows].reshape(rows.sum(), -1, 1))
+        np.save(folder / f"{name}_labels.npy", phenotype[rows])
+    np.save(folder / "validation_matrix.npy", values[validates])
+
+
+def float_flat_network(snps: int, batch: int) -> Any:
+    """The published network behind its float input (3 x SNPs, 1): ours from where the classes lie flat."""
+    import keras
+
+    from gwas_core.model.hyperparameters import TutorialHyperparameters
+    from gwas_core.model.networks import AlleleStatistics, build_tutorial
+
+    chosen = TutorialHyperparameters(layout="flat", batch_size=batch)
+    whole = build_tutorial(chosen, AlleleStatistics(np.ones(snps, np.float32), np.ones(snps, np.float32)))
+    flat = next(
+        layer.output
+        for layer in whole.layers
+        if tuple(getattr(layer.output, "shape", ())) == (None, _CLASSES * snps, 1)
+    )
+    model = keras.Model(flat, whole.output)
+    model.compile(
+        optimizer=keras.optimizers.Adam(chosen.learning_rate), loss=chosen.loss, metrics=["mean_absolute_error"]
+    )
+    return model
+
+
+def train(
+    data: NDArray[np.float64], labels: NDArray[np.float64], *, batch: int, steps: int, xla: bool
+) -> dict[str, float]:
+    """Seconds until the first step is done, and of a step after that."""
+    started = time.perf_counter()
+    model = float_flat_network(data.shape[1] // _CLASSES, batch)
+    model.jit_compile = xla
+    model.fit(data[:batch], labels[:batch], batch_size=batch, verbose=0)
+    compiled = time.perf_counter()
+    rows = np.arange(steps * batch) % len(data)
+    model.fit(data[rows], labels[rows], batch_size=batch, verbose=0)
+    return {
+        "compile_seconds": compiled - started,
+        "step_seconds": (time.perf_counter() - compiled) / steps,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=30)
+    parser.add_argument("--no-xla", action="store_true")
+    parser.add_argument("--skip-preprocessing", action="store_true")
+    options = parser.parse_args()
+    measured: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.skip_preprocessing:
+            random = np.random.default_rng(0)
+            rows = options.steps * options.batch
+            snps = len(pd.read_csv(options.file, sep="\t", nrows=0).columns) - len(_NOT_SNPS) - 1
+            data = np.eye(_CLASSES)[random.integers(0, _CLASSES, (rows, snps))].reshape(rows, -1, 1)
+            labels = random.normal(size=rows)
+        else:
+            started = time.perf_counter()
+            preprocess(options.file, folder)
+            measured["preprocessing_seconds"] = time.perf_counter() - started
+            data, labels = np.load(folder / "train_data.npy"), np.load(folder / "train_labels.npy")
+        started = time.perf_counter()
+        import keras  # noqa: F401  (what a fresh process waits for)
+
+        measured["import_seconds"] = time.perf_counter() - started
+        measured |= train(data, labels, batch=options.batch, steps=options.steps, xla=not options.no_xla)
+    measured["epoch_seconds"] = measured["step_seconds"] * LINES / options.batch
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()
