@@ -10,7 +10,14 @@ import pytest
 # Helpers with assertions that fail as readably as a test's own; before anything imports them.
 pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.quick_experiments")
 
+# No dashboard that a test opens starts a demo experiment, but for the tests of just that.
+os.environ["GWAS_NO_DEMO"] = "1"
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cluster", action="store_true", help="run tests/cluster too, on the cluster of KUBECONFIG")
 
 
 @pytest.fixture(scope="session")

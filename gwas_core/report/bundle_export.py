@@ -18,6 +18,7 @@ import yaml
 import gwas_core
 from gwas_core.errors import ExperimentError
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import Split, load_split
 from gwas_core.launch import Preparation
 from gwas_core.model.bundle import write_bundle
@@ -65,30 +66,23 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "hyperparameters.json": best.directory / "hyperparameters.json",
         "log.txt": best.directory / "log.txt",
         "predictions.csv": record.directory / PREDICTIONS_FILE,
-        "preprocessing.json": _json(_preprocessing(dataset, split, preparation, record)),
-        "snps.csv": _snps(dataset, split, preparation).to_csv(index=False).encode(),
-        "imputation.npz": _arrays(preparation),
+        **data_files(dataset, split, preparation, record.experiment.preprocessing),
         "metrics.json": _json(metrics),
         "trials.csv": trials_table(record.trials).to_csv(index=False).encode(),
         "space.yaml": yaml.safe_dump(record.experiment.space.to_dict(), sort_keys=False).encode(),
-        "split.json": _json(split.to_dict() | {"line_names": list(dataset.line_names)}),
         "experiment.json": _json(record.experiment.to_dict()),
         "MODEL_CARD.md": model_card(record, dataset, split, preparation.sentences).encode(),
-        "reload.py": _reload_snippet(),
     }
     missing = [name for name, content in files.items() if isinstance(content, Path) and not content.is_file()]
     if missing:
         raise ExperimentError(f"{record.name} has lost {missing[0]} of its best trial: rerun the experiment")
     description = {
-        "program": f"deep-gwas-dashboard {gwas_core.__version__}",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "experiment": record.name,
         "trial": best.number,
         "seeds": {"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
         "dataset_sha256": record.experiment.dataset,
         "source": record.experiment.source,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        **made_with(),
     }
     return write_bundle(path or bundle_path(workspace, record), files, description=description)
 
@@ -112,8 +106,31 @@ def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def made_with() -> dict[str, Any]:
+    """Program, time, versions and machine, for a bundle's manifest."""
+    return {
+        "program": f"deep-gwas-dashboard {gwas_core.__version__}",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+    }
+
+
+def data_files(
+    dataset: Dataset, split: Split, preparation: Preparation, settings: PreprocessingSettings
+) -> dict[str, bytes | Path]:
+    """The part of a bundle that says what the network was trained on, and how to treat new lines alike."""
+    return {
+        "preprocessing.json": _json(_preprocessing(dataset, split, preparation, settings)),
+        "snps.csv": _snps(dataset, split, preparation).to_csv(index=False).encode(),
+        "imputation.npz": _arrays(preparation),
+        "split.json": _json(split.to_dict() | {"line_names": list(dataset.line_names)}),
+        "reload.py": _reload_snippet(),
+    }
+
+
 def _preprocessing(
-    dataset: Dataset, split: Split, preparation: Preparation, record: ExperimentRecord
+    dataset: Dataset, split: Split, preparation: Preparation, settings: PreprocessingSettings
 ) -> dict[str, Any]:
     standardisation = Standardisation.of(dataset.phenotype[split.train])
     return {
@@ -125,9 +142,9 @@ def _preprocessing(
         },
         "genotypes": {
             "coding": "copies of the counted allele: 0, 1 or 2, int8, SNPs in the order of snps.csv",
-            "imputation": record.experiment.preprocessing.imputation,
+            "imputation": settings.imputation,
         },
-        "settings": record.experiment.preprocessing.to_dict(),
+        "settings": settings.to_dict(),
         "report": preparation.report,
     }
 

@@ -7,6 +7,7 @@ import weakref
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -33,6 +34,7 @@ RESULT = "result"
 # User attributes of a trial.
 ATTEMPT = "attempt"
 OUTCOME = "outcome"
+FOLDER = "folder"
 
 _FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAILED}
 
@@ -90,6 +92,15 @@ class Store:
             if EXPERIMENT in attributes and STATUS in attributes
         ]
         return tuple(summaries)
+
+    def engine_of(self, name: str) -> str:
+        """Which engine runs the experiment: without its trials, for whoever chooses the engine.
+
+        Raises:
+            ExperimentError: there is none of this name.
+        """
+        engine: str = self._attributes(self.study_id(name), name)[EXPERIMENT]["engine"]
+        return engine
 
     def holds_unstarted(self, experiment: Experiment) -> bool:
         """Whether just this experiment was created and nothing has run it yet."""
@@ -206,9 +217,14 @@ class Store:
             seed=attempt.get("seed"),
             result=outcome.get("result"),
             started=moment(attempt.get("started")) or row.started,
-            finished=row.finished,
-            directory=self.workspace.trial_directory(experiment.name, row.number),
+            finished=moment(outcome.get("finished")) or row.finished,
+            directory=self._trial_directory(experiment.name, row),
         )
+
+    def _trial_directory(self, name: str, row: TrialRow) -> Path:
+        directory = self.workspace.trial_directory(name, row.number)
+        folder = row.attributes.get(FOLDER)
+        return directory.with_name(folder) if folder else directory
 
 
 def _unfinished_state(optuna_state: str, *, active: bool) -> TrialState:

@@ -18,6 +18,7 @@ from gwas_core.tuning.store import (
     BASELINES,
     CALIBRATION,
     EXPERIMENT,
+    FOLDER,
     MAX_TRIALS,
     OUTCOME,
     RESULT,
@@ -56,11 +57,13 @@ class Outcome:
         state: succeeded, pruned or failed.
         reason: why it failed or was pruned.
         result: what the trial function returned, JSON-ready, with the objective in it; of a trial that succeeded.
+        finished: when, where that was before it is written; ISO 8601.
     """
 
     state: TrialState
     reason: str = ""
     result: Mapping[str, Any] | None = None
+    finished: str | None = None
 
     def __post_init__(self) -> None:
         if not self.state.is_finished() or (self.state is TrialState.SUCCEEDED) != (self.result is not None):
@@ -122,13 +125,13 @@ class ExperimentWriter:
         """Where the experiment stands, as it is stored."""
         return ExperimentState(self._status()["state"])
 
-    def set_status(self, state: ExperimentState, reason: str = "") -> None:
-        """Write where the experiment stands, and since when."""
+    def set_status(self, state: ExperimentState, reason: str = "", *, since: str | None = None) -> None:
+        """Write where the experiment stands, and since when: now, unless that was earlier."""
         status = self._status() | {"state": state.value, "reason": reason}
         if state.is_active():
-            status |= {"started": status["started"] or now(), "finished": None}
+            status |= {"started": status["started"] or since or now(), "finished": None}
         else:
-            status["finished"] = now()
+            status["finished"] = since or now()
         self.study.set_user_attr(STATUS, status)
 
     def forgive_failures(self) -> None:
@@ -172,8 +175,29 @@ class ExperimentWriter:
         stored = self._storage.get_trial(self._trial_id(number)).user_attrs.get(ATTEMPT)
         return Attempt() if stored is None else Attempt(**stored)
 
-    def begin(self, number: int) -> Attempt:
-        """Write that an attempt at a trial starts; epochs of an earlier one no longer count."""
+    def add(self, parameters: Mapping[str, Any], *, folder: str) -> int:
+        """A new trial that was suggested elsewhere and waits to be begun; its number.
+
+        Args:
+            parameters: a value for each searched parameter, which the space allows.
+            folder: name of the trial's folder in that of the experiment.
+        """
+        distributions = self.experiment.space.to_distributions()
+        trial = optuna.trial.create_trial(
+            state=OptunaState.WAITING,
+            params={name: parameters[name] for name in distributions},
+            distributions=distributions,
+            user_attrs={FOLDER: folder},
+        )
+        return self._storage.get_trial_number_from_id(self._storage.create_new_trial(self._study_id, trial))
+
+    def begin(self, number: int, *, seed: int | None = None, started: str | None = None) -> Attempt:
+        """Write that an attempt at a trial starts; epochs of an earlier one no longer count.
+
+        Args:
+            seed: the trial's, where it is not the one this experiment gives that number.
+            started: when, where that was before it is written; ISO 8601.
+        """
         trial_id = self._trial_id(number)
         # Optuna cannot delete what was reported, but takes NaN as nothing.
         for step, value in self._storage.get_trial(trial_id).intermediate_values.items():
@@ -183,11 +207,13 @@ class ExperimentWriter:
         attempt = replace(
             before,
             number=before.number + 1,
-            seed=self.experiment.trial_seed(number),
-            started=now(),
+            seed=self.experiment.trial_seed(number) if seed is None else seed,
+            started=started or now(),
             running=True,
         )
         self._set_attempt(trial_id, attempt)
+        if self._storage.get_trial(trial_id).state is OptunaState.WAITING:
+            self._storage.set_trial_state_values(trial_id, OptunaState.RUNNING)
         return attempt
 
     def put_back(self, number: int, *, death: bool = False, crash: bool = False, reason: str = "") -> Attempt:

@@ -1,0 +1,184 @@
+"""``pipeline`` and ``katib``: the same work on Kubeflow, and the pipeline on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gwas_core.commands.common import load_dataset, number, print_json, say
+from gwas_core.commands.search import experiment_settings, preparation_settings
+from gwas_core.errors import ExperimentError, GwasError, SettingsError
+from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
+from gwas_core.launch import create_experiment, describe_experiment
+from gwas_core.model.networks import parse
+from gwas_core.search_settings import free_name, search_settings
+from gwas_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gwas_core.kubeflow.pipeline import RunParameters
+
+_RUN_GROUP = "deep-gwas"
+
+
+def cluster_settings(options: argparse.Namespace) -> ClusterSettings:
+    """Those of the environment, overruled by what was given."""
+    settings = ClusterSettings.from_environment()
+    given = {
+        name: getattr(options, name)
+        for name in ("namespace", "image", "claim", "pipeline_host", "trial_kind", "cpu", "memory", "gpu")
+        if getattr(options, name) is not None
+    }
+    return replace(settings, **given)
+
+
+# The pipeline
+
+
+def compile_package(options: argparse.Namespace) -> None:
+    """Write the pipeline's package."""
+    from gwas_core.kubeflow.pipeline import compile_pipeline
+
+    compile_pipeline(options.out, cluster_settings(options))
+    say(f"The pipeline is in {options.out}: upload it on the Pipelines page.")
+
+
+def run_pipeline(options: argparse.Namespace) -> None:
+    """Run the pipeline on a file, on this machine."""
+    from gwas_core.kubeflow.pipeline import run_locally
+
+    workspace = Workspace.from_environment()
+    parameters = _run_parameters(options, workspace, seen_at=str(workspace.root))
+    out = options.out or trial_directory(workspace.root, PIPELINE_RUNS, parameters.trial) / "artifacts"
+    run = run_locally(parameters, out.absolute())
+    if options.json:
+        print_json(
+            {
+                "val_mean_absolute_error": run.val_mean_absolute_error,
+                "artifacts": {name: str(path) for name, path in run.artifacts.items()},
+            }
+        )
+        return
+    print(f"validation mean absolute error: {number(run.val_mean_absolute_error)}")
+    for path in run.artifacts.values():
+        print(path)
+
+
+def submit_pipeline(options: argparse.Namespace) -> None:
+    """Upload the pipeline to a cluster and start it on a file."""
+    from gwas_core.kubeflow.pipeline import compile_pipeline, pipeline_name
+    from gwas_core.kubeflow.runs import Pipelines, token_path
+
+    cluster = cluster_settings(options)
+    parameters = _run_parameters(options, Workspace.from_environment(), seen_at=cluster.mount_path)
+    pipelines = Pipelines(cluster.pipeline_host, namespace=cluster.namespace, token=token_path(), patience=30.0)
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "pipeline.yaml"
+        compile_pipeline(package, cluster)
+        pipeline = pipelines.upload(pipeline_name(_RUN_GROUP, package), package)
+    run = pipelines.start(parameters.trial, group=_RUN_GROUP, pipeline=pipeline, parameters=parameters.to_dict())
+    say(
+        f"Run {run.name} is {run.state.name.lower()}. Its steps read the data from claim {cluster.claim}, which has to "
+        "be the workspace of this command too: that is so in the project's notebook server."
+    )
+    if options.json:
+        print_json({"run_id": run.run_id, "name": run.name, "state": run.state.name.lower()})
+    else:
+        print(run.run_id)
+
+
+def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_at: str) -> RunParameters:
+    """What the run is told, once its dataset is in the workspace."""
+    from gwas_core.kubeflow.pipeline import RunParameters
+
+    hyperparameters = dict(map(_assignment, options.set))
+    parse(hyperparameters)
+    settings = search_settings(**preparation_settings(options))
+    dataset, notes = load_dataset(options)
+    for note in notes:
+        say(f"note: {note}")
+    folder = workspace.root / PIPELINE_RUNS
+    taken = {STEP_LOGS, *(path.name for path in folder.iterdir())} if folder.is_dir() else {STEP_LOGS}
+    name = options.name or free_name(options.file.name, taken=taken)
+    trial_directory(workspace.root, PIPELINE_RUNS, name)
+    if name in taken:
+        raise ExperimentError(f"the name {name} is taken: choose another name for the run")
+    dataset.save(workspace.dataset_directory(dataset.content_hash))
+    return RunParameters(
+        workspace=seen_at,
+        trial=name,
+        dataset=dataset.content_hash,
+        preprocessing=settings["preprocessing"],
+        split=settings["split"],
+        hyperparameters=hyperparameters,
+        seed=options.seed,
+        xla=options.xla,
+    )
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SettingsError(f"a hyperparameter is set as NAME=VALUE, not {text[:60]!r}", field="set")
+    return name, value
+
+
+# Katib
+
+
+def render_katib(options: argparse.Namespace) -> None:
+    """Print the manifest of an experiment."""
+    from gwas_core.kubeflow.katib import katib_experiment, to_yaml
+
+    dataset, notes = load_dataset(options)
+    for note in notes:
+        say(f"note: {note}")
+    experiment, _ = describe_experiment(dataset, **_experiment(options, taken=()))
+    print(to_yaml(katib_experiment(experiment, cluster=cluster_settings(options))), end="")
+
+
+def submit_katib(options: argparse.Namespace) -> None:
+    """Create an experiment on the cluster."""
+    from gwas_core.kubeflow.engine import KubeflowEngine
+
+    engine = KubeflowEngine(Workspace.from_environment(), settings=cluster_settings(options))
+    dataset, notes = load_dataset(options)
+    for note in notes:
+        say(f"note: {note}")
+    described = _experiment(options, taken=[entry.name for entry in engine.store.experiments()])
+    experiment = create_experiment(engine.store, dataset, notes=notes, **described)
+    try:
+        record = engine.start(experiment)
+    except GwasError:
+        # It never was on the cluster; the next attempt may have its name.
+        engine.store.delete(experiment.name)
+        raise
+    say(f"Experiment {record.name} is {record.state.value} in namespace {engine.settings.namespace}.")
+    print(record.name)
+
+
+def _experiment(options: argparse.Namespace, *, taken: Collection[str]) -> dict[str, Any]:
+    return {
+        "name": options.name or free_name(options.file.name, taken=taken),
+        "source": options.file.name,
+        "engine": "kubeflow",
+        **experiment_settings(options),
+    }
+
+
+def check_cluster(options: argparse.Namespace) -> None:
+    """Say what the cluster has and lacks.
+
+    Raises:
+        ExperimentError: it lacks something.
+    """
+    from gwas_core.kubeflow.preflight import check_lines
+
+    lines, passed = check_lines(cluster_settings(options))
+    print("\n".join(lines))
+    if not passed:
+        raise ExperimentError("the cluster lacks something that experiments need")

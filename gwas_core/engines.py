@@ -1,0 +1,88 @@
+"""All engines behind one: whatever is asked of an experiment goes to the engine that runs it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from gwas_core.tuning.experiment import Experiment
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
+from gwas_core.tuning.store import Store
+from gwas_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gwas_core.kubeflow.engine import KubeflowEngine
+
+
+class Engines:
+    """An engine itself (``gwas_core.tuning.engine.Engine``), which the front ends use.
+
+    Which engine an experiment belongs to is part of it (``Experiment.engine``). What a cluster needs is imported
+    only for an experiment that runs on one.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = Workspace(workspace.root.absolute())
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.workspace)
+
+    @cached_property
+    def local(self) -> LocalEngine:
+        """The engine of this machine."""
+        return LocalEngine(self.workspace, store=self.store)
+
+    @cached_property
+    def kubeflow(self) -> KubeflowEngine:
+        """The engine of the cluster that the environment names."""
+        from gwas_core.kubeflow.engine import KubeflowEngine
+
+        return KubeflowEngine.from_environment(self.workspace, store=self.store)
+
+    def engine_for(self, name: str) -> LocalEngine | KubeflowEngine:
+        """The engine that an experiment belongs to.
+
+        Raises:
+            ExperimentError: there is no such experiment.
+        """
+        return self._named(self.store.engine_of(name))
+
+    def _named(self, engine: str) -> LocalEngine | KubeflowEngine:
+        return self.kubeflow if engine == "kubeflow" else self.local
+
+    def start(self, experiment: Experiment) -> ExperimentRecord:
+        """See ``Engine.start``; on the engine that the experiment names."""
+        return self._named(experiment.engine).start(experiment)
+
+    def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
+        """See ``Engine.stop``."""
+        return self.engine_for(name).stop(name, wait=wait)
+
+    def resume(self, name: str) -> ExperimentRecord:
+        """See ``Engine.resume``."""
+        return self.engine_for(name).resume(name)
+
+    def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
+        """See ``Engine.extend``."""
+        return self.engine_for(name).extend(name, extra_trials)
+
+    def sync(self, name: str) -> ExperimentRecord:
+        """See ``Engine.sync``."""
+        return self.engine_for(name).sync(name)
+
+    def experiments(self) -> tuple[ExperimentSummary, ...]:
+        """All experiments, the newest first, each brought up to date by its engine."""
+        summaries = self.local.experiments()
+        if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in summaries):
+            return self.kubeflow.experiments()
+        return summaries
+
+    def delete(self, name: str) -> None:
+        """Remove an experiment and its files.
+
+        Raises:
+            ExperimentError: it is running, or does not exist.
+        """
+        self.engine_for(name).delete(name)

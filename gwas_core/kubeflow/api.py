@@ -1,0 +1,249 @@
+"""The Kubernetes API, as much of it as is used here: plain dictionaries in and out, and errors as sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+
+from gwas_core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+Resource = dict[str, Any]
+
+KATIB = "/apis/kubeflow.org/v1beta1"
+CORE = "/api/v1"
+SNAPSHOTS = "/apis/snapshot.storage.k8s.io/v1"
+
+# Where the namespaced kinds used here live.
+_PREFIXES = {
+    "experiments": KATIB,
+    "trials": KATIB,
+    "suggestions": KATIB,
+    "pods": CORE,
+    "persistentvolumeclaims": CORE,
+    "volumesnapshots": SNAPSHOTS,
+}
+_CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0
+_PAGE = 100  # objects of a list in one answer: a trial is about 10 kB
+_LISTING_ATTEMPTS = 3
+
+
+class ClusterError(ExperimentError):
+    """The cluster did not do what was asked."""
+
+
+class Unreachable(ClusterError):
+    """No answer, or one that says to try again later; nothing is known of what was asked."""
+
+
+class NotAllowed(ClusterError):
+    """The cluster knows us not, or not as one who may do this (401, 403)."""
+
+
+class NotFound(ClusterError):
+    """There is no such object."""
+
+
+class NotInstalled(ClusterError):
+    """The cluster does not know this kind of object at all."""
+
+
+class Conflict(ClusterError):
+    """The object is there already, or was changed meanwhile (409)."""
+
+
+class Invalid(ClusterError):
+    """Admission refused the object (400, 422)."""
+
+
+class Api:
+    """One namespace of one cluster. Safe to share between threads.
+
+    Args:
+        load: makes the client's configuration; called again when the cluster no longer accepts the credentials.
+
+    Raises:
+        ClusterError: from every method; see its children.
+    """
+
+    def __init__(self, load: Callable[[], Configuration], *, namespace: str) -> None:
+        self.namespace = namespace
+        self._load = load
+        self._client = self._connect()
+
+    def _connect(self) -> Any:
+        from kubernetes.client import ApiClient  # half a second, which no local experiment should cost
+
+        configuration = self._load()
+        # Whoever calls has its own way to try again; urllib3's would only make a page wait three times as long.
+        configuration.retries = False
+        return ApiClient(configuration)
+
+    @property
+    def host(self) -> str:
+        """The address of the API server."""
+        return str(self._client.configuration.host)
+
+    def get(self, plural: str, name: str) -> Resource:
+        """One object of the namespace."""
+        return self.request("GET", self._path(plural, name))
+
+    def list(self, plural: str, *, labels: Mapping[str, str] | None = None) -> list[Resource]:
+        """All objects of a kind that have these labels, in pages; begun again when the cluster forgot where it was."""
+        for attempt in range(_LISTING_ATTEMPTS):
+            try:
+                return list(self._pages(plural, labels or {}))
+            except _Expired:
+                if attempt == _LISTING_ATTEMPTS - 1:
+                    break
+        raise Unreachable(f"the cluster's list of {plural} changed faster than it could be read")
+
+    def _pages(self, plural: str, labels: Mapping[str, str]) -> Iterator[Resource]:
+        query: dict[str, Any] = {"limit": _PAGE}
+        if labels:
+            query["labelSelector"] = ",".join(f"{name}={value}" for name, value in labels.items())
+        while True:
+            page = self.request("GET", self._path(plural), query=query)
+            yield from page.get("items") or ()
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+    def create(self, plural: str, body: Resource, *, dry_run: bool = False) -> Resource:
+        """Create an object; with ``dry_run`` only find out whether it would be accepted."""
+        return self.request("POST", self._path(plural), body=body, query={"dryRun": "All"} if dry_run else None)
+
+    def patch(self, plural: str, name: str, body: Resource) -> Resource:
+        """Merge ``body`` into an object."""
+        return self.request("PATCH", self._path(plural, name), body=body)
+
+    def delete(self, plural: str, name: str, *, keep_dependents: bool = False) -> None:
+        """Delete an object, with what belongs to it unless told otherwise; nothing happens where it is gone already."""
+        options = {"propagationPolicy": "Orphan" if keep_dependents else "Background"}
+        try:
+            self.request("DELETE", self._path(plural, name), body=options)
+        except NotFound:
+            return
+
+    def may(self, verb: str, resource: str, *, group: str = "", subresource: str = "") -> bool:
+        """Whether we may do this in the namespace."""
+        attributes = {"namespace": self.namespace, "verb": verb, "group": group, "resource": resource}
+        if subresource:
+            attributes["subresource"] = subresource
+        review = self.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            body={
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            },
+        )
+        return bool((review.get("status") or {}).get("allowed"))
+
+    def request(
+        self, method: str, path: str, *, body: Resource | None = None, query: Mapping[str, Any] | None = None
+    ) -> Resource:
+        """The answer to one request, an object; an empty one where it is none."""
+        text = self._send(method, path, body, query)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            return {}
+        return answer if isinstance(answer, dict) else {}
+
+    def _send(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
+        try:
+            return self._send_once(method, path, body, query)
+        except _Unauthenticated:
+            # Tokens are exchanged now and then; the configuration knows where the new one is.
+            self._client = self._connect()
+        try:
+            return self._send_once(method, path, body, query)
+        except _Unauthenticated as error:
+            raise NotAllowed(str(error)) from error
+
+    def _send_once(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
+        from kubernetes.client import ApiException
+
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        try:
+            answer = self._client.call_api(
+                path + (f"?{urlencode(query)}" if query else ""),
+                method,
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=body,
+                response_type="str",
+                auth_settings=["BearerToken"],
+                _return_http_data_only=True,
+                _preload_content=False,
+                _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
+            )
+            return bytes(answer.data).decode("utf-8", errors="replace")
+        except ApiException as error:
+            raise _as_sentence(error) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"the cluster at {self.host} does not answer: {_cause(error)}") from error
+
+    def _path(self, plural: str, name: str = "") -> str:
+        path = f"{_PREFIXES[plural]}/namespaces/{quote(self.namespace, safe='')}/{plural}"
+        return f"{path}/{quote(name, safe='')}" if name else path
+
+
+class _Expired(ClusterError):
+    """A page of a list asked for too late (410)."""
+
+
+class _Unauthenticated(ClusterError):
+    """401."""
+
+
+def _as_sentence(error: Any) -> ClusterError:
+    """The API's answer as one of our errors."""
+    status = _status_object(error.body)
+    said = _shorten(str(status.get("message") or error.reason or "no reason given"))
+    if error.status == 401:
+        return _Unauthenticated(f"the cluster does not accept our credentials: {said}")
+    if error.status == 403:
+        return NotAllowed(f"the cluster does not allow this: {said}")
+    if error.status == 404:
+        # An object that is not there is named; for a kind nobody knows there is only a text.
+        is_object = bool((status.get("details") or {}).get("name"))
+        return NotFound(said) if is_object else NotInstalled(f"the cluster does not know this kind of object: {said}")
+    if error.status == 409:
+        return Conflict(said)
+    if error.status == 410:
+        return _Expired(said)
+    if error.status in (400, 422):
+        return Invalid(f"the cluster refuses it: {said}")
+    return Unreachable(f"the cluster answers with an error ({error.status}): {said}")
+
+
+def _status_object(body: Any) -> Resource:
+    if isinstance(body, bytes):
+        body = body.decode("utf-8", errors="replace")
+    try:
+        status = json.loads(body)
+    except (TypeError, ValueError):
+        return {"message": body}
+    return status if isinstance(status, dict) else {}
+
+
+def _cause(error: BaseException) -> str:
+    # To urllib3 a connection that was refused is a kind of time-out.
+    is_timeout = isinstance(error, urllib3.exceptions.TimeoutError)
+    if is_timeout and not isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "no answer in time"
+    return _shorten(str(error).rpartition(": ")[2] or type(error).__name__)
+
+
+def _shorten(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= 400 else f"{line[:399]}…"

@@ -1,0 +1,173 @@
+"""What is worked out beside the trials, where the dashboard runs: the baselines, and the best model's one judgement.
+
+A process of its own: it needs TensorFlow, takes minutes, and goes on when the dashboard is closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from gwas_core.errors import GwasError
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import load_split
+from gwas_core.tuning.functions import ModelFunctions, load_function
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.threads import thread_environment, usable_cores
+from gwas_core.tuning.worker import describe
+from gwas_core.tuning.worker_process import import_environment, last_line, module_command
+from gwas_core.tuning.writer import ExperimentWriter
+from gwas_core.workspace import Workspace
+
+JUDGE_LOG = "judge.log"
+
+# Study attributes: ``{"trial": number, "reason": why it could not be judged}``, and how often each was begun.
+_UNJUDGED, _STARTS = "unjudged", "judgements"
+
+_MOST_STARTS = 2
+_LOCK = ".judge.lock"
+_BASELINES = -1
+_logger = logging.getLogger(__name__)
+
+
+def see_to_baselines(store: Store, record: ExperimentRecord, functions: ModelFunctions) -> bool:
+    """Have the baselines worked out where they are missing; True while they are."""
+    if record.baselines is not None or record.baselines_reason:
+        return False
+    return _see_to(store, record, _BASELINES, functions)
+
+
+def see_to_best(store: Store, record: ExperimentRecord, functions: ModelFunctions) -> bool:
+    """Have the best trial judged where it is not; True while it is."""
+    best = record.best
+    if best is None or (record.result is not None and record.result["trial"] == best.number):
+        return False
+    return not failed_judgement(store, record) and _see_to(store, record, best.number, functions)
+
+
+def failed_judgement(store: Store, record: ExperimentRecord) -> str:
+    """Why the best trial could not be judged; empty where nothing says that."""
+    best = record.best
+    failure: Mapping[str, Any] = _attribute(store, record.name, _UNJUDGED)
+    return str(failure.get("reason") or "") if best is not None and failure.get("trial") == best.number else ""
+
+
+def forget_failures(store: Store, name: str) -> None:
+    """Have everything that could not be judged tried again."""
+    study_id = store.study_id(name)
+    for key in (_UNJUDGED, _STARTS):
+        store.storage.set_study_user_attr(study_id, key, {})
+
+
+def _attribute(store: Store, name: str, key: str) -> dict[str, Any]:
+    return dict(store.storage.get_study_user_attrs(store.study_id(name)).get(key) or {})
+
+
+def _see_to(store: Store, record: ExperimentRecord, trial: int, functions: ModelFunctions) -> bool:
+    """Start the process unless one is at work; after its second death without a word it is given up."""
+    with _taken_lock(record.directory) as descriptor:
+        if descriptor is None:
+            return True
+        starts = _attribute(store, record.name, _STARTS)
+        if starts.get(str(trial), 0) >= _MOST_STARTS:
+            words = last_line(record.directory / JUDGE_LOG) or "no last words"
+            _write_failure(ExperimentWriter(store, record.name), trial, f"the process ended by itself ({words})")
+            return False
+        starts[str(trial)] = starts.get(str(trial), 0) + 1
+        store.storage.set_study_user_attr(store.study_id(record.name), _STARTS, starts)
+        _start(store.workspace, record.name, trial, functions, descriptor)
+        return True
+
+
+@contextmanager
+def _taken_lock(directory: Path) -> Iterator[int | None]:
+    """A descriptor that holds the judge's lock, for a child to inherit; None where somebody has it.
+
+    Whoever finds it taken knows that somebody works, however young: it is never free in between.
+    """
+    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield descriptor
+    except BlockingIOError:
+        yield None
+    finally:
+        os.close(descriptor)
+
+
+def _start(workspace: Workspace, name: str, trial: int, functions: ModelFunctions, lock: int) -> None:
+    log = workspace.experiment_directory(name) / JUDGE_LOG
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            module_command(
+                "gwas_core.kubeflow.judge",
+                "--workspace", str(workspace.root),
+                "--functions", functions.to_json(),
+                "--trial", str(trial),
+                name,
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=(lock,),
+            env=import_environment(thread_environment(os.environ, usable_cores())),
+            start_new_session=True,
+        )  # fmt: skip
+    # Reaps it when it ends before this process does.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _write_failure(writer: ExperimentWriter, trial: int, reason: str) -> None:
+    if trial == _BASELINES:
+        writer.set_baselines(None, reason=reason)
+    else:
+        writer.study.set_user_attr(_UNJUDGED, {"trial": trial, "reason": reason})
+
+
+def _judge(store: Store, name: str, trial: int, functions: ModelFunctions) -> None:
+    writer = ExperimentWriter(store, name)
+    record = store.load(name)
+    try:
+        dataset = Dataset.load(store.workspace.dataset_directory(record.experiment.dataset))
+        split = load_split(record.directory)
+        if trial == _BASELINES:
+            from gwas_core.model.baselines import judge_baselines
+
+            baselines = judge_baselines(dataset, split, threads=usable_cores())
+            writer.set_baselines({key: value.to_dict() for key, value in baselines.items()})
+        else:
+            finalise = load_function(functions.finalise)
+            judgement = finalise(dataset, split, record.directory, record.trials[trial].directory)
+            evaluations = 1 if record.result is None else record.result["test_evaluations"] + 1
+            writer.set_result({"trial": trial, **judgement, "test_evaluations": evaluations})
+    except Exception as error:
+        _logger.exception("no judgement")
+        _write_failure(writer, trial, str(error) if isinstance(error, GwasError) else describe(error))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``python -m gwas_core.kubeflow.judge``; returns its exit code."""
+    parser = argparse.ArgumentParser(description="Baselines and final judgement; started by the Kubeflow engine.")
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")
+    parser.add_argument("--trial", type=int, required=True, help=f"which to judge; {_BASELINES}: the baselines")
+    parser.add_argument("name", help="the experiment")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    with suppress(GwasError):  # the experiment was deleted meanwhile
+        _judge(Store(Workspace(options.workspace)), options.name, options.trial, options.functions)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

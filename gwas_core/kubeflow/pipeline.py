@@ -1,0 +1,229 @@
+"""The pipeline: one run of it is one trial, from prepared genotypes to a model, its pictures and a bundle.
+
+::
+
+    preprocessing -> train -> attribution -> manhattan-predicted -.
+    preprocessing -> association -> manhattan-observed, qq --------+-> bundle
+
+This module, too, does without postponed annotations, which kfp cannot read.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kfp import dsl, kubernetes, local
+from kfp.compiler import Compiler
+
+from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.files import atomic_path
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.kubeflow import components
+from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
+from gwas_core.tuning.threads import thread_environment
+from gwas_core.tuning.worker_process import import_environment, last_line
+
+PIPELINE_NAME = "deep-gwas"
+
+ARTIFACTS = {
+    "preprocessing/report": "preprocessing.html",
+    "train/model/model.keras": "model.keras",
+    "train/model/hyperparameters.json": "hyperparameters.json",
+    "attribution/attributions": "attributions.csv",
+    "manhattan-predicted/plot": "manhattan_predicted.html",
+    "association/associations": "associations.csv",
+    "manhattan-observed/plot": "manhattan_observed.html",
+    "qq/plot": "qq.html",
+    "bundle/packed": "bundle.zip",
+}
+"""What a run makes (step, artifact and, in a folder, file), and what people find it under."""
+
+# Everything but training: tables, pictures and files.
+_LIGHT_CPU, _LIGHT_MEMORY = "500m", "2Gi"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunParameters:
+    """What one run of the pipeline is told.
+
+    Attributes:
+        workspace: as the steps see it.
+        experiment: whose trial it is; ``PIPELINE_RUNS`` for none, and ``dataset`` is then one as read from a file.
+        trial: names the run and its folder.
+        dataset: content hash.
+        hyperparameters: of the network; the absent ones have their defaults.
+    """
+
+    workspace: str
+    trial: str
+    dataset: str
+    experiment: str = PIPELINE_RUNS
+    preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
+    split: SplitSettings = field(default_factory=SplitSettings)
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    xla: str = "auto"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The pipeline's parameters, JSON-ready."""
+        return {
+            "workspace": self.workspace,
+            "experiment": self.experiment,
+            "trial": self.trial,
+            "dataset": self.dataset,
+            "preprocessing": self.preprocessing.to_dict(),
+            "split": self.split.to_dict(),
+            "hyperparameters": dict(self.hyperparameters),
+            "seed": self.seed,
+            "xla": self.xla,
+        }
+
+
+def make_pipeline(cluster: ClusterSettings | None = None) -> Any:
+    """The pipeline for a cluster, or for this machine where none is given."""
+    step = _steps(cluster)
+
+    def deep_gwas(
+        workspace: str,
+        experiment: str,
+        trial: str,
+        dataset: str,
+        preprocessing: dict,  # type: ignore[type-arg]
+        split: dict,  # type: ignore[type-arg]
+        hyperparameters: dict,  # type: ignore[type-arg]
+        seed: int,
+        xla: str,
+    ) -> float:
+        place = {"workspace": workspace, "experiment": experiment}
+        of_trial = {**place, "trial": trial}
+        prepared = step(components.preprocessing, cached=True)(
+            **place, dataset=dataset, preprocessing=preprocessing, split=split
+        ).outputs["prepared"]
+        trained = step(components.train, trains=True)(
+            **of_trial, prepared=prepared, hyperparameters=hyperparameters, seed=seed, xla=xla
+        )
+        model = trained.outputs["model"]
+        attributions = step(components.attribution)(**of_trial, prepared=prepared, model=model).outputs["attributions"]
+        associations = step(components.association)(**of_trial, prepared=prepared).outputs["associations"]
+        pictures = [
+            step(components.manhattan_predicted)(**of_trial, attributions=attributions),
+            step(components.manhattan_observed)(**of_trial, associations=associations),
+            step(components.qq)(**of_trial, associations=associations),
+        ]
+        step(components.bundle)(
+            **of_trial, val_mean_absolute_error=trained.outputs["Output"], prepared=prepared, model=model
+        ).after(*pictures)
+        error: float = trained.outputs["Output"]
+        return error
+
+    description = "One trial of a deep-learning GWAS: a network, judged and explained."
+    return dsl.pipeline(deep_gwas, name=PIPELINE_NAME, description=description)
+
+
+def _steps(cluster: ClusterSettings | None) -> Callable[..., Callable[..., Any]]:
+    """How a component's function becomes a task with an image, resources and the workspace."""
+
+    def step(function: Callable[..., Any], *, cached: bool = False, trains: bool = False) -> Callable[..., Any]:
+        # The image holds the project and kfp; nothing is installed when a step starts.
+        image = "python" if cluster is None else cluster.image
+        component = dsl.component(function, base_image=image, install_kfp_package=False)
+
+        def task(**inputs: Any) -> Any:
+            made = component(**inputs).set_caching_options(enable_caching=cached)
+            if cluster is not None:
+                _place(made, cluster, trains=trains)
+            return made
+
+        return task
+
+    return step
+
+
+def _place(task: Any, cluster: ClusterSettings, *, trains: bool) -> None:
+    cpu, memory, threads = (cluster.cpu, cluster.memory, cluster.threads) if trains else (_LIGHT_CPU, _LIGHT_MEMORY, 1)
+    task.set_cpu_request(cpu).set_memory_request(memory).set_memory_limit(memory)
+    if trains and cluster.gpu:
+        task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(cluster.gpu)
+    # Libraries would start a thread for each core of the node, however many pods share it. All variables at once:
+    # kfp's own setter walks the call stack for each.
+    task.container_spec.env = thread_environment({}, threads)
+    kubernetes.mount_pvc(task, pvc_name=cluster.claim, mount_path=cluster.mount_path)
+
+
+def compile_pipeline(path: Path, cluster: ClusterSettings) -> None:
+    """Write the pipeline's package, to be uploaded to a cluster.
+
+    Raises:
+        SettingsError: the file's name does not end in .yaml.
+    """
+    if path.suffix != ".yaml":
+        raise SettingsError(f"a pipeline's package is a .yaml file; {path.name!r} is none", field="out")
+    with atomic_path(path) as temporary:
+        Compiler().compile(make_pipeline(cluster), str(temporary))
+
+
+def pipeline_name(experiment: str, package: Path) -> str:
+    """What the package is uploaded as: another name whenever it has changed, so that no trial runs an older one."""
+    return f"{PIPELINE_NAME}-{experiment}-{hashlib.sha256(package.read_bytes()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalRun:
+    """A run on this machine that succeeded.
+
+    Attributes:
+        val_mean_absolute_error: of the trained network.
+        artifacts: what it made, by name.
+    """
+
+    val_mean_absolute_error: float
+    artifacts: Mapping[str, Path]
+
+
+def run_locally(parameters: RunParameters, out: Path) -> LocalRun:
+    """Run the pipeline here, a process for each step, with ``kfp.local``.
+
+    That changes the state of the whole process: call it in one of its own. What the steps print goes to stderr.
+
+    Args:
+        out: folder for what it makes.
+
+    Raises:
+        ExperimentError: a step failed; says which and why.
+    """
+    root = out / "steps"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    os.environ.update(import_environment(os.environ))
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            outputs = make_pipeline()(**parameters.to_dict()).outputs
+        except RuntimeError as error:
+            raise ExperimentError(_failure(parameters)) from error
+    return LocalRun(val_mean_absolute_error=float(outputs["Output"]), artifacts=_collected(root, out))
+
+
+def _collected(root: Path, out: Path) -> dict[str, Path]:
+    """Copy the artifacts from kfp's folders to names that say what they are."""
+    (run,) = (folder for folder in root.iterdir() if folder.name.startswith(PIPELINE_NAME))
+    artifacts = {}
+    for place, name in ARTIFACTS.items():
+        shutil.copyfile(run / place, out / name)
+        artifacts[name] = out / name
+    return artifacts
+
+
+def _failure(parameters: RunParameters) -> str:
+    directory = trial_directory(Path(parameters.workspace), parameters.experiment, parameters.trial)
+    for log in (log for folder in (directory, directory.parent) for log in sorted((folder / STEP_LOGS).glob("*.log"))):
+        return f"step {log.stem} failed: {last_line(log)} (all of it: {log})"
+    return "a step of the pipeline ended without a word: see what it printed"

@@ -1,0 +1,419 @@
+"""What each step of the pipeline does, as plain functions over folders and files.
+
+A step's container calls one of these. They hand results on in folders of their own: ``prepared`` (dataset, split and
+how they came about) and ``model`` (network and hyperparameters); what people watch while a trial runs, and take home
+from it, is written into the trial's folder of the workspace too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gwas_core.association.regression import COUNTED_ALLELE, associate
+from gwas_core.association.thresholds import genomic_inflation
+from gwas_core.errors import GwasError, InputError, SettingsError
+from gwas_core.files import write_json, write_text
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
+from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_split, save_split
+from gwas_core.launch import Preparation
+from gwas_core.messages import counted
+from gwas_core.model.bundle import write_bundle
+from gwas_core.model.training import OBJECTIVE, Report
+from gwas_core.report.attribution_plot import CAVEAT, attribution_figure, attribution_plot
+from gwas_core.report.bundle_export import data_files, made_with
+from gwas_core.report.manhattan import manhattan, manhattan_figure
+from gwas_core.report.page import html_page
+from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
+from gwas_core.report.text import plot_text
+from gwas_core.tuning.functions import ModelFunctions, load_function
+from gwas_core.tuning.space import show
+from gwas_core.workspace import Workspace, check_experiment_name
+
+PIPELINE_RUNS = "_pipelines"
+"""Takes the place of the experiment for runs that belong to none."""
+
+RESULT_FILE = "result.json"
+"""In a trial's folder, once it has succeeded: its ``TrialResult``, and ``seed``."""
+
+CALIBRATION_FILE = "calibration.json"
+"""In an experiment's folder: whether XLA pays here."""
+
+BUNDLE_FILE = "bundle.zip"
+"""In a trial's folder, once its pipeline has ended: its model, to take home."""
+
+FAILURE_FILE = "failure.json"
+"""In a trial's folder, once it has failed: ``reason``."""
+
+STEP_LOGS = "steps"
+"""In a trial's folder: why a step failed, one file a step."""
+
+_DATASET = "dataset"
+_MODEL_FILES = ("model.keras", "hyperparameters.json", "log.txt")
+_TRIAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def trial_directory(workspace: Path, experiment: str, trial: str) -> Path:
+    """The folder of a trial on the workspace volume.
+
+    Raises:
+        SettingsError: a name that could be a path.
+    """
+    if not _TRIAL_NAME.fullmatch(trial):
+        raise SettingsError(f"{show(trial)} is not a trial's name", field="trial")
+    return experiment_directory(workspace, experiment) / trial
+
+
+def experiment_directory(workspace: Path, experiment: str) -> Path:
+    """The folder of an experiment, or the one of runs that belong to none.
+
+    Raises:
+        SettingsError: a name that could be a path.
+    """
+    return workspace / (experiment if experiment == PIPELINE_RUNS else check_experiment_name(experiment))
+
+
+@contextmanager
+def recorded(directory: Path, step: str) -> Iterator[None]:
+    """Leave in ``directory`` why the step failed, for whoever has no access to the pod's log."""
+    log = directory / STEP_LOGS / f"{step}.log"
+    # One from an earlier attempt would be taken for this one's.
+    log.unlink(missing_ok=True)
+    try:
+        yield
+    except GwasError as error:
+        write_text(log, f"{error}\n")
+        raise
+    except Exception:
+        write_text(log, traceback.format_exc())
+        raise
+
+
+def whole(value: Any) -> Any:
+    """Whole numbers inside the value as such again: pipelines hand every number in a dictionary on as a float."""
+    if isinstance(value, Mapping):
+        return {name: whole(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [whole(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Preprocessing
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prepared:
+    """What preprocessing hands on: the dataset without missing genotypes, its split, and how they came about."""
+
+    dataset: Dataset
+    split: Split
+    preparation: Preparation
+    settings: PreprocessingSettings
+
+    def save(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.dataset.save(directory / _DATASET)
+        save_split(self.split, directory)
+        self.preparation.save(directory)
+        write_json(directory / "settings.json", self.settings.to_dict())
+
+    @classmethod
+    def load(cls, directory: Path) -> Prepared:
+        """Raises:
+        InputError: the folder does not hold what ``save`` wrote.
+        """
+        try:
+            settings = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "the result of the preprocessing step is lost or damaged: run the pipeline again"
+            ) from error
+        return cls(
+            dataset=Dataset.load(directory / _DATASET),
+            split=load_split(directory),
+            preparation=Preparation.load(directory),
+            settings=PreprocessingSettings.from_dict(settings),
+        )
+
+
+def prepare(
+    *,
+    workspace: Path,
+    experiment: str,
+    dataset: str,
+    preprocessing: Mapping[str, Any],
+    split: Mapping[str, Any],
+    prepared: Path,
+    report: Path,
+) -> dict[str, Any]:
+    """Filter, impute and split a dataset of the workspace.
+
+    Args:
+        dataset: its content hash. An experiment's was prepared when the experiment was created: it is checked and
+            split here, and how it was prepared is taken from the experiment's folder.
+        preprocessing, split: settings, as their ``to_dict`` gives them.
+        prepared: folder to write.
+        report: HTML file to write: what was changed.
+
+    Returns:
+        Facts about the result, JSON-ready.
+
+    Raises:
+        InputError: no such dataset, or not what its hash says. SettingsError: settings that do not fit it.
+    """
+    folder = experiment_directory(workspace, experiment)
+    with recorded(folder, "preprocessing"):
+        stored = Dataset.load(Workspace(workspace).dataset_directory(dataset))
+        if stored.content_hash != dataset:
+            raise InputError(f"the stored dataset {dataset[:12]} was damaged: load the genotypes again")
+        settings = PreprocessingSettings.from_dict(whole(preprocessing))
+        if experiment == PIPELINE_RUNS:
+            made = preprocess(stored, settings)
+            preparation = Preparation(
+                imputation=made.imputation,
+                report=made.report.to_dict(),
+                sentences=tuple(made.report.sentences()),
+            )
+            stored = made.dataset
+        else:
+            preparation = Preparation.load(folder)
+        parts = make_split(stored, SplitSettings.from_dict(whole(split)))
+        Prepared(dataset=stored, split=parts, preparation=preparation, settings=settings).save(prepared)
+        sizes = (
+            f"{len(parts.train):,} lines train, {len(parts.validation):,} validate, "
+            f"{len(parts.test):,} wait for the final test."
+        )
+        write_text(report, html_page(f"Preprocessing of {stored.trait}", [*preparation.sentences, sizes]))
+    return {
+        "content_hash": stored.content_hash,
+        "trait": stored.trait,
+        "lines": stored.lines,
+        "snps": len(stored.snps),
+        "training_lines": len(parts.train),
+        "validation_lines": len(parts.validation),
+        "test_lines": len(parts.test),
+    }
+
+
+# Training
+
+
+def run_and_record(
+    dataset: Dataset,
+    split: Split,
+    hyperparameters: Mapping[str, Any],
+    directory: Path,
+    *,
+    report: Report,
+    seed: int,
+    xla: str,
+    functions: ModelFunctions | None = None,
+) -> dict[str, Any]:
+    """``run_trial`` that leaves its result in the trial's folder, where the dashboard and the driver find it.
+
+    Args:
+        functions: what is called; for models of another kind.
+
+    Returns:
+        The ``TrialResult``, JSON-ready, and ``seed``.
+    """
+    functions = functions or ModelFunctions()
+    # From a pod that was moved: its result must not be taken for this one's.
+    (directory / RESULT_FILE).unlink(missing_ok=True)
+    if xla == "auto" and functions.calibrate and directory.parent.name != PIPELINE_RUNS:
+        xla = _measured_xla(dataset, split, hyperparameters, directory.parent / CALIBRATION_FILE, functions)
+    trial = load_function(functions.trial)
+    result = trial(dataset, split, hyperparameters, directory, report=report, seed=seed, xla=xla)
+    values: dict[str, Any] = {**result.to_dict(), "seed": seed}
+    write_json(directory / RESULT_FILE, values)
+    return values
+
+
+def _measured_xla(
+    dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], path: Path, functions: ModelFunctions
+) -> str:
+    """Whether XLA pays, measured by the experiment's first trial and read by the others."""
+    try:
+        calibration = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        calibration = load_function(functions.calibrate)(dataset, split, hyperparameters).to_dict()
+        write_json(path, calibration)
+    return "on" if calibration["xla"] else "off"
+
+
+def train(
+    *,
+    workspace: Path,
+    experiment: str,
+    trial: str,
+    prepared: Path,
+    hyperparameters: Mapping[str, Any],
+    seed: int,
+    xla: str,
+    model: Path,
+    log_metric: Callable[[str, float], None],
+) -> float:
+    """Train one network; its epochs can be watched in ``metrics.jsonl`` of the trial's folder.
+
+    Args:
+        model: folder to write: network and hyperparameters.
+        log_metric: called with the name and value of each figure on the validation lines.
+
+    Returns:
+        The validation mean absolute error.
+
+    Raises:
+        As ``run_trial``.
+    """
+    directory = trial_directory(workspace, experiment, trial)
+    with recorded(directory, "train"):
+        given = Prepared.load(prepared)
+        result = run_and_record(
+            given.dataset, given.split, whole(hyperparameters), directory, report=_say_epoch, seed=seed, xla=xla
+        )
+        model.mkdir(parents=True, exist_ok=True)
+        for name in _MODEL_FILES:
+            shutil.copyfile(directory / name, model / name)
+        for name, value in _figures(result).items():
+            log_metric(name, value)
+    return float(result[OBJECTIVE])
+
+
+def _say_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
+    print(f"epoch {epoch}: validation error {metrics['val_mean_absolute_error']:.5f}", flush=True)
+
+
+def _figures(result: Mapping[str, Any]) -> dict[str, float]:
+    """Every figure that is a finite number."""
+    values = {f"val_{name}": value for name, value in result["validation"].items()}
+    values |= {name: result[name] for name in (OBJECTIVE, "best_epoch", "epochs", "seconds", "weights")}
+    return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
+
+
+# Attribution and association
+
+
+def attribute_snps(
+    *, workspace: Path, experiment: str, trial: str, prepared: Path, model: Path, attributions: Path
+) -> dict[str, Any]:
+    """What the network makes of each SNP on the validation lines, as CSV; see ``model.attribution``."""
+    from gwas_core.model.attribution import attribute
+    from gwas_core.model.trainer import Standardisation, load_model
+
+    with recorded(trial_directory(workspace, experiment, trial), "attribution"):
+        given = Prepared.load(prepared)
+        dataset, lines = given.dataset, given.split.validation
+        genotypes = np.ascontiguousarray(dataset.genotypes[lines])
+        standardisation = Standardisation.of(dataset.phenotype[given.split.train])
+        result = attribute(load_model(model / "model.keras"), genotypes, standardisation)
+        table = pd.DataFrame(
+            {
+                "name": dataset.snps["name"],
+                "chromosome": dataset.snps["chromosome"],
+                "base_pair_location": dataset.snps["position"],
+                "effect_allele": dataset.snps.get("effect_allele", COUNTED_ALLELE),
+                "effect": result.effect,
+                "magnitude": result.magnitude,
+                "effect_allele_frequency": genotypes.mean(axis=0) / 2,
+            }
+        )
+        _write_table(table, attributions)
+    return {"snps": len(table), "validation_lines": len(lines), "trait": dataset.trait}
+
+
+def associate_snps(
+    *, workspace: Path, experiment: str, trial: str, prepared: Path, associations: Path
+) -> dict[str, Any]:
+    """Test each SNP on the training lines, within families where they are known, as CSV (GWAS-SSF columns)."""
+    with recorded(trial_directory(workspace, experiment, trial), "association"):
+        given = Prepared.load(prepared)
+        families = given.dataset.family is not None
+        table = associate(given.dataset, given.split.train, family_effects=families)
+        _write_table(table, associations)
+    inflation = genomic_inflation(table["neg_log10_p_value"].to_numpy())
+    facts = {"snps": len(table), "training_lines": len(given.split.train), "family_effects": families}
+    return facts if inflation is None else {**facts, "genomic_inflation": inflation}
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"name": str, "chromosome": str}, keep_default_na=False, na_values=[""]).fillna(
+        {"chromosome": ""}
+    )
+
+
+# Pictures
+
+
+def draw_attributions(
+    *, workspace: Path, experiment: str, trial: str, attributions: Path, trait: str, plot: Path
+) -> None:
+    """The network's attributions along the genome, as HTML."""
+    with recorded(trial_directory(workspace, experiment, trial), "manhattan_predicted"):
+        figure = attribution_figure(attribution_plot(_read_table(attributions)), trait=plot_text(trait))
+        write_text(plot, html_page("What the network looks at", [CAVEAT], figure))
+
+
+def draw_associations(*, workspace: Path, experiment: str, trial: str, associations: Path, plot: Path) -> None:
+    """The Manhattan plot of the observed phenotype, as HTML."""
+    with recorded(trial_directory(workspace, experiment, trial), "manhattan_observed"):
+        facts = manhattan(_read_table(associations))
+        sentence = f"One linear regression for each of {counted(facts.tests, 'SNP')}, on the training lines."
+        write_text(plot, html_page("Association of each SNP with the trait", [sentence], manhattan_figure(facts)))
+
+
+def draw_quantiles(*, workspace: Path, experiment: str, trial: str, associations: Path, plot: Path) -> None:
+    """The QQ plot of the observed phenotype's p-values, as HTML."""
+    with recorded(trial_directory(workspace, experiment, trial), "qq"):
+        sentence = "The p-values against those of SNPs that have nothing to do with the trait."
+        figure = quantile_figure(quantile_plot(_read_table(associations)))
+        write_text(plot, html_page("Observed and expected p-values", [sentence], figure))
+
+
+# To take home
+
+
+def pack(
+    *, workspace: Path, experiment: str, trial: str, prepared: Path, model: Path, error: float, bundle: Path
+) -> None:
+    """The trial's model as a bundle, into ``bundle`` and into the trial's folder.
+
+    It holds the figures on the validation lines only: the test lines are for the one model chosen in the end.
+    """
+    directory = trial_directory(workspace, experiment, trial)
+    with recorded(directory, "bundle"):
+        given = Prepared.load(prepared)
+        result = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
+        if not math.isclose(result[OBJECTIVE], error):
+            raise InputError("the trial's folder holds the result of another training: run the pipeline again")
+        metrics = {"network": {"validation": result["validation"]}}
+        files: dict[str, bytes | Path] = {
+            **data_files(given.dataset, given.split, given.preparation, given.settings),
+            **{name: model / name for name in _MODEL_FILES},
+            "metrics.json": json.dumps(metrics, indent=1).encode(),
+        }
+        description = {
+            "experiment": experiment,
+            "trial": trial,
+            "seeds": {"trial": result["seed"]},
+            "dataset_sha256": given.dataset.content_hash,
+        }
+        write_bundle(directory / BUNDLE_FILE, files, description={**description, **made_with()})
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(directory / BUNDLE_FILE, bundle)

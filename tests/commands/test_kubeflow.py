@@ -1,0 +1,120 @@
+"""``pipeline`` and ``katib`` as a person types them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gwas_core.cli import main
+from gwas_core.demo import DEMO_FILE, read_demo
+from gwas_core.kubeflow.katib import katib_experiment
+from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.launch import describe_experiment
+from gwas_core.tuning.space import PRESETS, SearchSpace
+from gwas_core.tuning.store import Store
+from gwas_core.workspace import Workspace
+from tests.kubeflow.katib_admission import admit, refused_settings
+from tests.kubeflow.katib_server import NAMESPACE, KatibServer
+from tests.kubeflow.pipelines_server import PipelinesServer
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("GWAS_KUBEFLOW_NAMESPACE", "alice")
+    return tmp_path / "workspace"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_render_is_the_experiment_of_every_other_way(
+    preset: str, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["katib", "render", str(DEMO_FILE), "--name", "height", "--preset", preset, "--cpu", "3"]) == 0
+    manifest = yaml.safe_load(capsys.readouterr().out)
+    assert refused_settings(admit(manifest)["spec"]) == ""
+    experiment, _ = describe_experiment(
+        read_demo()[0], name="height", source=DEMO_FILE.name, space=SearchSpace.preset(preset), engine="kubeflow"
+    )
+    assert manifest == katib_experiment(experiment, cluster=ClusterSettings(namespace="alice", cpu="3"))
+    assert not workspace.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--name", "n" * 41], "at most 40 characters"),
+        (["--namespace", "Alice"], "(setting: namespace)"),
+        (["--algorithm", "hyperband"], "there is no algorithm"),
+    ],
+)
+def test_render_refuses(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["katib", "render", str(DEMO_FILE), *arguments]) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.out == ""
+
+
+def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pipeline", "compile", "--out", str(tmp_path / "p.yaml"), "--image", "registry/gwas:2"]) == 0
+    assert "registry/gwas:2" in (tmp_path / "p.yaml").read_text(encoding="utf-8")
+    assert main(["pipeline", "compile", "--out", str(tmp_path / "p.txt")]) == 2
+
+
+def test_submit_starts_the_pipeline_on_the_data_in_the_workspace(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = threading.Event()
+    with PipelinesServer(started=lambda run: started.set()) as server:
+        command = ["pipeline", "submit", str(DEMO_FILE), "--pipeline-host", server.host, "--name", "first"]
+        assert main([*command, "--set", "epochs=3"]) == 0
+        assert started.wait(10)
+        run = server.run("first")
+    assert capsys.readouterr().out.strip() == run["run_id"]
+    told = run["runtime_config"]["parameters"]
+    assert told["hyperparameters"] == {"epochs": "3"}
+    assert told["workspace"] == "/workspace"
+    assert Workspace(workspace).dataset_directory(told["dataset"]).is_dir()
+
+
+@pytest.mark.parametrize("given", ["epochs", "=3", "epochs=many", "nothing=1"])
+def test_hyperparameters_are_checked_before_anything_is_done(
+    given: str, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pipeline", "run", str(DEMO_FILE), "--set", given]) == 2
+    assert not workspace.exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("steps", 1), ("../x", 2)])
+def test_names_a_run_cannot_have(name: str, code: int, workspace: Path) -> None:
+    assert main(["pipeline", "run", str(DEMO_FILE), "--name", name]) == code
+    assert not workspace.exists()
+
+
+def submit(workspace: Path, *options: str) -> int:
+    return main(["katib", "submit", str(DEMO_FILE), "--name", "height", "--trial-kind", "job", *options])
+
+
+def test_submit_creates_the_experiment_on_the_cluster_and_in_the_store(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    monkeypatch.setenv("GWAS_KUBEFLOW_MOUNT_PATH", str(workspace))
+    with KatibServer(folder) as server:
+        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+        server.denied.add(("create", "experiments"))
+        assert submit(workspace, "--namespace", NAMESPACE) == 1
+        assert Store(Workspace(workspace)).experiments() == ()
+        server.denied.clear()
+        server.katib.close()  # nothing runs the trials: this is about beginning
+        assert submit(workspace, "--namespace", NAMESPACE) == 0
+        assert capsys.readouterr().out.strip() == "height"
+        manifest = server.objects.get("experiments", "height")
+    record = Store(Workspace(workspace)).load("height")
+    assert record.experiment.engine == "kubeflow"
+    assert manifest["metadata"]["annotations"]["deep-gwas-dashboard/dataset"] == record.experiment.dataset
+    assert (record.directory / "experiment.json").is_file()
+    assert (record.directory / "split.json").is_file()
