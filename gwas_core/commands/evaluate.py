@@ -1,0 +1,164 @@
+"""``evaluate``: networks against baselines on lines that nothing was chosen by."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say
+from gwas_core.evaluation.folds import usable_lines, with_folds
+from gwas_core.evaluation.plan import EvaluationPlan, default_folds, tuning_name
+from gwas_core.evaluation.run import TaskProgress, evaluate, minutes_left
+from gwas_core.report.estimate import remaining_seconds
+from gwas_core.report.evaluation import evaluation_rows, evaluation_verdict
+from gwas_core.search_settings import free_name, search_settings, whole_numbers
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.threads import usable_cores
+from gwas_core.workspace import Workspace
+
+
+def run(options: argparse.Namespace) -> None:
+    """Tune on some folds, train on all but the tested, judge, and print the table."""
+    read, notes = load_dataset(options)
+    settings = _search_settings(options)
+    preprocessing = settings.pop("preprocessing")
+    usable, sentences = usable_lines(read, preprocessing)
+    dataset = with_folds(usable, seed=options.seed)
+    tune_folds, test_folds = default_folds(dataset)
+    stem = options.name or free_name(options.file.name, taken=())
+    plan = EvaluationPlan(
+        name=options.name or (f"{stem}-families" if options.leave_family_out else stem),
+        dataset=dataset.content_hash,
+        source=options.file.name,
+        preprocessing=preprocessing,
+        made_folds=usable.folds is None,
+        tune_folds=tune_folds if options.tune_folds is None else whole_numbers(options.tune_folds, field="tune_folds"),
+        test_folds=test_folds if options.test_folds is None else whole_numbers(options.test_folds, field="test_folds"),
+        leave_family_out=options.leave_family_out,
+        families=() if options.families is None else tuple(name.strip() for name in options.families.split(",")),
+        experiment=options.reuse or tuning_name(stem),
+        tuning=None if options.reuse else _described(settings),
+        seeds=options.seeds,
+        seed=options.seed,
+    )
+    for note in (*notes, *sentences):
+        say(f"note: {note}")
+    engine = LocalEngine(Workspace.from_environment())
+    say(f"Evaluation {plan.name}: the same command goes on with it, should it be interrupted.")
+    with _Bars() as bars:
+        try:
+            result = evaluate(
+                engine,
+                dataset,
+                plan,
+                settings=settings,
+                parallel=options.parallel or min(3, usable_cores()),
+                notes=(*notes, *sentences),
+                watcher=bars,
+            )
+        except KeyboardInterrupt:
+            _stop_tuning(engine, plan)
+            say("\nStopped; what is finished is kept, and the same command goes on.")
+            raise
+    if options.json:
+        print_json(result)
+    else:
+        _print(result)
+
+
+def _search_settings(options: argparse.Namespace) -> dict[str, Any]:
+    settings = search_settings(
+        space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
+        preprocessing={
+            name: getattr(options, name)
+            for name in (
+                "minimum_allele_frequency",
+                "maximum_missing_per_snp",
+                "maximum_missing_per_line",
+                "imputation",
+            )
+        },
+        split={},
+        algorithm=options.algorithm,
+        max_trials=options.trials,
+        seed=options.seed,
+        xla=options.xla,
+    )
+    del settings["split"]
+    return settings
+
+
+def _described(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they are read back from JSON."""
+    values = {name: value.to_dict() if hasattr(value, "to_dict") else value for name, value in settings.items()}
+    described: dict[str, Any] = json.loads(json.dumps(values))
+    return described
+
+
+def _stop_tuning(engine: LocalEngine, plan: EvaluationPlan) -> None:
+    if plan.tuning is None or plan.experiment not in {entry.name for entry in engine.store.experiments()}:
+        return
+    if engine.sync(plan.experiment).state.is_active():
+        say(f"\nStopping {plan.experiment} ...")
+        engine.stop(plan.experiment)
+
+
+class _Bars:
+    """A bar for tuning, and then one for training and predicting, on stderr."""
+
+    def __init__(self) -> None:
+        self._tuning: tqdm[Any] | None = None
+        self._tasks: tqdm[Any] | None = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in (self._tuning, self._tasks):
+            if bar is not None:
+                bar.close()
+
+    def tuning(self, record: ExperimentRecord) -> None:
+        """See ``run.Watcher``."""
+        if self._tuning is None:
+            self._tuning = _bar("tuning", record.experiment.max_trials, "trial")
+            say(f"Tuning by experiment {record.name}.")
+        self._tuning.n = record.finished_trials
+        left = remaining_seconds(record)
+        best = "" if record.best is None else f"best {record.best.value:.4g}, "
+        self._tuning.set_postfix_str(best + ("" if left is None else minutes_left(left[1])))
+
+    def tasks(self, progress: TaskProgress) -> None:
+        """See ``run.Watcher``."""
+        if self._tasks is None:
+            self._tasks = _bar("training and predicting", progress.total, "model", done=progress.done)
+        before, self._tasks.n = self._tasks.n, progress.done
+        left = "" if progress.seconds_left is None else minutes_left(progress.seconds_left)
+        self._tasks.set_postfix_str(left)
+        if self._tasks.disable and progress.done != before:
+            # Without a terminal there is no bar: a line for each that is finished tells the same.
+            say(f"{progress.done} of {progress.total} trained and predicted{f', {left}' if left else ''}")
+
+
+def _bar(title: str, total: int, unit: str, *, done: int = 0) -> tqdm[Any]:
+    return tqdm(total=total, initial=done, desc=title, unit=unit, file=sys.stderr, disable=None, dynamic_ncols=True)
+
+
+def _print(result: Mapping[str, Any]) -> None:
+    print(printable(f"{result['name']}: {result['trait']}, {result['lines']:,} lines in {len(result['parts'])} parts"))
+    print()
+    header = ("", "Pearson", "within families", "MAE")
+    for title, rows in evaluation_rows(result).items():
+        print_table((title, *header[1:]), rows, right=(1, 2, 3))
+        print()
+    print(evaluation_verdict(result))
+    print()
+    for note in result["notes"]:
+        print(printable(note))

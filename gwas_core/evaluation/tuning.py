@@ -1,0 +1,117 @@
+"""The hyperparameters of an evaluation: tuned once, on lines that are not tested, or taken from such a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.evaluation.folder import Chosen
+from gwas_core.evaluation.plan import EvaluationPlan, tuning_split
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.preprocessing import preprocess
+from gwas_core.launch import create_experiment
+from gwas_core.messages import listed
+from gwas_core.tuning.engine import watch
+from gwas_core.tuning.experiment import Experiment, ExperimentState
+from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.records import ExperimentRecord
+
+OnChange = Callable[[ExperimentRecord], None]
+
+
+def tune(
+    engine: LocalEngine,
+    dataset: Dataset,
+    plan: EvaluationPlan,
+    settings: Mapping[str, Any],
+    *,
+    parallel: int,
+    notes: tuple[str, ...] = (),
+    on_change: OnChange,
+) -> Chosen:
+    """Search on the lines of the tune folds, or go on with that search, and take its best trial.
+
+    Args:
+        settings: of the search, as ``launch.create_experiment`` takes them.
+        on_change: called with the search each time something changed.
+
+    Raises:
+        ExperimentError: another experiment has its name, or it did not succeed.
+    """
+    assert dataset.folds is not None
+    lines = dataset.take(lines=np.isin(dataset.folds, plan.tune_folds))
+    settings = {**settings, "preprocessing": plan.preprocessing, "split": tuning_split(plan.tune_folds)}
+    name = plan.experiment
+    if name not in {entry.name for entry in engine.store.experiments()}:
+        create_experiment(
+            engine.store, lines, name=name, source=plan.source, notes=notes, parallel_trials=parallel, **settings
+        )
+    record = engine.sync(name)
+    if not _is_search(record.experiment, preprocess(lines, plan.preprocessing).dataset.content_hash, settings):
+        raise ExperimentError(
+            f"there is another experiment named {name}: give this evaluation another --name, or, if its "
+            f"hyperparameters will do, add --reuse {name}"
+        )
+    _set_going(engine, record)
+    for record in watch(engine, name):
+        on_change(record)
+    if record.state is not ExperimentState.SUCCEEDED:
+        raise ExperimentError(
+            f"tuning ({name}) is {record.state.value}: {record.reason or 'it was stopped'}; the same command goes on"
+        )
+    return _best_of(record, lines=lines.lines)
+
+
+def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> Chosen:
+    """The best hyperparameters of an experiment that has seen none of the lines in the test folds.
+
+    Raises:
+        SettingsError: it has seen some, or has no result.
+    """
+    assert dataset.folds is not None
+    record = engine.sync(plan.experiment)
+    if record.state.is_active() or record.best is None:
+        raise SettingsError(
+            f"{record.name} is {record.state.value} and has no final result to reuse: let it finish first",
+            field="reuse",
+        )
+    tuned_on = Dataset.load(engine.workspace.dataset_directory(record.experiment.dataset)).line_names
+    tested = np.array(dataset.line_names)[np.isin(dataset.folds, plan.test_folds)].tolist()
+    if seen := sorted(set(tuned_on) & set(tested)):
+        raise SettingsError(
+            f"{record.name} was tuned on lines that are to be tested ({len(seen):,} of {len(tested):,}: "
+            f"{listed(seen, limit=3)}), so its hyperparameters cannot be judged by them: choose other test folds, or "
+            "tune anew without --reuse",
+            field="reuse",
+        )
+    return _best_of(record, lines=len(tuned_on))
+
+
+def _is_search(experiment: Experiment, dataset: str, settings: Mapping[str, Any]) -> bool:
+    return experiment.dataset == dataset and all(getattr(experiment, name) == value for name, value in settings.items())
+
+
+def _set_going(engine: LocalEngine, record: ExperimentRecord) -> None:
+    if record.state is ExperimentState.CREATED:
+        engine.start(record.experiment)
+    elif record.state.can_resume():
+        engine.resume(record.name)
+
+
+def _best_of(record: ExperimentRecord, *, lines: int) -> Chosen:
+    best = record.best
+    assert best is not None
+    assert best.value is not None
+    xla = record.experiment.xla
+    return Chosen(
+        experiment=record.name,
+        trial=best.number,
+        value=best.value,
+        hyperparameters=dict(best.parameters),
+        # As it was trained while tuning: "auto" was measured once for the whole search.
+        xla=bool((record.calibration or {}).get("xla")) if xla == "auto" else xla == "on",
+        lines=lines,
+    )

@@ -1,0 +1,91 @@
+"""The evaluation of an experiment's hyperparameters, on the page of its model."""
+
+from __future__ import annotations
+
+import shlex
+
+import pandas as pd
+import streamlit as st
+
+from gwas_core.errors import InputError
+from gwas_core.evaluation.folder import PREDICTIONS_FILE, EvaluationFolder, evaluations_of
+from gwas_core.messages import counted
+from gwas_core.report.evaluation import (
+    FIGURE_TITLES,
+    differences_figure,
+    differences_table,
+    evaluation_rows,
+    evaluation_verdict,
+)
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.workspace import Workspace
+from ui.charts import show
+from ui.store import show_error
+from ui.text import markdown_text
+
+
+def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
+    """The network against baselines with intervals, where that was made; how to make it, where it was not."""
+    st.subheader("How sure is it?")
+    folders = {folder.directory.name: folder for folder in evaluations_of(workspace, record.name)}
+    if not folders:
+        st.caption(
+            "One split of the lines can flatter or wrong a network. This command tunes on half of the folds, predicts "
+            "each of the others with networks trained on all but that one, and gives confidence intervals:"
+        )
+        st.code(f"./run evaluate {shlex.quote(record.experiment.source)}", language="bash")
+        return
+    name = next(iter(folders))
+    if len(folders) > 1:
+        name = st.selectbox("Evaluation", list(folders), key="evaluation") or name
+    try:
+        _show(folders[name])
+    except InputError as error:
+        show_error(error)
+
+
+def _show(folder: EvaluationFolder) -> None:
+    result = folder.result()
+    name = folder.directory.name
+    if result is None:
+        done = folder.finished_count()
+        st.info(
+            markdown_text(
+                f"The evaluation {name} has no result yet: {counted(done, 'model')} trained so far. Where nothing "
+                "works on it any more, the command it was begun with goes on with it."
+            ),
+            icon=":material/hourglass_empty:",
+        )
+        return
+    st.markdown(markdown_text(evaluation_verdict(result)))
+    differences = differences_table(result)
+    show(
+        differences_figure(differences),
+        key=f"evaluation-{name}",
+        label=f"Network less each baseline, evaluation {name}",
+        description="Differences with their 95 % confidence intervals; where an interval holds 0, these lines cannot "
+        "tell the two models apart.",
+        table=differences,
+        file_name=f"{name}-differences",
+    )
+    st.caption(
+        "The network less each baseline, with 95 % confidence intervals. Filled diamond: better for certain; filled "
+        "square: worse for certain; open circle: these lines cannot tell."
+    )
+    for title, rows in evaluation_rows(result).items():
+        columns = [title.capitalize(), *FIGURE_TITLES.values()]
+        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, alt=f"{title}, with intervals")
+    path = folder.directory / PREDICTIONS_FILE
+    if path.is_file():
+        st.download_button(
+            "Download the predictions of every line",
+            data=path.read_bytes,
+            file_name=f"{name}-predictions.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            key="evaluation-csv",
+            on_click="ignore",
+        )
+    with st.expander("How it was done", icon=":material/science:"):
+        for note in (*result["notes"], *result["reading"]):
+            st.markdown(f"- {markdown_text(note)}")
