@@ -7,10 +7,13 @@ takes seconds; so both are tried on a few batches of the network at hand.
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
@@ -19,11 +22,13 @@ from gwas_core.model.networks import parse
 from gwas_core.model.trainer import Trainer
 
 _TIMED_STEPS = 5
+_TIMED_SECONDS = 2.0
+_SHORT_EPOCH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Seconds until the first step is done (building and compiling), and of an epoch after that."""
+    """Seconds until the first step and prediction are done (building and compiling), and of an epoch after that."""
 
     start_seconds: float
     epoch_seconds: float
@@ -75,22 +80,62 @@ def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]
         SettingsError: hyperparameters that do not fit the network.
     """
     _, chosen = parse(hyperparameters)
-    with_xla = _time(dataset, split, hyperparameters, xla=True)
+    with_xla = time_training(dataset, split, hyperparameters, xla=True)
     if has_accelerator():
         return Calibration(xla=True, without_xla=None, with_xla=with_xla, device="gpu")
-    without_xla = _time(dataset, split, hyperparameters, xla=False)
+    without_xla = time_training(dataset, split, hyperparameters, xla=False)
     # A trial pays for compiling too: what counts is the whole of it.
     faster = with_xla.trial_seconds(chosen.epochs) < without_xla.trial_seconds(chosen.epochs)
     return Calibration(xla=faster, without_xla=without_xla, with_xla=with_xla, device="cpu")
 
 
-def _time(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], *, xla: bool) -> Timing:
+def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], *, xla: bool) -> Timing:
+    """Time a few training steps, and the predictions for the validation lines that follow each epoch.
+
+    Raises:
+        SettingsError: hyperparameters that do not fit the network.
+    """
     network, chosen = parse(hyperparameters)
     started = time.monotonic()
     trainer = Trainer(dataset, split.train, network, chosen, seed=0, xla=xla)
+    validation = np.ascontiguousarray(dataset.genotypes[split.validation])
     trainer.epoch(steps=1)
-    compiled = time.monotonic()
+    trainer.predict(validation)
+    start_seconds = time.monotonic() - started
+    epoch_seconds = _epoch_seconds(trainer) + _seconds(lambda: trainer.predict(validation))
+    return Timing(start_seconds=start_seconds, epoch_seconds=epoch_seconds)
+
+
+def _epoch_seconds(trainer: Trainer) -> float:
+    """Of whole epochs where they are short: each call has a cost of its own, which a few steps overstate, and on a
+    machine that has other things to do only a while tells how much of it is left."""
     steps = min(_TIMED_STEPS, trainer.steps)
-    trainer.epoch(steps=steps)
-    seconds_per_step = (time.monotonic() - compiled) / steps
-    return Timing(start_seconds=compiled - started, epoch_seconds=seconds_per_step * trainer.steps)
+    estimate = _seconds(lambda: trainer.epoch(steps=steps)) / steps * trainer.steps
+    if estimate > _SHORT_EPOCH_SECONDS:
+        return estimate
+    epochs = [_seconds(trainer.epoch)]
+    while sum(epochs) < _TIMED_SECONDS:
+        epochs.append(_seconds(trainer.epoch))
+    return statistics.fmean(epochs)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def cost_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The network and those of its hyperparameters that decide how long a training step takes.
+
+    Rates and penalties change what is learned, the number of epochs how often; neither changes a step.
+
+    Raises:
+        SettingsError: hyperparameters that do not fit the network.
+    """
+    network, chosen = parse(hyperparameters)
+    values = asdict(chosen)
+    for field in fields(chosen):
+        if field.metadata["kind"] is float or field.name in ("epochs", "patience"):
+            del values[field.name]
+    return {"network": network.name, **values}

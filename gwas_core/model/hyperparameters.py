@@ -20,6 +20,7 @@ LOSSES = ("huber", "mean_squared_error", "mean_absolute_error")
 # The published names mix two spellings; Keras knows all of these.
 INITIALIZERS = ("TruncatedNormal", "glorot_uniform", "GlorotNormal", "HeNormal", "random_normal")
 LAYOUTS = ("channels", "flat")
+LINEAR_STARTS = ("mixed_model", "zero")
 
 
 def _double(default: float, minimum: float, maximum: float) -> Any:
@@ -96,19 +97,25 @@ class TutorialHyperparameters(Hyperparameters):
 
 @dataclass(frozen=True, kw_only=True)
 class HybridHyperparameters(Hyperparameters):
-    """A linear path over the allele counts beside a strided convolution that sees one LD block at a time."""
+    """Haplotypes of LD blocks, from which linear paths (for all lines, and by family) and a convolution go on."""
 
-    learning_rate: float = _double(3e-4, 1e-9, 10.0)
+    learning_rate: float = _double(1e-5, 1e-9, 10.0)
     epochs: int = _int(30, 1, 10_000)
     loss: str = _choice("mean_squared_error", LOSSES)
-    linear_l2: float = _penalty(1e-3)
-    conv_filters: int = _int(8, 1, 1024)
-    conv_kernel_size: int = _int(20, 1, 10_000)
-    """SNPs a convolution sees at once; it moves on by half of that."""
-    conv_l2: float = _penalty(1e-4)
+    linear_start: str = _choice("mixed_model", LINEAR_STARTS)
+    """``mixed_model``: linear paths start as a mixed model fitted to the training lines. ``zero``: with no effects."""
+    start_l2: float = _penalty(1e-3)
+    """Penalty on the squared distance of all weights from where they started."""
+    conv_kernel_size: int = _int(10, 1, 10_000)
+    """SNPs in a block."""
+    conv_filters: int = _int(16, 1, 1024)
+    """Prototype haplotypes a block is compared with."""
+    haplotype_sharpness: float = _double(2.0, 1e-3, 1e3)
+    """How fast similarity falls with distance; 1: to 1/e at the mean squared distance between lines."""
+    num_dense_units: int = _int(8, 0, 4096)
+    """Width of the convolution over blocks and of the dense layer after it; 0 leaves that path out."""
     conv_activation: str = _choice("elu", ACTIVATIONS)
     dropout_rate: float = _double(0.3, 0.0, 0.99)
-    num_dense_units: int = _int(16, 1, 4096)
 
 
 HyperparametersType = TypeVar("HyperparametersType", bound=Hyperparameters)

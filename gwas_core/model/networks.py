@@ -2,15 +2,19 @@
 
 Only Keras layers and operations are used, all built in: a saved network loads in
 Keras's safe mode without this package, and runs on any Keras backend. The input is the
-int8 matrix of allele counts as the dataset keeps it; one-hot coding happens inside, so
+int8 matrix of allele counts as the dataset keeps it; what is made of it happens inside, so
 that a batch of 32 lines x 4,236 SNPs is 136 kB on its way in and not 1.6 MB.
+
+A network is built from ``Parts``: plain Keras ones for what is kept, and those of ``program`` for training, whose
+numbers can change without compiling anew. Both have the same weights in the same order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +26,7 @@ from gwas_core.model.hyperparameters import (
     TutorialHyperparameters,
     parse_hyperparameters,
 )
+from gwas_core.model.start import Start, TrainingLines, mixed_model_start
 
 DEFAULT_NETWORK = "hybrid"
 
@@ -44,13 +49,81 @@ class AlleleStatistics:
         return cls(mean.astype(np.float32), variance.astype(np.float32))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What of the data decides a network's shapes."""
+
+    snps: int
+    families: int
+
+
+class Parts(Protocol):
+    """Makes the layers of a network that hold hyperparameters; ``rate``, ``l1``, ``l2``, ``factor`` name those."""
+
+    def dropout(self, rate: str) -> Any: ...
+
+    def penalty(self, *, l2: str, l1: str | None = None) -> Any: ...
+
+    def scaling(self, factor: str) -> Any: ...
+
+    def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any: ...
+
+
+class PlainParts:
+    """Keras's own layers, for a network that can do without this package."""
+
+    def __init__(self, hyperparameters: Hyperparameters) -> None:
+        self._values = asdict(hyperparameters)
+
+    def dropout(self, rate: str) -> Any:
+        from keras import layers
+
+        return layers.Dropout(self._values[rate])
+
+    def penalty(self, *, l2: str, l1: str | None = None) -> Any:
+        from keras import regularizers
+
+        if l1 is None:
+            return regularizers.L2(self._values[l2])
+        return regularizers.L1L2(l1=self._values[l1], l2=self._values[l2])
+
+    def scaling(self, factor: str) -> Any:
+        from keras import layers
+
+        return layers.Rescaling(self._values[factor])
+
+    def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
+        from keras import layers
+
+        return layers.Conv1D(filters, kernel_size, padding="same", **options)
+
+
+def numbers_of(hyperparameters: Hyperparameters) -> dict[str, float]:
+    """The hyperparameters that are plain numbers: changing them changes no shape and no step."""
+    return {
+        field.name: getattr(hyperparameters, field.name)
+        for field in fields(hyperparameters)
+        if field.metadata["kind"] is float
+    }
+
+
+def structure_of(hyperparameters: Hyperparameters) -> tuple[tuple[str, Any], ...]:
+    """The other ones, but for how long to train."""
+    leave_out = {"epochs", "patience", *numbers_of(hyperparameters)}
+    return tuple((name, value) for name, value in asdict(hyperparameters).items() if name not in leave_out)
+
+
 @dataclass(frozen=True)
 class Network:
-    """A named architecture: its hyperparameters and how to build it."""
+    """A named architecture: its hyperparameters, how to build it, and what its weights start as.
+
+    ``start`` sets weights of a built network from the training lines; None where the layers' initial values are all.
+    """
 
     name: str
     hyperparameters: type[Hyperparameters]
-    build: Callable[[Any, AlleleStatistics], Any]
+    build: Callable[[Any, Shape, Parts], Any]
+    start: Callable[[Any, Any, TrainingLines, Path | None], None] | None = None
 
 
 def parse(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
@@ -67,7 +140,7 @@ def parse(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
     return network, parse_hyperparameters(network.hyperparameters, values)
 
 
-def build_tutorial(hyperparameters: TutorialHyperparameters, statistics: AlleleStatistics) -> Any:
+def build_tutorial(hyperparameters: TutorialHyperparameters, shape: Shape, parts: Parts) -> Any:
     """The published tutorial's network, faults mended: classes are channels unless ``layout`` is ``flat``.
 
     Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with Katib's Bayesian
@@ -78,35 +151,29 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, statistics: AlleleS
     chosen = hyperparameters
 
     def penalties(group: str) -> dict[str, Any]:
-        from keras.regularizers import L1L2, L2
-
         return {
-            "kernel_regularizer": L1L2(
-                l1=getattr(chosen, f"{group}_kernel_l1"), l2=getattr(chosen, f"{group}_kernel_l2")
-            ),
-            "bias_regularizer": L2(getattr(chosen, f"{group}_bias_l2")),
-            "activity_regularizer": L2(getattr(chosen, f"{group}_activity_l2")),
+            "kernel_regularizer": parts.penalty(l1=f"{group}_kernel_l1", l2=f"{group}_kernel_l2"),
+            "bias_regularizer": parts.penalty(l2=f"{group}_bias_l2"),
+            "activity_regularizer": parts.penalty(l2=f"{group}_activity_l2"),
         }
 
     def convolution(kernel_size: int, group: str) -> Any:
-        return layers.Conv1D(
+        return parts.convolution(
             10,
             kernel_size,
-            padding="same",
             activation=chosen.conv_activation,
             kernel_initializer=chosen.conv_initializer,
             **penalties(group),
         )
 
-    snps = len(statistics.mean)
-    counts = Input((snps,), dtype="int8", name="allele_counts")
+    counts = Input((shape.snps,), dtype="int8", name="allele_counts")
     classes = ops.one_hot(counts, 3)
     if chosen.layout == "flat":
-        classes = layers.Reshape((3 * snps, 1))(classes)
+        classes = layers.Reshape((3 * shape.snps, 1))(classes)
 
-    deep = layers.Dropout(chosen.conv_1_dropout_rate)(convolution(3, "conv_1")(classes))
-    deep = layers.Dropout(chosen.dropout_rate)(convolution(20, "conv_x")(deep))
-    wide = layers.Dropout(chosen.dropout_rate)(convolution(4, "conv_x")(classes))
+    deep = parts.dropout("conv_1_dropout_rate")(convolution(3, "conv_1")(classes))
+    deep = parts.dropout("dropout_rate")(convolution(20, "conv_x")(deep))
+    wide = parts.dropout("dropout_rate")(convolution(4, "conv_x")(classes))
     features = convolution(4, "conv_x")(layers.Add()([deep, wide]))
     features = layers.BatchNormalization()(layers.Flatten()(features))
     if chosen.num_dense_layers > 0:
@@ -123,51 +190,86 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, statistics: AlleleS
     output = layers.Dense(
         1, activation="softsign", kernel_initializer=chosen.dense_initializer, **penalties("dense_out")
     )(features)
-    output = layers.Rescaling(chosen.final_activation_scale_factor)(output)
-    return Model(counts, output, name="tutorial")
+    return Model(counts, parts.scaling("final_activation_scale_factor")(output), name="tutorial")
 
 
-def build_hybrid(hyperparameters: HybridHyperparameters, statistics: AlleleStatistics) -> Any:
-    """A ridge regression over all SNPs plus what a convolution over LD blocks adds to it.
+def build_hybrid(hyperparameters: HybridHyperparameters, shape: Shape, parts: Parts) -> Any:
+    """A convolution of its own for every LD block, whose outputs go on along four paths that are added up.
 
-    The linear path alone is RR-BLUP fitted by gradient descent: centred allele counts, one scale for
-    all SNPs (so that a rare SNP is not blown up), a shared L2 penalty. It starts at zero, so the
-    network starts as the training mean. The convolution moves on by half its width: half the LD
-    block overlaps, and the activations are a tenth of an unstrided convolution's.
+    The first convolution has a kernel for every place (locally connected), as wide as its stride: it compares a block
+    of SNPs with prototype haplotypes, exp(-squared distance). From these features come
+    - a linear path, beside one over the SNPs themselves (``start`` sets both to a mixed model's solution),
+    - a path for each family, weighted by how much a line looks like one of it: what a SNP marks differs by family,
+    - a convolution over neighbouring blocks and a dense layer, for whatever is neither; its output starts at zero.
     """
-    from keras import Input, Model, layers, ops
-    from keras.regularizers import L2
+    from keras import Input, Model, layers
 
     chosen = hyperparameters
-    snps = len(statistics.mean)
-    counts = Input((snps,), dtype="int8", name="allele_counts")
+    counts = Input((shape.snps,), dtype="int8", name="allele_counts")
+    # Layers that cannot be trained hold what ``start`` knows from the genotypes alone. Their numbers are weights, so
+    # that they are saved, and a compiled network serves other lines too.
+    centring = layers.BatchNormalization(center=False, scale=False, epsilon=1e-9, trainable=False, name="centring")
+    centred = centring(layers.Rescaling(1.0)(counts))
 
-    scale = np.full_like(statistics.variance, max(float(statistics.variance.mean()), 1e-6))
-    centred = layers.Normalization(mean=statistics.mean, variance=scale)(ops.cast(counts, "float32"))
-    linear = layers.Dense(1, kernel_initializer="zeros", kernel_regularizer=L2(chosen.linear_l2), name="linear_path")(
-        centred
+    block = min(chosen.conv_kernel_size, shape.snps)
+    blocks = -(-shape.snps // block)
+    patches = layers.Reshape((shape.snps, 1))(centred)
+    patches = layers.ZeroPadding1D((0, blocks * block - shape.snps))(patches)
+    patches = layers.Reshape((blocks, block))(patches)
+    patches = layers.Concatenate()([patches, layers.Multiply()([patches, patches])])
+    similar = layers.EinsumDense(
+        "nbi,bif->nbf", (blocks, chosen.conv_filters), bias_axes="bf", activation="exponential", name="prototypes"
+    )(patches)
+    features = layers.EinsumDense("nbf,bfg->nbg", (blocks, chosen.conv_filters), trainable=False, name="whitening")(
+        similar
     )
+    flat = layers.Flatten()(features)
+    heads = [
+        layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="snp_effects")(centred),
+        layers.Dense(1, kernel_initializer="zeros", name="haplotype_effects")(flat),
+    ]
+    if shape.families:
+        shares = layers.Dense(shape.families, activation="softmax", trainable=False, name="family_shares")(centred)
+        effects = layers.Dense(shape.families, kernel_initializer="zeros", name="family_effects")(flat)
+        heads.append(layers.Dot(axes=1)([shares, effects]))
+    if chosen.num_dense_units:
+        hidden = parts.dropout("dropout_rate")(features)
+        hidden = parts.convolution(chosen.num_dense_units, 3, activation=chosen.conv_activation)(hidden)
+        hidden = parts.dropout("dropout_rate")(layers.Flatten()(hidden))
+        hidden = layers.Dense(chosen.num_dense_units, activation=chosen.conv_activation)(hidden)
+        heads.append(layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="nonlinear_path")(hidden))
+    return Model(counts, layers.Add()(heads), name="hybrid")
 
-    kernel_size = min(chosen.conv_kernel_size, snps)
-    blocks = layers.Conv1D(
-        chosen.conv_filters,
-        kernel_size,
-        strides=max(1, kernel_size // 2),
-        padding="same",
-        activation=chosen.conv_activation,
-        kernel_regularizer=L2(chosen.conv_l2),
-    )(ops.one_hot(counts, 3))
-    blocks = layers.Conv1D(
-        chosen.conv_filters, 3, padding="same", activation=chosen.conv_activation, kernel_regularizer=L2(chosen.conv_l2)
-    )(layers.Dropout(chosen.dropout_rate)(blocks))
-    dense = layers.Dense(
-        chosen.num_dense_units, activation=chosen.conv_activation, kernel_regularizer=L2(chosen.conv_l2)
-    )(layers.Dropout(chosen.dropout_rate)(layers.Flatten()(blocks)))
-    nonlinear = layers.Dense(1, kernel_initializer="zeros", name="nonlinear_path")(dense)
-    return Model(counts, layers.Add()([linear, nonlinear]), name="hybrid")
+
+def start_hybrid(model: Any, hyperparameters: HybridHyperparameters, lines: TrainingLines, cache: Path | None) -> None:
+    """Set the weights that the training lines' mixed model gives; without ``cache``, only those that cost little."""
+    chosen = hyperparameters
+    start = mixed_model_start(
+        lines,
+        block=min(chosen.conv_kernel_size, lines.genotypes.shape[1]),
+        prototypes=chosen.conv_filters,
+        sharpness=chosen.haplotype_sharpness,
+        effects=chosen.linear_start == "mixed_model" and cache is not None,
+        cache=cache,
+    )
+    for name, weights in _weights(start).items():
+        if lines.families or not name.startswith("family_"):
+            model.get_layer(name).set_weights(weights)
+
+
+def _weights(start: Start) -> dict[str, list[Any]]:
+    return {
+        "centring": [start.mean, np.full_like(start.mean, start.scale**2)],
+        "prototypes": [start.prototypes, start.prototype_bias],
+        "whitening": [start.whitening],
+        "snp_effects": [start.additive[:, None]],
+        "haplotype_effects": [start.haplotypes[:, None], start.bias[None]],
+        "family_shares": [start.family_scores, start.family_bias],
+        "family_effects": [start.family_haplotypes, start.family_means],
+    }
 
 
 NETWORKS = {
-    "hybrid": Network("hybrid", HybridHyperparameters, build_hybrid),
+    "hybrid": Network("hybrid", HybridHyperparameters, build_hybrid, start_hybrid),
     "tutorial": Network("tutorial", TutorialHyperparameters, build_tutorial),
 }

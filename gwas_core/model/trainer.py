@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
 from gwas_core.model.hyperparameters import Hyperparameters
-from gwas_core.model.networks import AlleleStatistics, Network
+from gwas_core.model.networks import Network, PlainParts, Shape, numbers_of, structure_of
+from gwas_core.model.start import TrainingLines
 
 PREDICTION_BATCH = 256
 
@@ -42,7 +44,15 @@ class Standardisation:
 
 
 class Trainer:
-    """A compiled network and the data it learns from; ``epoch`` runs one pass.
+    """A network and the data it learns from; ``epoch`` runs one pass.
+
+    Attributes:
+        model: the network, made of Keras's own layers; its weights are those of the start until ``finish``.
+        steps: batches in an epoch.
+
+    Args:
+        start_folder: where what networks start from is kept, so that an experiment works it out once. Without one a
+            network that would start as a mixed model starts with no effects: enough to measure how long training takes.
 
     Raises:
         TrialFailed: from ``epoch``, when memory runs out.
@@ -57,27 +67,44 @@ class Trainer:
         *,
         seed: int,
         xla: bool,
+        start_folder: Path | None = None,
     ) -> None:
         keras = import_keras()
-        # Warm workers train many networks: without this each would leave its graph behind,
-        # and names and seeds would depend on the trials before.
+        import tensorflow as tf
+
+        from gwas_core.model.program import Program, find_program
+
+        # Warm workers train many networks: without this names and seeds would depend on the trials before.
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed % 2**32)
         self._random = np.random.default_rng(seed)
-        self._genotypes = np.ascontiguousarray(dataset.genotypes[train])
+        self._loss = hyperparameters.loss
         self.standardisation = Standardisation.of(dataset.phenotype[train])
-        self._target = self.standardisation.forward(dataset.phenotype[train])
+        lines = TrainingLines(
+            genotypes=np.ascontiguousarray(dataset.genotypes[train]),
+            target=self.standardisation.forward(dataset.phenotype[train]),
+            family=None if dataset.family is None else dataset.family[train],
+        )
         # Only whole batches: a rest of one line would make batch normalisation divide by
         # nothing and XLA compile twice. Another order every epoch leaves out other lines.
         self._batch = min(hyperparameters.batch_size, len(train))
         self.steps = len(train) // self._batch
-        self.model = network.build(hyperparameters, AlleleStatistics.of(self._genotypes))
-        self.model.compile(
-            optimizer=keras.optimizers.Adam(hyperparameters.learning_rate),
-            loss=hyperparameters.loss,
-            metrics=["mean_absolute_error"],
-            jit_compile=xla,
+
+        shape = Shape(snps=lines.genotypes.shape[1], families=lines.families)
+        self.model = network.build(hyperparameters, shape, PlainParts(hyperparameters))
+        self.model.compile(loss=hyperparameters.loss, jit_compile=xla)
+        if network.start is not None:
+            network.start(self.model, hyperparameters, lines, start_folder)
+        numbers = numbers_of(hyperparameters)
+        self._program = find_program(
+            # The shapes of what it is called with: with others it would be compiled anew, and none be forgotten.
+            (network.name, structure_of(hyperparameters), shape, len(train), self._batch, xla),
+            lambda: Program(
+                lambda parts: network.build(hyperparameters, shape, parts), numbers, loss=hyperparameters.loss, xla=xla
+            ),
         )
+        self._program.begin(self.model.get_weights(), numbers, seed=seed)
+        self._genotypes, self._target = tf.constant(lines.genotypes), tf.constant(lines.target[:, None])
 
     @property
     def weights(self) -> int:
@@ -85,24 +112,41 @@ class Trainer:
 
     def epoch(self, *, steps: int | None = None) -> dict[str, float]:
         """Train on ``steps`` batches (default: all lines once); the training lines' loss and MAE (phenotype's unit)."""
-        order = self._random.permutation(len(self._target))[: (steps or self.steps) * self._batch]
-        history = self.model.fit(
-            self._genotypes[order], self._target[order], batch_size=self._batch, shuffle=False, verbose=0
-        ).history
-        return {
-            "loss": float(history["loss"][-1]),
-            "mean_absolute_error": float(history["mean_absolute_error"][-1]) * self.standardisation.standard_deviation,
-        }
+        order = self._random.permutation(len(self._target))[: self.steps * self._batch].astype(np.int32)
+        loss, error = self._program.epoch(
+            self._genotypes, self._target, order.reshape(self.steps, self._batch), steps=steps or self.steps
+        )
+        return {"loss": loss, "mean_absolute_error": error * self.standardisation.standard_deviation}
 
     def loss(self, observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
         """The training loss between two phenotype vectors (z-scored by the training lines), without penalties."""
         keras = import_keras()
-        function = keras.losses.get(self.model.loss)
+        function = keras.losses.get(self._loss)
         pair = [self.standardisation.forward(values)[:, None] for values in (observed, predicted)]
         return float(np.mean(keras.ops.convert_to_numpy(function(*pair))))
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
-        return predict(self.model, genotypes, self.standardisation)
+        """Predicted phenotype (lines,), in its own unit, by the weights of this moment."""
+        return _predict(self._program.predict, genotypes, self.standardisation)
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """All weights of this moment, of which ``finish`` takes such a list."""
+        return self._program.get_weights()
+
+    def finish(self, weights: list[NDArray[Any]]) -> None:
+        """Give ``model``, and ``predict``, these weights."""
+        self._program.set_weights(weights)
+        self.model.set_weights(weights)
+
+
+def _predict(
+    function: Callable[[NDArray[np.int8]], NDArray[Any]], genotypes: NDArray[np.int8], standardisation: Standardisation
+) -> NDArray[np.float64]:
+    lines = len(genotypes)
+    # Filled up to whole batches: one shape, one compiled program.
+    padded = np.concatenate([genotypes, np.repeat(genotypes[-1:], -lines % PREDICTION_BATCH, axis=0)])
+    outputs = [function(padded[at : at + PREDICTION_BATCH]) for at in range(0, len(padded), PREDICTION_BATCH)]
+    return standardisation.back(np.concatenate(outputs).reshape(-1)[:lines])
 
 
 def predict(model: Any, genotypes: NDArray[np.int8], standardisation: Standardisation) -> NDArray[np.float64]:

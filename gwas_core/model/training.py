@@ -39,7 +39,7 @@ class TrialResult:
 
     Attributes:
         val_mean_absolute_error: of the best epoch, in the phenotype's unit.
-        best_epoch: counted from 1.
+        best_epoch: counted from 1; 0 when no epoch was better than what the network started from.
         epochs: how many were run.
         validation: the kept weights, judged on the validation lines.
         seconds: wall time of the trial, compilation included.
@@ -145,10 +145,13 @@ def _train(
     xla: bool,
     started: float,
 ) -> TrialResult:
-    trainer = Trainer(dataset, split.train, network, hyperparameters, seed=seed, xla=xla)
+    trainer = Trainer(dataset, split.train, network, hyperparameters, seed=seed, xla=xla, start_folder=directory.parent)
     genotypes = np.ascontiguousarray(dataset.genotypes[split.validation])
     observed = dataset.phenotype[split.validation]
-    best_error, best_epoch, best_weights = math.inf, 0, None
+    best_error, best_epoch, best_weights = math.inf, 0, trainer.get_weights()
+    if network.start is not None:
+        # What it starts from is a model already, and may be the best one.
+        best_error = float(np.abs(_guarded(trainer.predict, genotypes) - observed).mean())
     epoch = 0
     for epoch in range(1, hyperparameters.epochs + 1):
         epoch_started = time.monotonic()
@@ -159,11 +162,11 @@ def _train(
         metrics["seconds"] = time.monotonic() - epoch_started
         _check_finite(epoch, metrics, hyperparameters)
         if metrics[OBJECTIVE] < best_error:
-            best_error, best_epoch, best_weights = metrics[OBJECTIVE], epoch, trainer.model.get_weights()
+            best_error, best_epoch, best_weights = metrics[OBJECTIVE], epoch, trainer.get_weights()
         report(epoch, metrics)
         if epoch - best_epoch >= hyperparameters.patience:
             break
-    trainer.model.set_weights(best_weights)
+    trainer.finish(best_weights)
     validation = judge(
         observed,
         trainer.predict(genotypes),

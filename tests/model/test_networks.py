@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,24 @@ import pytest
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
-from gwas_core.model.networks import AlleleStatistics, parse
+from gwas_core.model.networks import AlleleStatistics, PlainParts, Shape, parse
+from gwas_core.model.start import TrainingLines, mixed_model_start
 from gwas_core.model.trainer import load_model, save_model
 
 
-def build(values: dict[str, Any], genotypes: np.ndarray) -> Any:
+def lines_of(dataset: Dataset) -> TrainingLines:
+    target = (dataset.phenotype - dataset.phenotype.mean()) / dataset.phenotype.std()
+    return TrainingLines(genotypes=dataset.genotypes, target=target.astype(np.float32), family=dataset.family)
+
+
+def build(values: dict[str, Any], dataset: Dataset) -> Any:
     import_keras().utils.set_random_seed(3)
     network, chosen = parse(values)
-    return network.build(chosen, AlleleStatistics.of(genotypes))
+    lines = lines_of(dataset)
+    model = network.build(chosen, Shape(snps=len(dataset.snps), families=lines.families), PlainParts(chosen))
+    if network.start is not None:
+        network.start(model, chosen, lines, None)
+    return model
 
 
 def flattened(model: Any) -> tuple[int | None, ...]:
@@ -46,7 +57,7 @@ def test_allele_statistics_are_those_of_numpy() -> None:
 def test_a_saved_network_predicts_the_same_without_this_package(
     values: dict[str, Any], dataset: Dataset, tmp_path: Path
 ) -> None:
-    model = build(values, dataset.genotypes)
+    model = build(values, dataset)
     before = model.predict(dataset.genotypes[:7], verbose=0)
     assert before.shape == (7, 1)
     save_model(model, tmp_path / "model.keras")
@@ -57,7 +68,7 @@ def test_a_saved_network_predicts_the_same_without_this_package(
 
 
 def test_the_published_network_has_the_published_layers(dataset: Dataset) -> None:
-    model = build({"network": "tutorial"}, dataset.genotypes)
+    model = build({"network": "tutorial"}, dataset)
     convolutions = [layer for layer in model.layers if layer.__class__.__name__ == "Conv1D"]
     assert [layer.kernel_size for layer in convolutions] == [(3,), (20,), (4,), (4,)]
     assert {layer.filters for layer in convolutions} == {10}
@@ -70,31 +81,30 @@ def test_the_published_network_has_the_published_layers(dataset: Dataset) -> Non
 
 
 def test_the_flat_layout_is_three_times_as_long(dataset: Dataset) -> None:
-    model = build({"network": "tutorial", "layout": "flat"}, dataset.genotypes)
+    model = build({"network": "tutorial", "layout": "flat"}, dataset)
     assert flattened(model) == (None, 30 * len(dataset.snps))
 
 
-def test_the_hybrid_network_starts_as_the_mean(dataset: Dataset) -> None:
-    model = build({}, dataset.genotypes)
-    np.testing.assert_array_equal(model.predict(dataset.genotypes[:5], verbose=0), np.zeros((5, 1)))
+def test_without_effects_the_hybrid_network_starts_as_the_mean(dataset: Dataset) -> None:
+    model = build({"linear_start": "zero"}, dataset)
+    np.testing.assert_allclose(model.predict(dataset.genotypes[:5], verbose=0), 0.0, atol=1e-6)
 
 
-def test_the_linear_path_is_a_ridge_regression(dataset: Dataset) -> None:
-    """With the convolution held at zero, training must find the ridge solution of its own penalty."""
-    keras = import_keras()
-    genotypes = dataset.genotypes
-    target = (dataset.phenotype - dataset.phenotype.mean()) / dataset.phenotype.std()
-    penalty = 0.5
-    model = build({"linear_l2": penalty, "dropout_rate": 0.0}, genotypes)
-    for layer in model.layers:
-        layer.trainable = layer.name == "linear_path"
-    model.compile(optimizer=keras.optimizers.Adam(1e-2), loss="mean_squared_error")
-    model.fit(genotypes, target, batch_size=len(target), epochs=150, verbose=0)
-    statistics = AlleleStatistics.of(genotypes)
-    scaled = (genotypes - statistics.mean) / np.sqrt(statistics.variance.mean())
-    lines = len(target)
-    weights = np.linalg.solve(
-        scaled.T @ scaled / lines + penalty * np.eye(scaled.shape[1]), scaled.T @ (target - target.mean()) / lines
+@pytest.mark.parametrize("values", [{}, {"conv_kernel_size": 7, "conv_filters": 5}, {"num_dense_units": 0}])
+def test_the_hybrid_network_starts_as_the_mixed_model(values: dict[str, Any], dataset: Dataset) -> None:
+    _, chosen = parse(values)
+    start = mixed_model_start(
+        lines_of(dataset),
+        block=chosen.conv_kernel_size,  # type: ignore[attr-defined]
+        prototypes=chosen.conv_filters,  # type: ignore[attr-defined]
+        sharpness=chosen.haplotype_sharpness,  # type: ignore[attr-defined]
     )
-    predicted = model.predict(genotypes, verbose=0)[:, 0]
-    np.testing.assert_allclose(predicted, scaled @ weights + target.mean(), atol=0.02)
+    predicted = build(values, dataset).predict(dataset.genotypes, verbose=0)[:, 0]
+    np.testing.assert_allclose(predicted, start.predict(dataset.genotypes), atol=2e-3)
+
+
+def test_lines_without_families_have_no_path_by_family(dataset: Dataset) -> None:
+    alone = dataclasses.replace(dataset, family=None)
+    names = {layer.name for layer in build({}, alone).layers}
+    assert "haplotype_effects" in names
+    assert not {"family_shares", "family_effects"} & names

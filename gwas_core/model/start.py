@@ -1,0 +1,417 @@
+"""Where a network starts: the best linear unbiased prediction of a mixed model of haplotypes, written as weights.
+
+    y = μ + a + h + f + s + e
+
+a is additive over SNPs (GBLUP), h additive over haplotypes of blocks of neighbouring SNPs, f the family's effect and s
+what haplotypes do within a family beyond what they do in all. Their variances are estimated by REML. Haplotypes enter
+through features: the similarity of a block to each of a few prototypes, exp(-d² / bandwidth), whitened among the
+prototypes, so that inner products of features come near the Gaussian kernel (Nyström's method: Williams & Seeger
+2001, Using the Nyström method to speed up kernel machines).
+
+Why: in a cross of many founders a SNP allele marks different causal alleles in different families; which stretch of
+which founder a line carries says more than its SNPs one by one.
+
+Average-information REML: Gilmour, Thompson & Cullis 1995, doi:10.2307/2533274.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.special
+from numpy.typing import NDArray
+
+from gwas_core.files import atomic_path
+
+Floats = NDArray[np.float32]
+
+# Variances are ratios of sums over lines: of so many lines they are known well enough, in seconds.
+_LINES_FOR_VARIANCES = 1500
+_ITERATIONS = 25
+_ENOUGH = 0.02
+"""Change of the log-likelihood below which its maximum is reached."""
+# Relative to a kernel's largest eigenvalue: directions in which the prototypes hardly differ.
+_SMALLEST_EIGENVALUE = 1e-3
+# Ridge of the family scores, and their sharpness: of 39 families 99 % are told apart, a line of another family is
+# spread over several.
+_FAMILY_RIDGE, FAMILY_SHARPNESS = 0.1, 15.0
+MAXIMUM_FAMILIES = 200
+COMPONENTS = ("additive", "haplotypes", "families", "within_families")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainingLines:
+    """What is learned from: complete genotypes int8 (lines, SNPs), z-scores (lines,) and families or None."""
+
+    genotypes: NDArray[np.int8]
+    target: Floats
+    family: NDArray[np.str_] | None
+
+    @property
+    def families(self) -> int:
+        """Families a network tells apart: 0 where there are none, one, or so many that few lines are in each."""
+        number = 0 if self.family is None else len(np.unique(self.family))
+        return number if 1 < number <= min(MAXIMUM_FAMILIES, len(self.target) // 8) else 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Start:
+    """Weights; B blocks of w SNPs, p prototypes each, q families (q may be 0). All float32 but ``variances``.
+
+    Attributes:
+        mean: (SNPs,) allele count.
+        scale: (), standard deviation of allele counts, all SNPs together.
+        prototypes: (B, 2w, p), what centred, scaled counts and their squares are multiplied by; with
+            ``prototype_bias`` (B, p) the exponent of the similarity.
+        whitening: (B, p, p) of similarities to features.
+        additive: (SNPs,) effects.
+        haplotypes: (B * p,) effects.
+        bias: ().
+        family_scores, family_bias: (SNPs, q) and (q,), the exponents of a line's share in each family.
+        family_haplotypes, family_means: (B * p, q) and (q,), effects in a family beyond those in all.
+        variances: (5,) share of the variance of each of ``COMPONENTS`` and of the residual.
+    """
+
+    mean: Floats
+    scale: Floats
+    prototypes: Floats
+    prototype_bias: Floats
+    whitening: Floats
+    additive: Floats
+    haplotypes: Floats
+    bias: Floats
+    family_scores: Floats
+    family_bias: Floats
+    family_haplotypes: Floats
+    family_means: Floats
+    variances: NDArray[np.float64]
+
+    def predict(self, genotypes: NDArray[np.int8]) -> Floats:
+        """What a network with these weights predicts, (lines,) z-scores."""
+        centred = (genotypes - self.mean) / self.scale
+        features = _Blocks(self.prototypes, self.prototype_bias, self.whitening).features(centred)
+        predicted = centred @ self.additive + features @ self.haplotypes + self.bias
+        if self.family_means.size:
+            shares = scipy.special.softmax(centred @ self.family_scores + self.family_bias, axis=1)
+            predicted += (shares * (features @ self.family_haplotypes + self.family_means)).sum(axis=1)
+        return np.asarray(predicted)
+
+
+def mixed_model_start(
+    lines: TrainingLines,
+    *,
+    block: int,
+    prototypes: int,
+    sharpness: float,
+    effects: bool = True,
+    cache: Path | None = None,
+) -> Start:
+    """Fit the model of this module: some 10 s for 4,000 lines × 4,000 SNPs, once for every ``cache``.
+
+    Args:
+        block: SNPs in a block.
+        prototypes: haplotypes a block is compared with.
+        sharpness: 1 for a bandwidth of the mean squared distance between lines, 2 for half of it.
+        effects: without them all effects are zero, and the network starts as the mean.
+        cache: folder for what was found; trials of one experiment share it.
+    """
+    settings = block, prototypes, sharpness, effects
+    if cache is None:
+        return _fit(lines, *settings)
+    path = cache / f"start-{_digest(lines, *settings)}.npz"
+    # The lock only saves work: whoever does not get it within a minute fits the same model itself.
+    from gwas_core.tuning.lock import FileLock
+
+    lock = FileLock(path.with_suffix(".lock"))
+    if not path.is_file():
+        lock.acquire(seconds=60)
+    try:
+        if not path.is_file():
+            start = _fit(lines, *settings)
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **_arrays(start))
+        with np.load(path, allow_pickle=False) as arrays:
+            return Start(**{field.name: arrays[field.name] for field in fields(Start)})
+    finally:
+        lock.release()
+
+
+def _arrays(start: Start) -> dict[str, Any]:
+    return {field.name: getattr(start, field.name) for field in fields(Start)}
+
+
+def _digest(lines: TrainingLines, *settings: float) -> str:
+    digest = hashlib.sha256(repr((lines.genotypes.shape, settings)).encode())
+    digest.update(lines.genotypes.tobytes())
+    digest.update(lines.target.tobytes())
+    digest.update(repr(None if lines.family is None else lines.family.tolist()).encode())
+    return digest.hexdigest()[:16]
+
+
+def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, with_effects: bool) -> Start:
+    mean = lines.genotypes.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = lines.genotypes - mean
+    scale = np.float32(max(np.sqrt(np.mean(np.square(centred), dtype=np.float64)), 1e-3))
+    centred /= scale
+    blocks = _Blocks.of(centred, block, prototypes, sharpness)
+    features = blocks.features(centred)
+    feature_mean = features.mean(axis=0)
+    features -= feature_mean
+    member = _membership(lines)
+    effects = _fit_effects(centred, features, member, lines.target) if with_effects else _Effects.none(features, member)
+    scores, score_bias = _family_scores(centred, member)
+    return Start(
+        mean=mean,
+        scale=np.asarray(scale),
+        prototypes=blocks.matrix,
+        prototype_bias=blocks.bias,
+        whitening=blocks.whitening,
+        additive=centred.T @ effects.additive,
+        haplotypes=effects.haplotypes,
+        bias=np.asarray(effects.mean - feature_mean @ effects.haplotypes, dtype=np.float32),
+        family_scores=scores,
+        family_bias=score_bias,
+        family_haplotypes=effects.within_families,
+        family_means=effects.families - feature_mean @ effects.within_families,
+        variances=effects.variances,
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Effects:
+    """Of centred features; ``additive`` is by line, as weights of their genotypes."""
+
+    mean: float
+    additive: Floats
+    haplotypes: Floats
+    families: Floats
+    within_families: Floats
+    variances: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, features: Floats, member: Floats) -> _Effects:
+        (lines, number), families = features.shape, member.shape[1]
+        return cls(
+            mean=0.0,
+            additive=np.zeros(lines, dtype=np.float32),
+            haplotypes=np.zeros(number, dtype=np.float32),
+            families=np.zeros(families, dtype=np.float32),
+            within_families=np.zeros((number, families), dtype=np.float32),
+            variances=np.zeros(len(COMPONENTS) + 1),
+        )
+
+
+def _fit_effects(centred: Floats, features: Floats, member: Floats, target: Floats) -> _Effects:
+    sizes = _diagonal_mean(centred), _diagonal_mean(features)
+    chosen = _spread_out(len(features), _LINES_FOR_VARIANCES)
+    kernels = _kernels(centred[chosen], features[chosen], member[chosen], sizes)
+    variances = estimate_variances(list(kernels), target[chosen])
+    del kernels
+    additive, haplotypes, families, within = (variances[:4] / [sizes[0], sizes[1], 1.0, sizes[1]]).astype(np.float32)
+    covariance = _covariance(centred, features, member, (additive, haplotypes, families, within))
+    covariance[np.diag_indices_from(covariance)] += np.float32(variances[4])
+    weights, mean = _generalised_least_squares(covariance, target)
+    by_family = member * weights[:, None]
+    return _Effects(
+        mean=mean,
+        additive=additive * weights,
+        haplotypes=haplotypes * (features.T @ weights),
+        families=families * by_family.sum(axis=0),
+        within_families=within * (features.T @ by_family),
+        variances=variances / variances.sum(),
+    )
+
+
+def _membership(lines: TrainingLines) -> Floats:
+    """(lines, families), 1 where a line is in a family."""
+    if not lines.families or lines.family is None:
+        return np.zeros((len(lines.target), 0), dtype=np.float32)
+    return np.asarray(lines.family[:, None] == np.unique(lines.family), dtype=np.float32)
+
+
+def _spread_out(lines: int, wanted: int) -> NDArray[np.int64]:
+    """Rows at random, always the same ones: neighbours in a file are often of one family."""
+    order = np.argsort(np.random.PCG64(0).random_raw(lines))
+    return np.sort(order[:wanted])
+
+
+def _diagonal_mean(centred: Floats) -> float:
+    return max(float(np.einsum("ij,ij->", centred, centred, dtype=np.float64)) / len(centred), 1e-6)
+
+
+def _kernels(
+    centred: Floats, features: Floats, member: Floats, sizes: tuple[float, float]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Covariances of the four components among lines, each with a mean diagonal of about 1."""
+    haplotypes = features @ features.T / np.float32(sizes[1])
+    same = member @ member.T
+    return centred @ centred.T / np.float32(sizes[0]), haplotypes, same, haplotypes * same
+
+
+def _covariance(centred: Floats, features: Floats, member: Floats, variances: tuple[Any, ...]) -> Floats:
+    additive, haplotypes, families, within = variances
+    kernel = features @ features.T
+    same = member @ member.T
+    same *= families + within * kernel
+    kernel *= haplotypes
+    kernel += same
+    del same
+    if additive > 0:
+        kernel += additive * (centred @ centred.T)
+    return np.asarray(kernel)
+
+
+def _generalised_least_squares(covariance: Floats, target: Floats) -> tuple[Floats, float]:
+    """V⁻¹(y - μ) and μ; ``covariance`` is used up."""
+    factor = scipy.linalg.cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
+    both = scipy.linalg.cho_solve(factor, np.stack([target, np.ones_like(target)], axis=1), check_finite=False)
+    mean = float(both[:, 0].sum() / both[:, 1].sum())
+    return both[:, 0] - np.float32(mean) * both[:, 1], mean
+
+
+def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
+    """Ridge regression of membership on genotypes, so sharpened that the greatest score takes almost all."""
+    if not member.shape[1]:
+        return np.zeros((centred.shape[1], 0), dtype=np.float32), np.zeros(0, dtype=np.float32)
+    share = member.mean(axis=0)
+    kernel = centred @ centred.T
+    kernel[np.diag_indices_from(kernel)] += np.float32(_FAMILY_RIDGE * _diagonal_mean(centred))
+    factor = scipy.linalg.cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+    solved = scipy.linalg.cho_solve(factor, member - share, check_finite=False)
+    sharp = np.float32(FAMILY_SHARPNESS)
+    return sharp * (centred.T @ solved), sharp * share
+
+
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    matrix: Floats
+    bias: Floats
+    whitening: Floats
+
+    @classmethod
+    def of(cls, centred: Floats, block: int, prototypes: int, sharpness: float) -> _Blocks:
+        patches = _patches(centred, block)
+        chosen = np.stack([_prototypes(patch, prototypes) for patch in patches.transpose(1, 0, 2)])
+        variance = np.maximum(2 * patches.var(axis=0).sum(axis=1), 1e-3)
+        bandwidth = variance / np.float32(sharpness)
+        among = np.square(chosen[:, :, None] - chosen[:, None]).sum(axis=3)
+        kernel = np.exp(-among / bandwidth[:, None, None]).astype(np.float64)
+        # A block counts as much as its SNPs vary.
+        whitening = _inverse_roots(kernel) * np.sqrt(variance / variance.mean())[:, None, None]
+        across = chosen.transpose(0, 2, 1)
+        matrix = np.concatenate([2 * across, -np.ones_like(across)], axis=1) / bandwidth[:, None, None]
+        return cls(
+            matrix.astype(np.float32),
+            (-np.square(chosen).sum(axis=2) / bandwidth[:, None]).astype(np.float32),
+            whitening.astype(np.float32),
+        )
+
+    def features(self, centred: Floats) -> Floats:
+        """(lines, B * p)."""
+        blocks, width, prototypes = self.matrix.shape
+        out = np.empty((len(centred), blocks, prototypes), dtype=np.float32)
+        patches = _patches(centred, width // 2)
+        for number in range(blocks):
+            patch = patches[:, number]
+            both = np.concatenate([patch, np.square(patch)], axis=1)
+            similarity = np.exp(both @ self.matrix[number] + self.bias[number])
+            out[:, number] = similarity @ self.whitening[number]
+        return out.reshape(len(centred), -1)
+
+
+def _patches(centred: Floats, block: int) -> Floats:
+    """(lines, B, block): blocks of neighbouring SNPs, the last one filled up with the mean, 0."""
+    lines, snps = centred.shape
+    return np.pad(centred, ((0, 0), (0, -snps % block))).reshape(lines, -1, block)
+
+
+def _prototypes(patch: Floats, number: int) -> Floats:
+    """Haplotypes of a block (lines, SNPs): the commonest, then again and again the one most lines are farthest from."""
+    rows, counts = np.unique(patch, axis=0, return_counts=True)
+    distance = np.full(len(rows), np.inf, dtype=np.float32)
+    chosen = [int(counts.argmax())]
+    for _ in range(number - 1):
+        distance = np.minimum(distance, np.square(rows - rows[chosen[-1]]).sum(axis=1))
+        chosen.append(int((distance * counts).argmax()))
+    return np.asarray(rows[chosen])
+
+
+def _inverse_roots(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """K^(-1/2) of each, without the directions in which prototypes do not differ (some may be there twice)."""
+    values, vectors = np.linalg.eigh(kernels)
+    kept = values > _SMALLEST_EIGENVALUE * values[:, -1:]
+    roots = np.where(kept, np.maximum(values, 1e-12) ** -0.5, 0.0)
+    return np.asarray((vectors * roots[:, None]) @ vectors.transpose(0, 2, 1))
+
+
+def estimate_variances(kernels: list[Floats], phenotype: Floats) -> NDArray[np.float64]:
+    """REML variances of components with these covariances (n, n), then of the residual; none is negative.
+
+    Two steps of expectation maximisation, then average information; a variance that would fall below zero is drawn
+    towards it.
+    """
+    lines = len(phenotype)
+    total = float(phenotype.var())
+    least = 1e-6 * total
+    # A kernel of nothing (no families) has no variance to estimate.
+    present = np.array([bool(np.any(kernel)) for kernel in kernels] + [True])
+    variances = np.where(present, total / present.sum(), 0.0)
+    before = -np.inf
+    for iteration in range(_ITERATIONS):
+        fit = _RemlStep.of(kernels, phenotype, variances)
+        if abs(fit.log_likelihood - before) < _ENOUGH:
+            break
+        before = fit.log_likelihood
+        if iteration < 2:
+            step = variances**2 * fit.gradient * 2 / lines
+        else:
+            free = present & ((variances > 10 * least) | (fit.gradient > 0))
+            step = np.zeros_like(variances)
+            information = fit.information[np.ix_(free, free)] + 1e-9 * np.eye(int(free.sum()))
+            step[free] = np.linalg.solve(information, fit.gradient[free])
+        moved = variances + step
+        variances = np.where(moved < least, np.maximum(0.1 * variances, least), moved)
+        variances = np.where(present, variances, 0.0)
+    return np.where(variances > 10 * least, variances, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _RemlStep:
+    log_likelihood: float
+    gradient: NDArray[np.float64]
+    information: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, kernels: list[Floats], phenotype: Floats, variances: NDArray[np.float64]) -> _RemlStep:
+        covariance = np.zeros_like(kernels[0])
+        for variance, kernel in zip(variances[:-1], kernels, strict=True):
+            covariance += np.float32(variance) * kernel
+        covariance[np.diag_indices_from(covariance)] += np.float32(variances[-1])
+        factor = scipy.linalg.cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        log_determinant = 2 * float(np.log(np.diag(factor)).sum(dtype=np.float64))
+        (invert,) = scipy.linalg.get_lapack_funcs(("potri",), (factor,))
+        inverse = invert(factor, lower=1, overwrite_c=True)[0]
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        ones = inverse.sum(axis=1)
+        total = float(ones.sum(dtype=np.float64))
+
+        def project(vector: Floats) -> Floats:
+            return np.asarray(inverse @ vector - ones * np.float32((ones @ vector) / total))
+
+        rest = project(phenotype)
+        products = [kernel @ rest for kernel in kernels] + [rest]
+        traces = [float(np.vdot(inverse, kernel)) - float(ones @ (kernel @ ones)) / total for kernel in kernels]
+        traces.append(float(np.trace(inverse)) - float(ones @ ones) / total)
+        projected = [project(product) for product in products]
+        return cls(
+            log_likelihood=-0.5 * (log_determinant + np.log(total) + float(phenotype @ rest)),
+            gradient=np.array(
+                [-0.5 * (trace - float(rest @ product)) for trace, product in zip(traces, products, strict=True)]
+            ),
+            information=0.5 * np.array([[float(a @ b) for b in projected] for a in products]),
+        )

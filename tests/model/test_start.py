@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.splits import Split
+from gwas_core.model.mixed_model import decompose, fit_mixed_model, genomic_relationship
+from gwas_core.model.start import Start, TrainingLines, estimate_variances, mixed_model_start
+
+
+def lines_of(dataset: Dataset, rows: np.ndarray) -> TrainingLines:
+    phenotype = dataset.phenotype[rows]
+    assert dataset.family is not None
+    return TrainingLines(
+        genotypes=dataset.genotypes[rows],
+        target=((phenotype - phenotype.mean()) / phenotype.std()).astype(np.float32),
+        family=dataset.family[rows],
+    )
+
+
+def test_variances_are_those_of_the_other_reml(dataset: Dataset) -> None:
+    rows = np.arange(dataset.lines)
+    relationship, _ = genomic_relationship(dataset.genotypes, train=rows, predicted=rows[:1])
+    assert dataset.family is not None
+    member = (dataset.family[:, None] == np.unique(dataset.family)).astype(np.float64)
+    found = estimate_variances(
+        [relationship.astype(np.float32), (member @ member.T).astype(np.float32)],
+        dataset.phenotype.astype(np.float32),
+    )
+    other = fit_mixed_model(
+        decompose(relationship.copy()), dataset.phenotype, covariates=np.ones((len(rows), 1)), groups=member
+    ).variance
+    np.testing.assert_allclose(found, [other.genetic, other.group, other.residual], rtol=0.05, atol=0.01)
+
+
+def test_the_start_predicts_lines_it_has_not_seen(dataset: Dataset, split: Split) -> None:
+    start = mixed_model_start(lines_of(dataset, split.train), block=10, prototypes=8, sharpness=2.0)
+    others = np.concatenate([split.validation, split.test])
+    predicted = start.predict(dataset.genotypes[others])
+    assert np.corrcoef(predicted, dataset.phenotype[others])[0, 1] > 0.5
+    assert start.variances.sum() == pytest.approx(1.0)
+    # Effects as good as none where the trait was dealt out anew.
+    lines = lines_of(dataset, split.train)
+    shuffled = dataclasses.replace(lines, target=np.random.default_rng(0).permutation(lines.target))
+    noise = mixed_model_start(shuffled, block=10, prototypes=8, sharpness=2.0)
+    assert noise.predict(dataset.genotypes[others]).std() < 0.5 * predicted.std()
+
+
+def test_a_start_is_worked_out_once_for_a_folder(dataset: Dataset, split: Split, tmp_path: Path) -> None:
+    lines = lines_of(dataset, split.train)
+    found: list[Start] = []
+
+    def work() -> None:
+        found.append(mixed_model_start(lines, block=10, prototypes=4, sharpness=2.0, cache=tmp_path))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (file,) = tmp_path.glob("start-*.npz")
+    written = file.stat().st_mtime_ns
+    work()
+    assert file.stat().st_mtime_ns == written
+    for other in found:
+        np.testing.assert_array_equal(other.haplotypes, found[0].haplotypes)
+    mixed_model_start(
+        dataclasses.replace(lines, target=-lines.target), block=10, prototypes=4, sharpness=2.0, cache=tmp_path
+    )
+    assert len(list(tmp_path.glob("start-*.npz"))) == 2
+
+
+def test_families_that_are_too_small_or_too_many_are_no_families(dataset: Dataset) -> None:
+    lines = lines_of(dataset, np.arange(dataset.lines))
+    assert lines.families == 4
+    everyone = np.array([str(number) for number in range(dataset.lines)])
+    assert dataclasses.replace(lines, family=everyone).families == 0
+    assert dataclasses.replace(lines, family=np.full(dataset.lines, "a")).families == 0
+    assert dataclasses.replace(lines, family=None).families == 0
