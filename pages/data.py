@@ -13,10 +13,16 @@ from ui.store import show_error
 through_app()
 
 st.title("Data")
+entries = library().entries()
+st.markdown(
+    "Press **Search** beside a dataset to find the network that predicts its trait best, or add another one here."
+    if entries
+    else "Load the demo data to try everything in minutes, or bring your own genotypes; then press **Search**."
+)
 st.subheader("Add a dataset")
 refusals = Refusals()
 try:
-    source = choose_source(refusals)
+    source = choose_source(refusals, is_first=not entries)
     if source is not None:
         show_source(source, refusals)
 except (GwasError, OSError) as error:

@@ -8,7 +8,21 @@ from gwas_core.errors import GwasError
 from ui.data import library
 from ui.refusals import Refusals
 from ui.router import through_app
-from ui.search import choose_dataset, launch, lines_form, name_field, price_field, search_form, show_projection
+from ui.search import (
+    choose_dataset,
+    form_of,
+    launch,
+    lines_form,
+    look_ahead,
+    measure_button,
+    name_field,
+    reset_button,
+    search_form,
+    settings_fit,
+    show_basis,
+    show_figures,
+    show_what_is_missing,
+)
 from ui.space_editor import space_editor
 from ui.store import show_error
 
@@ -16,30 +30,47 @@ through_app()
 
 
 def search() -> None:
-    """The whole form, in the order in which one decides."""
+    """What is to be launched at the top, all that decides it below."""
     entries = library().entries()
     if not entries:
         st.info("A search needs a dataset: load the demo data or your own first.", icon=":material/info:")
         st.page_link("pages/data.py", label="Go to Data", icon=":material/arrow_back:")
         return
-    refusals = Refusals()
-    entry = choose_dataset(entries)
-    lines = lines_form(entry, refusals)
+    st.markdown("Press **Launch** to train and compare networks as proposed here, or change anything below first.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        entry = choose_dataset(entries)
+        reset_button(entry)
+    form, refusals = form_of(entry), Refusals()
+    top = st.container(border=True)
+    lines = lines_form(entry, form, refusals)
     st.subheader("Search space")
-    space = space_editor()
+    reading = space_editor(form)
     st.subheader("How to search")
-    settings = search_form(refusals)
-    with st.container(horizontal=True):
-        name = name_field(entry)
-        price = price_field()
-    refusals.beside("name")
-    if lines is None or space is None:
-        st.button("Launch", type="primary", icon=":material/rocket_launch:", disabled=True, key="search-launch")
-        st.caption("Mend what is marked above first.")
-        return
-    show_projection(lines, space, settings, price=price)
-    if st.button("Launch", type="primary", icon=":material/rocket_launch:", key="search-launch"):
-        launch(entry, lines, space, settings, name=name, refusals=refusals)
+    settings = search_form(form, refusals)
+    space = reading.space
+    fits = lines is None or space is None or settings_fit(entry, lines, space, settings, refusals)
+    with top:
+        row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+        refusals.beside("name")
+        with row:
+            name = name_field(entry, form, refusals)
+        if lines is None or space is None or not fits or name is None:
+            show_what_is_missing(
+                lines=lines is not None, problems=reading.problems, settings=fits, name=name is not None
+            )
+            st.button("Launch", type="primary", icon=":material/rocket_launch:", disabled=True, key="search-launch")
+            return
+        outlook = look_ahead(entry, lines, space, settings)
+        with row:
+            show_figures(outlook, form)
+        show_basis(outlook)
+        buttons = st.container(horizontal=True, vertical_alignment="center")
+        refusals.beside("launch")
+        with buttons:
+            is_pressed = st.button("Launch", type="primary", icon=":material/rocket_launch:", key="search-launch")
+            measure_button(outlook, refusals)
+        if is_pressed:
+            launch(entry, lines, space, settings, name=name, measured=outlook.measured, refusals=refusals)
 
 
 st.title("Search")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gwas_core.tuning.records import ExperimentSummary
-from ui.states import STATE_LABELS
 from ui.text import markdown_text
 
 _URL = "experiment"
@@ -24,7 +23,6 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
         st.info("There are no experiments yet: start one, and it appears here.", icon=":material/info:")
         return None
     wanted = st.query_params.get(_URL)
-    states = {summary.name: STATE_LABELS[summary.state] for summary in summaries}
     widget = f"{key}-experiment"
     if wanted not in names and wanted is not None:
         st.error(
@@ -39,8 +37,8 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
     st.selectbox(
         "Experiment",
         names,
+        # The name alone: the browser sends back the text it shows, and a state in it would be out of date by then.
         key=widget,
-        format_func=lambda name: f"{name}  {states.get(name, '')}",
         on_change=_choose,
         args=(widget, tuple(forget)),
         placeholder="Choose an experiment",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from gwas_core.demo import DEMO_FILE
 from gwas_core.errors import GwasError, InputError
 from gwas_core.genotypes.dataset import MISSING, Dataset
 from gwas_core.genotypes.library import DatasetLibrary, LibraryEntry
@@ -33,10 +34,11 @@ from ui.refusals import Refusals
 from ui.store import show_error
 from ui.text import markdown_text
 
-DEMO_FILE = Path(__file__).resolve().parent.parent / "data" / "demo_height.txt.gz"
 SEARCH_PAGE = "pages/search.py"
 
 _PREVIEW_LINES, _PREVIEW_SNPS = 10, 8
+# More datasets than these scroll, so that the report below them stays in reach.
+_FEW_ENTRIES, _LIBRARY_HEIGHT = 4, 420
 _NO_FAMILIES, _CHARACTERS, _COLUMN = "none", "characters", "column"
 
 
@@ -86,8 +88,12 @@ def source_on_server(text: str) -> Source:
     return Source(path, path.name)
 
 
-def choose_source(refusals: Refusals) -> Source | None:
-    """The three ways in; the demo data lead straight to their quality report."""
+def choose_source(refusals: Refusals, *, is_first: bool) -> Source | None:
+    """The three ways in; the demo data lead straight to their quality report.
+
+    Args:
+        is_first: there is no dataset yet, so that this is what to do next.
+    """
     way = st.segmented_control(
         "Where the genotypes come from",
         ["Demo data", "Upload", "Path on the server"],
@@ -101,7 +107,8 @@ def choose_source(refusals: Refusals) -> Source | None:
             "Simulated soybean lines in families that share a parent, with plant height and known causal SNPs: "
             "enough to try everything here in minutes."
         )
-        if st.button("Load the demo data", icon=":material/potted_plant:", type="primary", key="data-demo"):
+        kind: Literal["primary", "secondary"] = "primary" if is_first else "secondary"
+        if st.button("Load the demo data", icon=":material/potted_plant:", type=kind, key="data-demo"):
             try:
                 open_report(demo_dataset())
             except GwasError as error:
@@ -123,12 +130,19 @@ def _uploaded(refusals: Refusals) -> Source | None:
     )
     refusals.beside("file")
     if file is not None:
-        # On disk at once, and out of the browser session's memory.
-        with st.spinner("Storing the file"):
-            path = library().store_upload(file, file.name)
+        st.session_state.update({"data-uploaded": None, "data-upload-refused": None})
+        try:
+            # On disk at once, and out of the browser session's memory.
+            with st.spinner(f"Storing {file.size / 1e6:,.1f} MB"):
+                path = library().store_upload(file, file.name)
+            st.session_state["data-uploaded"] = (str(path), file.name)
+        except GwasError as error:
+            st.session_state["data-upload-refused"] = str(error)
+        # Another uploader is an empty one: the file in memory goes with the old one.
         st.session_state["data-uploads"] = count + 1
-        st.session_state["data-uploaded"] = (str(path), file.name)
         st.rerun()
+    if refused := st.session_state.get("data-upload-refused"):
+        refusals.show_at("file", GwasError(refused))
     stored = st.session_state.get("data-uploaded")
     if stored is None:
         return None
@@ -178,16 +192,17 @@ def show_source(source: Source, refusals: Refusals) -> None:
     token = f"{source.name}-{_version(source.path)}"
     try:
         roles = _roles_form(table, guessed, refusals, token)
-        drop = st.checkbox("Leave out lines without a phenotype", key=f"data-drop-{token}")
+        drop = st.checkbox("Leave out lines without a value of the trait", key=f"data-drop-{token}")
         dataset, notes = _dataset(source, choice, roles, drop=drop)
     except GwasError as error:
         refusals.show(source.renamed(error))
         st.dataframe(preview(table, guessed), hide_index=True)
         return
-    st.dataframe(preview(table, roles), hide_index=True)
+    is_used = st.button("Use this dataset", type="primary", icon=":material/arrow_forward:", key="data-use")
+    st.dataframe(preview(table, roles), hide_index=True, alt="The first rows of the file")
     st.caption(f"The first {min(_PREVIEW_LINES, table.lines)} of {counted(table.lines, 'row')}; a dot is missing.")
     st.markdown("\n".join(f"- {markdown_text(note)}" for note in notes))
-    if st.button("Use this dataset", type="primary", icon=":material/arrow_forward:", key="data-use"):
+    if is_used:
         try:
             with st.spinner("Adding it to the datasets"):
                 content_hash = library().add(dataset, source=source.name, notes=notes)
@@ -265,9 +280,21 @@ def _roles_form(table: GenotypeTable, guessed: ColumnRoles, refusals: Refusals, 
     columns = list(table.columns)
     left, right = st.columns(2)
     with left:
-        phenotype = _column_choice("Phenotype (the trait)", columns, guessed.phenotype, "phenotype", refusals, token)
-        line_name = _column_choice("Line name", columns, guessed.line_name, "line_name", refusals, token)
-        folds = _column_choice("Folds", columns, guessed.folds, "folds", refusals, token)
+        phenotype = _column_choice(
+            "Trait", columns, guessed.phenotype, "phenotype", refusals, token, help_text="What is to be predicted."
+        )
+        line_name = _column_choice(
+            "Line name", columns, guessed.line_name, "line_name", refusals, token, help_text="Tells the lines apart."
+        )
+        folds = _column_choice(
+            "Folds",
+            columns,
+            guessed.folds,
+            "folds",
+            refusals,
+            token,
+            help_text="Numbers that part the lines for cross-validation; a search can validate and test by them.",
+        )
     with right:
         family, characters = _family_choice(table, guessed, line_name, refusals, token)
     return ColumnRoles(
@@ -276,7 +303,14 @@ def _roles_form(table: GenotypeTable, guessed: ColumnRoles, refusals: Refusals, 
 
 
 def _column_choice(
-    label: str, columns: Sequence[str], guess: str | None, role: str, refusals: Refusals, token: str
+    label: str,
+    columns: Sequence[str],
+    guess: str | None,
+    role: str,
+    refusals: Refusals,
+    token: str,
+    *,
+    help_text: str,
 ) -> str | None:
     options: list[str | None] = [None, *columns]
     chosen: str | None = st.selectbox(
@@ -285,6 +319,7 @@ def _column_choice(
         index=options.index(guess),
         format_func=lambda name: "(none)" if name is None else name,
         key=f"data-{role}-{token}",
+        help=help_text,
     )
     refusals.beside(role)
     return chosen
@@ -302,21 +337,20 @@ def _family_choice(
         index=options.index(guess),
         format_func=lambda option: titles.get(option[0], option[1]),
         key=f"data-family-{token}",
+        help="Lines of a family share parents. Splits, imputation and the judgement within families need it.",
     )
     characters = None
     if kind == _CHARACTERS:
         first_guess, last_guess = guessed.family_characters or (1, 1)
         first_column, last_column = st.columns(2)
-        first = first_column.number_input(
-            "From character", 1, 200, first_guess, key=f"data-first-{token}", help="Counted from 1."
-        )
-        last = last_column.number_input(
-            "To character", 1, 200, last_guess, key=f"data-last-{token}", help="Counted from 1, and included."
-        )
+        first = first_column.number_input("From character", 1, 200, first_guess, key=f"data-first-{token}")
+        last = last_column.number_input("To character", 1, 200, last_guess, key=f"data-last-{token}")
         characters = (int(first), int(last))
         if line_name is not None and table.lines:
             name = table.columns[line_name][0].strip()
-            st.caption(f"Counted from 1: family {shown_text(name[first - 1 : last])} in {shown_text(name)}.")
+            st.caption(
+                f"Counted from 1, the last included: family {shown_text(name[first - 1 : last])} in {shown_text(name)}."
+            )
     refusals.beside("family", "family_characters")
     return (column if kind == _COLUMN else None), characters
 
@@ -350,30 +384,38 @@ def open_report(content_hash: str) -> None:
 
 def show_library(entries: Sequence[LibraryEntry], chosen: str) -> None:
     """A row for each dataset with what can be done with it."""
-    for entry in entries:
-        with st.container(
-            border=True, horizontal=True, vertical_alignment="center", key=f"data-entry-{entry.hash[:16]}"
+    with st.container(height=_LIBRARY_HEIGHT if len(entries) > _FEW_ENTRIES else "content", border=False):
+        for entry in entries:
+            _library_row(entry, is_chosen=entry.hash == chosen)
+
+
+def _library_row(entry: LibraryEntry, *, is_chosen: bool) -> None:
+    key = entry.hash[:16]
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"data-entry-{key}"):
+        marker = " (shown below)" if is_chosen else ""
+        families = f", {counted(entry.families, 'family', 'families')}" if entry.families else ""
+        st.markdown(
+            f"**{markdown_text(entry.source)}**{marker}  \n"
+            f"Trait {markdown_text(entry.trait)}, {counted(entry.lines, 'line')}, {counted(entry.snps, 'SNP')}"
+            f"{families}. Added {entry.added[:16].replace('T', ' ')} UTC",
+            width="stretch",
+        )
+        st.button(
+            "Quality",
+            icon=":material/fact_check:",
+            key=f"data-open-{key}",
+            on_click=open_report,
+            args=(entry.hash,),
+            disabled=is_chosen,
+            help="Show its quality report",
+        )
+        # One main button: the other datasets' are plain.
+        if st.button(
+            "Search", icon=":material/tune:", key=f"data-search-{key}", type="primary" if is_chosen else "secondary"
         ):
-            marker = " (shown below)" if entry.hash == chosen else ""
-            families = f", {counted(entry.families, 'family', 'families')}" if entry.families else ""
-            st.markdown(
-                f"**{markdown_text(entry.source)}**{marker}  \n"
-                f"Trait {markdown_text(entry.trait)}, {counted(entry.lines, 'line')}, {counted(entry.snps, 'SNP')}"
-                f"{families}. Added {entry.added[:16].replace('T', ' ')} UTC"
-            )
-            st.button(
-                "Quality",
-                icon=":material/fact_check:",
-                key=f"data-open-{entry.hash[:16]}",
-                on_click=open_report,
-                args=(entry.hash,),
-                disabled=entry.hash == chosen,
-                help="Show its quality report",
-            )
-            if st.button("Search", icon=":material/tune:", key=f"data-search-{entry.hash[:16]}", type="primary"):
-                st.switch_page(SEARCH_PAGE, query_params={"dataset": entry.hash})
-            with st.popover("Delete", icon=":material/delete:"):
-                _delete_form(entry)
+            st.switch_page(SEARCH_PAGE, query_params={"dataset": entry.hash})
+        with st.popover("Delete", icon=":material/delete:"):
+            _delete_form(entry)
 
 
 def _delete_form(entry: LibraryEntry) -> None:
@@ -412,21 +454,26 @@ def show_quality(entry: LibraryEntry) -> None:
 
 def _quality_metrics(report: QualityReport) -> None:
     phenotype, families = report.phenotype, report.families
+    family_count = "none known" if families is None else f"{families.count:,}"
     metrics = [
-        ("Lines", f"{report.lines:,}"),
-        ("SNPs", f"{report.snps:,}"),
-        ("Chromosomes", f"{len([name for name in report.chromosomes if name]):,}"),
-        ("Families", "none known" if families is None else f"{families.count:,}"),
-        ("Missing genotypes", f"{report.missing_fraction:.1%}"),
-        ("Heterozygous", "–" if report.heterozygosity is None else f"{report.heterozygosity:.1%}"),
-        ("Monomorphic SNPs", f"{report.monomorphic:,}"),
-        ("Duplicate SNPs", f"{report.duplicates:,}"),
-        ("Mean of the trait", number_label(_near_zero(report))),
-        ("Standard deviation", number_label(phenotype.standard_deviation)),
+        ("Lines", f"{report.lines:,}", None),
+        ("SNPs", f"{report.snps:,}", None),
+        ("Chromosomes", f"{len([name for name in report.chromosomes if name]):,}", None),
+        ("Families", family_count, "Which column or characters name them is chosen when a file is read."),
+        ("Missing genotypes", f"{report.missing_fraction:.1%}", "Filled in before training: see Search."),
+        (
+            "Heterozygous",
+            "–" if report.heterozygosity is None else f"{report.heterozygosity:.1%}",
+            "Of all called genotypes: low in inbred lines.",
+        ),
+        ("Monomorphic SNPs", f"{report.monomorphic:,}", "The same in every line: left out."),
+        ("Duplicate SNPs", f"{report.duplicates:,}", "Equal to an earlier SNP in every line."),
+        ("Mean of the trait", number_label(_near_zero(report)), None),
+        ("Standard deviation", number_label(phenotype.standard_deviation), "Of the trait, over all lines."),
     ]
     with st.container(horizontal=True, gap="medium"):
-        for label, value in metrics:
-            st.metric(label, value, width="content")
+        for label, value, help_text in metrics:
+            st.metric(label, value, width="content", help=help_text)
 
 
 def _near_zero(report: QualityReport) -> float:
@@ -441,7 +488,7 @@ def _quality_charts(entry: LibraryEntry, report: QualityReport) -> None:
     # A row at a time: the charts of a row stay beside each other however long a title is.
     left, right = st.columns(2, gap="large")
     with left:
-        _histogram(entry, "phenotype", phenotype.histogram, f"Phenotype {phenotype.name}", phenotype.name, "Lines")
+        _histogram(entry, "phenotype", phenotype.histogram, f"Trait {phenotype.name}", phenotype.name, "Lines")
     with right:
         _histogram(
             entry, "allele-frequency", report.allele_frequency, "Frequency of the counted allele", "Frequency", "SNPs"

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NoReturn, get_args
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from gwas_core.errors import GwasError
+from gwas_core.engines import Engines
+from gwas_core.errors import ExperimentError, GwasError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import LibraryEntry
 from gwas_core.genotypes.preprocessing import Imputation, Prepared, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitMethod, SplitSettings, make_split
 from gwas_core.launch import Preparation, create_experiment
+from gwas_core.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
 from gwas_core.messages import counted
 from gwas_core.model.training import XLA_SETTINGS
-from gwas_core.report.projection import PastSearch, duration, past_search, project
+from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
 from gwas_core.search_settings import NO_EARLY_STOPPING, free_name, search_settings, split_settings
 from gwas_core.tuning.early_stopping import ALGORITHMS as EARLY_STOPPING
-from gwas_core.tuning.experiment import MAXIMUM_PARALLEL_TRIALS, MAXIMUM_TRIALS
-from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.experiment import MAXIMUM_PARALLEL_TRIALS, MAXIMUM_TRIALS, Experiment
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import ALGORITHMS
-from gwas_core.workspace import MAXIMUM_NAME_LENGTH, Workspace
+from gwas_core.workspace import MAXIMUM_NAME_LENGTH, Workspace, check_experiment_name
 from ui.data import library
 from ui.refusals import Refusals
-from ui.store import local_engine
+from ui.space_editor import Problem
+from ui.store import engines, sentence
 from ui.text import markdown_text
 
 _IMPUTATION_TITLES: dict[str, str] = {
@@ -53,6 +56,7 @@ _EARLY_STOPPING_TITLES = {NO_EARLY_STOPPING: "Off", "medianstop": "Median rule"}
 _XLA_TITLES = {"auto": "Whichever is faster here", "on": "On", "off": "Off"}
 _LARGEST_SEED = 2**31 - 1
 _PAST_SEARCHES = 20
+_LAUNCHED = "search-launched"
 # Widths in pixels: fields stand in rows that wrap, so that a narrow page has more rows instead of narrower fields.
 _FIELD, _MEDIUM_FIELD, _WIDE_FIELD = 180, 240, 340
 
@@ -64,6 +68,43 @@ class PreparedLines:
     prepared: Prepared
     preprocessing: Mapping[str, Any]
     split: Mapping[str, Any]
+    training_lines: int
+
+    @property
+    def snps(self) -> int:
+        return len(self.prepared.dataset.snps)
+
+
+# The form of a dataset: what was chosen in it stays for as long as the session lasts.
+
+
+def form_of(entry: LibraryEntry) -> str:
+    """Names the form of a dataset, for the keys of its fields."""
+    return f"{entry.hash[:16]}-{_versions(entry.hash)[0]}"
+
+
+def reset_button(entry: LibraryEntry) -> None:
+    """Starts a fresh form; the old one is kept until the next, so nothing has to be asked."""
+    current, before = _versions(entry.hash)
+    undo = before is not None
+    st.button(
+        "Undo the reset" if undo else "Reset",
+        icon=":material/undo:" if undo else ":material/restart_alt:",
+        key="search-reset",
+        on_click=_show_version,
+        args=(entry.hash, before if before is not None else current + 1, None if undo else current),
+        help="Bring back what was chosen" if undo else "Put everything on this page back to where it began",
+    )
+
+
+def _versions(content_hash: str) -> tuple[int, int | None]:
+    """The form that is shown, and the one that a reset put away."""
+    versions: tuple[int, int | None] = st.session_state.get(f"search-form-{content_hash[:16]}", (0, None))
+    return versions
+
+
+def _show_version(content_hash: str, version: int, before: int | None) -> None:
+    st.session_state[f"search-form-{content_hash[:16]}"] = (version, before)
 
 
 def choose_dataset(entries: tuple[LibraryEntry, ...]) -> LibraryEntry:
@@ -86,14 +127,14 @@ def _dataset_title(entry: LibraryEntry) -> str:
     return f"{entry.source}: {entry.trait}, {counted(entry.lines, 'line')}, {counted(entry.snps, 'SNP')}"
 
 
-def lines_form(entry: LibraryEntry, refusals: Refusals) -> PreparedLines | None:
+def lines_form(entry: LibraryEntry, form: str, refusals: Refusals) -> PreparedLines | None:
     """Filters and split, with what they leave; None while they cannot be used."""
     dataset = library().load(entry.hash)
     st.subheader("Filters and imputation")
-    preprocessing = _filters(dataset, refusals)
+    preprocessing = _filters(dataset, form, refusals)
     filters_place = st.container()
     st.subheader("Training, validation and test lines")
-    split = _split(dataset, refusals)
+    split = _split(dataset, form, refusals)
     split_place = st.container()
     try:
         with filters_place, st.spinner("Applying the filters"):
@@ -115,29 +156,50 @@ def lines_form(entry: LibraryEntry, refusals: Refusals) -> PreparedLines | None:
     with split_place.container(horizontal=True, gap="medium"):
         for title, part in (("Training", parts.train), ("Validation", parts.validation), ("Test", parts.test)):
             st.metric(f"{title} lines", f"{len(part):,}", width="content")
-    return PreparedLines(prepared=prepared, preprocessing=preprocessing, split=split)
+    return PreparedLines(prepared=prepared, preprocessing=preprocessing, split=split, training_lines=len(parts.train))
 
 
-def _filters(dataset: Dataset, refusals: Refusals) -> dict[str, Any]:
+def _filters(dataset: Dataset, form: str, refusals: Refusals) -> dict[str, Any]:
     default = PreprocessingSettings()
     values: dict[str, Any] = {}
     fields = (
-        ("minimum_allele_frequency", "Allele frequency, at least", 0.5),
-        ("maximum_missing_per_snp", "Missing per SNP, at most", 1.0),
-        ("maximum_missing_per_line", "Missing per line, at most", 1.0),
+        (
+            "minimum_allele_frequency",
+            "Allele frequency, at least",
+            0.5,
+            "Of a SNP's rarer allele.",
+        ),
+        (
+            "maximum_missing_per_snp",
+            "Missing per SNP, at most",
+            1.0,
+            "The fraction of lines not called.",
+        ),
+        ("maximum_missing_per_line", "Missing per line, at most", 1.0, "The fraction of SNPs not called."),
     )
     options = [name for name in get_args(Imputation) if name != "within_family_mode" or dataset.family is not None]
     with st.container(horizontal=True):
-        for name, label, limit in fields:
+        for name, label, limit, help_text in fields:
             values[name] = st.number_input(
-                label, 0.0, limit, getattr(default, name), step=0.01, format="%g", key=f"search-{name}", width=_FIELD
+                label,
+                0.0,
+                limit,
+                getattr(default, name),
+                step=0.01,
+                format="%g",
+                key=f"search-{name}-{form}",
+                width=_FIELD,
+                persist_state="session",
+                help=help_text,
             )
         values["imputation"] = st.selectbox(
             "A missing genotype becomes",
             options,
             format_func=_IMPUTATION_TITLES.__getitem__,
-            key="search-imputation",
+            key=f"search-imputation-{form}",
             width=_WIDE_FIELD,
+            persist_state="session",
+            help="Networks and baselines need every genotype; new lines are treated alike.",
         )
     refusals.beside(*values)
     return values
@@ -160,7 +222,7 @@ def _prepared(root: str, content_hash: str, settings: PreprocessingSettings) -> 
     return preprocess(library().load(content_hash), settings)
 
 
-def _split(dataset: Dataset, refusals: Refusals) -> dict[str, Any]:
+def _split(dataset: Dataset, form: str, refusals: Refusals) -> dict[str, Any]:
     usable = {
         "random_within_families": True,
         "folds": dataset.folds is not None,
@@ -172,33 +234,35 @@ def _split(dataset: Dataset, refusals: Refusals) -> dict[str, Any]:
                 "How lines are divided",
                 [name for name in get_args(SplitMethod) if usable[name]],
                 format_func=_SPLIT_TITLES.__getitem__,
-                key="search-split",
+                key=f"search-split-{form}",
                 width=_WIDE_FIELD,
+                persist_state="session",
                 help="Validation lines steer the search. Test lines are looked at once, for the final judgement.",
             )
         }
-        values |= _fold_fields(dataset) if values["method"] == "folds" else _fraction_fields()
+        values |= _fold_fields(dataset, form) if values["method"] == "folds" else _fraction_fields(form)
     refusals.beside(*(name for name in values if name != "seed"))
     return values
 
 
-def _fold_fields(dataset: Dataset) -> dict[str, Any]:
+def _fold_fields(dataset: Dataset, form: str) -> dict[str, Any]:
     folds = [] if dataset.folds is None else sorted({int(fold) for fold in dataset.folds})
     return {
         f"{part}_folds": tuple(
             st.multiselect(
                 f"{part.capitalize()} folds",
                 folds,
-                key=f"search-{part}-folds",
+                key=f"search-{part}-folds-{form}",
                 placeholder="Choose for me",
                 width=_WIDE_FIELD,
+                persist_state="session",
             )
         )
         for part in ("validation", "test")
     }
 
 
-def _fraction_fields() -> dict[str, Any]:
+def _fraction_fields(form: str) -> dict[str, Any]:
     default = SplitSettings()
     values: dict[str, Any] = {
         f"{part}_fraction": st.number_input(
@@ -208,8 +272,10 @@ def _fraction_fields() -> dict[str, Any]:
             getattr(default, f"{part}_fraction"),
             step=0.01,
             format="%g",
-            key=f"search-{part}-fraction",
+            key=f"search-{part}-fraction-{form}",
             width=_FIELD,
+            help="Of all lines.",
+            persist_state="session",
         )
         for part in ("validation", "test")
     }
@@ -219,18 +285,20 @@ def _fraction_fields() -> dict[str, Any]:
         _LARGEST_SEED,
         default.seed,
         step=1,
-        key="search-split-seed",
+        key=f"search-split-seed-{form}",
         width=_FIELD,
+        persist_state="session",
         help="The same seed gives the same split.",
     )
     return {**values, "seed": int(seed)}
 
 
-def search_form(refusals: Refusals) -> dict[str, Any]:
+def search_form(form: str, refusals: Refusals) -> dict[str, Any]:
     """Algorithm, trials and what else decides how the space is searched."""
     with st.container(horizontal=True):
         values: dict[str, Any] = {
             "algorithm": _choice(
+                form,
                 "Algorithm",
                 "algorithm",
                 _ALGORITHM_TITLES,
@@ -238,8 +306,11 @@ def search_form(refusals: Refusals) -> dict[str, Any]:
                 help_text="Bayesian optimisation models the error with a Gaussian process; TPE is the tree-structured "
                 "Parzen estimator; random, grid and Sobol learn nothing from earlier trials.",
             ),
-            "max_trials": _count("Trials", "max_trials", 1, MAXIMUM_TRIALS, 35),
+            "max_trials": _count(
+                form, "Trials", "max_trials", 1, MAXIMUM_TRIALS, 35, help_text="Networks to train and compare."
+            ),
             "parallel_trials": _count(
+                form,
                 "Trials at a time",
                 "parallel_trials",
                 1,
@@ -248,6 +319,7 @@ def search_form(refusals: Refusals) -> dict[str, Any]:
                 help_text="More at a time share the processors and learn less from each other.",
             ),
             "max_failed_trials": _count(
+                form,
                 "Failed trials to stop at",
                 "max_failed_trials",
                 1,
@@ -256,6 +328,7 @@ def search_form(refusals: Refusals) -> dict[str, Any]:
                 help_text="So many failed trials end the search: then something is wrong with all of them.",
             ),
             "early_stopping": _choice(
+                form,
                 "Early stopping of trials",
                 "early-stopping",
                 _EARLY_STOPPING_TITLES,
@@ -264,36 +337,154 @@ def search_form(refusals: Refusals) -> dict[str, Any]:
                 "same epoch.",
             ),
             "xla": _choice(
+                form,
                 "Compile the network (XLA)",
                 "xla",
                 _XLA_TITLES,
                 XLA_SETTINGS,
                 help_text="Compiling takes seconds a trial and makes epochs faster or slower: it is measured first.",
             ),
-            "seed": _count("Seed", "seed", 0, _LARGEST_SEED, 0, help_text="Of the suggestions and of every trial."),
+            "seed": _count(form, "Seed", "seed", 0, _LARGEST_SEED, 0, help_text="Of suggestions and trials."),
         }
     refusals.beside(*values)
     return values
 
 
-def _choice(label: str, key: str, titles: Mapping[str, str], options: Sequence[str], *, help_text: str) -> str:
+def _choice(
+    form: str, label: str, key: str, titles: Mapping[str, str], options: Sequence[str], *, help_text: str
+) -> str:
     chosen: str = st.selectbox(
         label,
         options,
         format_func=lambda name: titles.get(name, name),
-        key=f"search-{key}",
+        key=f"search-{key}-{form}",
+        persist_state="session",
         help=help_text,
         width=_MEDIUM_FIELD,
     )
     return chosen
 
 
-def _count(label: str, name: str, lowest: int, highest: int, value: int, *, help_text: str | None = None) -> int:
-    number = st.number_input(label, lowest, highest, value, step=1, key=f"search-{name}", help=help_text, width=_FIELD)
+def _count(form: str, label: str, name: str, lowest: int, highest: int, value: int, *, help_text: str) -> int:
+    number = st.number_input(
+        label,
+        lowest,
+        highest,
+        value,
+        step=1,
+        key=f"search-{name}-{form}",
+        help=help_text,
+        width=_FIELD,
+        persist_state="session",
+    )
     return int(number)
 
 
-def price_field() -> float:
+# What it will take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """What a search will probably take, and where the measurement behind it stands.
+
+    Attributes:
+        measured: None where the projection, if any, comes from earlier searches.
+    """
+
+    request: MeasurementRequest
+    status: MeasurementStatus
+    projection: Projection | None
+    measured: Measurement | None
+
+
+def look_ahead(entry: LibraryEntry, lines: PreparedLines, space: SearchSpace, settings: Mapping[str, Any]) -> Outlook:
+    """From what was measured on this machine, or else from earlier searches like it."""
+    chosen = search_settings(space=space, preprocessing=lines.preprocessing, split=lines.split, **settings)
+    trials = {name: settings[name] for name in ("max_trials", "parallel_trials")}
+    request = MeasurementRequest.of(
+        entry.hash,
+        space=space,
+        preprocessing=chosen["preprocessing"],
+        split=chosen["split"],
+        parallel_trials=settings["parallel_trials"],
+        xla=settings["xla"],
+    )
+    status = _measurements().status(request)
+    if status.measurement is not None:
+        projection = project_measured(
+            status.measurement,
+            genotypes=lines.training_lines * lines.snps,
+            space=space,
+            early_stopping=chosen["early_stopping"],
+            **trials,
+        )
+        if projection is not None:
+            return Outlook(request=request, status=status, projection=projection, measured=status.measurement)
+    genotypes = lines.prepared.dataset.lines * lines.snps
+    projection = project(past_searches(engines()), genotypes=genotypes, space=space, **trials)
+    return Outlook(request=request, status=status, projection=projection, measured=None)
+
+
+def _measurements() -> Measurements:
+    return Measurements(Workspace.from_environment())
+
+
+def show_figures(outlook: Outlook, form: str) -> None:
+    """Time and cost."""
+    projection = outlook.projection
+    if projection is None:
+        st.metric("Projected time", "not known yet", width="content")
+    else:
+        low, high = projection.low, projection.high
+        st.metric("Projected time", _from_to(duration(low), duration(high)), width="content")
+    price = _price_field(form)
+    if projection is not None and price:
+        costs = (f"{cost:,.2f}" for cost in projection.cost(price))
+        st.metric("Projected cost", _from_to(*costs), width="content")
+
+
+def show_basis(outlook: Outlook) -> None:
+    """What the figures rest on."""
+    if outlook.projection is None:
+        st.caption("Nothing like it was measured or run on this machine: measure it, or let the first trials tell.")
+    else:
+        basis = markdown_text(outlook.projection.basis)
+        st.caption(f"From {basis}. Trials differ, and so does what else the machine has to do.")
+    if outlook.status.reason:
+        reason = sentence(f"the measurement failed: {outlook.status.reason}")
+        st.error(markdown_text(reason), icon=":material/error:")
+
+
+def measure_button(outlook: Outlook, refusals: Refusals) -> None:
+    """Has the machine measured, or shows that it is being."""
+    if outlook.status.running_since is not None:
+        _measuring(outlook.request)
+        return
+    if st.button(
+        "Measure on this machine" if outlook.measured is None else "Measure again",
+        icon=":material/timer:",
+        key="search-measure",
+        help="Trains the network for a few steps on this dataset, in a process of its own: mostly under a minute. What "
+        "it finds is kept, and spares the search the same measurement.",
+    ):
+        try:
+            with st.spinner("Starting the measurement"):
+                _measurements().start(outlook.request)
+        except GwasError as error:
+            refusals.show_at("launch", error)
+        else:
+            st.rerun()
+
+
+def _from_to(low: str, high: str) -> str:
+    """``2 to 3 min``, ``50 s to 2 min``."""
+    if low == high:
+        return low
+    number, _, unit = low.partition(" ")
+    return f"{number if high.endswith(f' {unit}') and high.count(' ') == 1 else low} to {high}"
+
+
+def _price_field(form: str) -> float:
     """What an hour of this machine costs."""
     price = st.number_input(
         "Price of this machine for an hour",
@@ -301,37 +492,29 @@ def price_field() -> float:
         value=0.0,
         step=0.1,
         format="%.2f",
-        key="search-price",
+        key=f"search-price-{form}",
         width=_MEDIUM_FIELD,
         help="In any currency; 0 leaves the cost out.",
+        persist_state="session",
     )
     return float(price)
 
 
-def show_projection(lines: PreparedLines, space: SearchSpace, settings: Mapping[str, Any], *, price: float) -> None:
-    """What the search will probably take, and cost."""
-    dataset = lines.prepared.dataset
-    projection = project(
-        past_searches(local_engine()),
-        genotypes=dataset.lines * len(dataset.snps),
-        space=space,
-        max_trials=settings["max_trials"],
-        parallel_trials=settings["parallel_trials"],
-    )
-    if projection is None:
-        st.caption(
-            "No experiment on data of this size has been run here yet, so the time is not known: the first trials "
-            "will tell, and the experiment shows how much longer it takes."
-        )
-        return
-    text = f"Probably {duration(projection.low)} to {duration(projection.high)}"
-    if price:
-        low, high = projection.cost(price)
-        text += f", at a cost of {low:,.2f} to {high:,.2f}"
-    st.caption(f"{text}. Judged by {markdown_text(projection.basis)}.")
+@st.fragment(run_every=1.0)
+def _measuring(request: MeasurementRequest) -> None:
+    """How long it has been measured; the whole page is drawn anew once that is over."""
+    since = _measurements().status(request).running_since
+    if since is None:
+        st.rerun()
+    seconds = (datetime.now(UTC) - since).total_seconds()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":material/hourglass_top: Measuring on this machine, {duration(seconds)} so far.", width="content")
+        if st.button("Cancel", key="search-measure-cancel", icon=":material/cancel:"):
+            _measurements().cancel(request)
+            st.rerun()
 
 
-def past_searches(engine: LocalEngine) -> tuple[PastSearch, ...]:
+def past_searches(engine: Engines) -> tuple[PastSearch, ...]:
     """What the latest experiments say about time."""
     known = tuple((entry.name, entry.finished_trials) for entry in engine.store.experiments()[:_PAST_SEARCHES])
     return _past_searches(str(engine.workspace.root), known)
@@ -340,11 +523,11 @@ def past_searches(engine: LocalEngine) -> tuple[PastSearch, ...]:
 # Not for long: what is measured before the first trial comes without a trial's being finished.
 @st.cache_data(max_entries=4, ttl=15, show_spinner=False)
 def _past_searches(root: str, known: tuple[tuple[str, int], ...]) -> tuple[PastSearch, ...]:  # noqa: ARG001
-    engine = local_engine()
+    store = engines().store
     found = []
     for name, _ in known:
         try:
-            record = engine.store.load(name)
+            record = store.load(name)
             report = Preparation.load(record.directory).report
             found.append(past_search(record, genotypes=report["lines_after"] * report["snps_after"]))
         except (GwasError, KeyError, TypeError):
@@ -353,18 +536,56 @@ def _past_searches(root: str, known: tuple[tuple[str, int], ...]) -> tuple[PastS
     return tuple(found)
 
 
-def name_field(entry: LibraryEntry) -> str:
-    """The experiment's name; a free one is proposed."""
-    taken = {summary.name for summary in local_engine().store.experiments()}
+# Launching
+
+
+def name_field(entry: LibraryEntry, form: str, refusals: Refusals) -> str | None:
+    """The experiment's name, a free one is proposed; None for one that cannot be used."""
+    taken = {summary.name for summary in engines().store.experiments()}
     name: str = st.text_input(
         "Name of the experiment",
         value=free_name(entry.source, taken=taken),
-        key=f"search-name-{entry.hash[:16]}",
+        # After a launch the next experiment is proposed a name of its own.
+        key=f"search-name-{form}-{st.session_state.get(_LAUNCHED, 0)}",
         max_chars=MAXIMUM_NAME_LENGTH,
         width=_WIDE_FIELD,
         help="Lower-case letters, digits and dashes.",
-    )
-    return name.strip()
+        persist_state="session",
+    ).strip()
+    try:
+        check_experiment_name(name)
+        if name in taken:
+            raise ExperimentError(f"there is already an experiment named {name}: choose another name")
+    except GwasError as error:
+        refusals.show_at("name", error)
+        return None
+    return name
+
+
+def settings_fit(
+    entry: LibraryEntry, lines: PreparedLines, space: SearchSpace, settings: Mapping[str, Any], refusals: Refusals
+) -> bool:
+    """Whether the search could be launched like this; what is wrong is said beside its field."""
+    try:
+        chosen = search_settings(space=space, preprocessing=lines.preprocessing, split=lines.split, **settings)
+        # As create_experiment will; what is refused here is refused there.
+        Experiment(name="any", dataset=entry.hash, source=entry.source, **chosen)
+    except SettingsError as error:
+        refusals.show(error)
+        return False
+    return True
+
+
+def show_what_is_missing(*, lines: bool, problems: Sequence[Problem], settings: bool, name: bool) -> None:
+    """Why Launch cannot be pressed: the places of what is to be mended."""
+    places = [
+        "" if lines else "the filters or the split",
+        *(f"{problem.place or 'the table'} of the search space" for problem in problems),
+        "" if settings else "how to search",
+        "" if name else "the name",
+    ]
+    named = "; ".join(place[0].lower() + place[1:] for place in places if place)
+    st.caption(f":material/block: Launch waits until this is mended: {markdown_text(named)}.")
 
 
 def launch(
@@ -374,24 +595,30 @@ def launch(
     settings: Mapping[str, Any],
     *,
     name: str,
+    measured: Measurement | None,
     refusals: Refusals,
 ) -> None:
     """Create the experiment, start it, and go where it is shown."""
     try:
         with st.spinner("Preparing the data and starting the first trials"):
-            engine = local_engine()
+            chosen = engines()
             experiment = create_experiment(
-                engine.store,
+                chosen.store,
                 library().load(entry.hash),
                 name=name,
                 source=entry.source,
                 notes=entry.notes,
+                calibration=None if measured is None else measured.calibration,
                 **search_settings(space=space, preprocessing=lines.preprocessing, split=lines.split, **settings),
             )
-            engine.start(experiment)
+            chosen.start(experiment)
     except GwasError as error:
         refusals.show(error)
         return
+    except OSError as error:
+        refusals.show(ExperimentError(f"the workspace cannot be written: {error.strerror or error}"))
+        return
+    st.session_state[_LAUNCHED] = st.session_state.get(_LAUNCHED, 0) + 1
     _go_to(experiment.name)
 
 

@@ -7,19 +7,19 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from gwas_core.engines import Engines
 from gwas_core.errors import GwasError
-from gwas_core.tuning.local import LocalEngine
 from gwas_core.workspace import Workspace
 from ui.text import markdown_text
 
 
-def local_engine() -> LocalEngine:
-    """The engine of this machine, on the workspace of the environment.
+def engines() -> Engines:
+    """This machine's engine and the cluster's behind one, on the workspace of the environment.
 
     Raises:
         GwasError: the workspace cannot be used.
     """
-    return LocalEngine(Workspace.from_environment())
+    return Engines(Workspace.from_environment())
 
 
 def show_error(error: GwasError) -> None:

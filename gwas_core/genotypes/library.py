@@ -99,6 +99,10 @@ class DatasetLibrary:
         write_json(directory / _ABOUT, asdict(entry))
         return content_hash
 
+    def holds(self, content_hash: str) -> bool:
+        """Whether it is there, whole."""
+        return _entry(self._directory(content_hash)) is not None
+
     def entries(self) -> tuple[LibraryEntry, ...]:
         """All datasets, the one added last first; folders that are no datasets of ours are passed over."""
         folders = self._datasets.iterdir() if self._datasets.is_dir() else ()
@@ -154,10 +158,11 @@ class DatasetLibrary:
         self._remove_old_uploads()
         digest = hashlib.sha256()
         ending = next((ending for ending in _ENDINGS if name.lower().endswith(ending)), "")
-        self._uploads.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._uploads, prefix=".", delete=False) as file:
-            temporary = Path(file.name)
-            try:
+        temporary: Path | None = None
+        try:
+            self._uploads.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._uploads, prefix=".", delete=False) as file:
+                temporary = Path(file.name)
                 while chunk := stream.read(_CHUNK_SIZE):
                     if file.tell() + len(chunk) > size_limit:
                         raise InputError(
@@ -166,14 +171,15 @@ class DatasetLibrary:
                         )
                     digest.update(chunk)
                     file.write(chunk)
-                file.flush()
-                target = self._uploads / f"{digest.hexdigest()}{ending}"
-                temporary.replace(target)
-            except OSError as error:
-                raise InputError(
-                    f"{shown(name)} cannot be stored ({error.strerror or 'unknown reason'}): free some disk space"
-                ) from error
-            finally:
+            target = self._uploads / f"{digest.hexdigest()}{ending}"
+            temporary.replace(target)
+        except OSError as error:
+            raise InputError(
+                f"{shown(name)} cannot be stored ({error.strerror or 'unknown reason'}): free some disk space, and see "
+                "that the workspace can be written"
+            ) from error
+        finally:
+            if temporary is not None:
                 temporary.unlink(missing_ok=True)
         return target
 

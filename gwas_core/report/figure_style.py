@@ -23,6 +23,9 @@ FADED = 0.12
 MANY_POINTS = 3000
 """More markers than this are drawn by the graphics processor; fewer look better as vector graphics."""
 
+LARGEST = 1e30
+"""What lies beyond is drawn here: a browser draws in single precision, which ends at 3e38."""
+
 _LINE = "rgba(127,127,127,0.55)"
 _GRID = "rgba(127,127,127,0.18)"
 _TRANSPARENT = "rgba(0,0,0,0)"
@@ -91,19 +94,21 @@ def value_range(values: Sequence[float], *, levels: Sequence[float] = ()) -> tup
         (lower, upper), with some air; (0, 1) where there is nothing to show.
     """
     everything = np.array([*values, *levels], dtype=np.float64)
-    everything = everything[np.isfinite(everything)]
+    everything = np.clip(everything[np.isfinite(everything)], -LARGEST, LARGEST)
     if not everything.size:
         return 0.0, 1.0
     if levels:
-        limit = 2 * max(levels)
+        limit = max(levels) + abs(max(levels))
     else:
         first, third = np.quantile(everything, (0.25, 0.75))
         limit = float(third + 3 * (third - first))
     if values:
-        limit = max(limit, float(np.min(values)))
+        limit = max(limit, min(values))
     upper = float(everything[everything <= limit].max())
     lower = float(everything.min())
-    air = 0.06 * (upper - lower) or 0.05 * abs(upper) or 0.5
+    air = 0.06 * (upper - lower)
+    if air <= 1e-9 * abs(upper):
+        air = 0.05 * abs(upper) or 0.5
     return lower - air, upper + air
 
 

@@ -1,8 +1,8 @@
-"""Short, unambiguous texts for charts: numbers on axes, names from files, and what plotly would read as markup."""
+"""Short, unambiguous texts for charts: numbers on axes, and names from files."""
 
 from __future__ import annotations
 
-import html
+import math
 from collections.abc import Iterable
 
 _INVISIBLE = "\u200b"  # zero-width space
@@ -11,6 +11,9 @@ _INVISIBLE = "\u200b"  # zero-width space
 def number_label(value: float, *, digits: int = 4) -> str:
     """``0.001`` as ``1e-3``, ``32.0`` as ``32``: at most ``digits`` significant digits, no needless zeros."""
     text = f"{float(value):.{digits}g}"
+    if math.isinf(float(text)) and math.isfinite(value):
+        # Rounded up, it is beyond the largest number there is.
+        text = f"{value * (1 - 0.5 * 10 ** (1 - digits)):.{digits}g}"
     mantissa, _, exponent = text.partition("e")
     if exponent:
         return f"{mantissa}e{int(exponent)}"
@@ -26,15 +29,6 @@ def shortened(text: str, *, limit: int) -> str:
     """``text`` in at most ``limit`` characters, control characters made visible."""
     visible = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return visible if len(visible) <= limit else f"{visible[: limit - 1]}…"
-
-
-def plotly_text(text: str) -> str:
-    """``text`` as plotly draws it letter by letter; titles, names and hover texts may hold <b> or <a href>.
-
-    Tick texts of parallel coordinates are drawn as they are and must not go through here.
-    """
-    # A dollar sign would begin LaTeX where a page has MathJax.
-    return html.escape(text, quote=False).replace("$", "&#36;")
 
 
 def told_apart(labels: Iterable[str]) -> tuple[str, ...]:

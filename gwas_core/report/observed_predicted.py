@@ -12,10 +12,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gwas_core.errors import InputError
+from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.metrics import Judgement, judge
 from gwas_core.report.figure_style import BLUE, GREY, ORANGE, marker_trace, new_figure
 from gwas_core.report.text import plot_text
+from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.workspace import Workspace
 
 PARTS = ("test", "validation")
 _LARGEST_FILE = 64 * 1024**2
@@ -37,6 +40,15 @@ class ObservedPredicted:
     table: pd.DataFrame
     judgements: dict[str, Judgement]
     limits: tuple[float, float]
+
+
+def trait_of(record: ExperimentRecord) -> str:
+    """The name of the trait that was predicted; empty where the dataset is gone."""
+    folder = Workspace(record.directory.parent).dataset_directory(record.experiment.dataset)
+    try:
+        return Dataset.load(folder).trait
+    except InputError:
+        return ""
 
 
 def read_predictions(directory: Path) -> pd.DataFrame:
@@ -88,6 +100,9 @@ def observed_predicted_figure(facts: ObservedPredicted, *, trait: str = "") -> g
     """One point a line on square axes, with the line on which a perfect prediction lies.
 
     Click data begin with the row in ``facts.table``.
+
+    Args:
+        trait: its name, for the axes.
     """
     name = f" {plot_text(trait, limit=40)}" if trait else ""
     figure = new_figure(height=520, showlegend=True)

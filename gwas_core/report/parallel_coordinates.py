@@ -17,7 +17,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from gwas_core.report.labels import number_label, plotly_text, shortened, told_apart
+from gwas_core.report.figure_style import LARGEST
+from gwas_core.report.labels import number_label, shortened, told_apart
+from gwas_core.report.text import plot_text
 from gwas_core.report.trial_filters import Range, TrialFilter
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
@@ -358,7 +360,7 @@ def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFi
     margin = 0.5 if axis.scale is AxisScale.STEPS else 0.0
     dimension: dict[str, Any] = {
         "name": axis.name,
-        "label": plotly_text(shortened(axis.title, limit=_TITLE_LENGTH)),
+        "label": plot_text(axis.title, limit=_TITLE_LENGTH),
         "values": positions.astype(np.float32),
         "range": [axis.low - margin, axis.high + margin],
         "tickvals": [position for position, _ in axis.ticks],
@@ -454,22 +456,26 @@ def _objective_axis(values: Sequence[float], *, name: str, title: str, lower_is_
     would have less than half of the axis, it ends at twice their width.
     """
     sign = 1.0 if lower_is_better else -1.0
-    badness = np.sort(np.array(values or [0.0, 1.0], dtype=np.float64) * sign)
+    drawn = np.array(values or [0.0, 1.0], dtype=np.float64)
+    badness = np.sort(np.clip(drawn, -LARGEST, LARGEST) * sign)
     best, worst = float(badness[0]), float(badness[-1])
     limit = best + 2 * (float(np.quantile(badness, 0.9)) - best)
-    clipped = best < limit < worst
-    low, high = sorted((best * sign, (limit if clipped else worst) * sign))
-    if low == high:
-        low, high = low - (abs(low) or 1.0) * 0.05, high + (abs(high) or 1.0) * 0.05
+    low, high = sorted((best * sign, (limit if best < limit < worst else worst) * sign))
+    largest = max(abs(low), abs(high))
+    if high - low <= max(1e-9 * largest, 1 / LARGEST):
+        air = 0.05 * (largest if largest > 1 / LARGEST else 1.0)
+        low, high = low - air, high + air
     is_log = low > 0 and high / low > _WIDEST_LINEAR
+    if is_log:
+        low = max(low, 1 / LARGEST)
     return Axis(
         name=name,
         title=f"{title} {'↓' if lower_is_better else '↑'}",
         scale=AxisScale.LOG if is_log else AxisScale.LINEAR,
         low=math.log10(low) if is_log else low,
         high=math.log10(high) if is_log else high,
-        open_low=clipped and not lower_is_better,
-        open_high=clipped and lower_is_better,
+        open_low=float(drawn.min()) < low,
+        open_high=float(drawn.max()) > high,
     )
 
 

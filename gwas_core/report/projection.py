@@ -1,23 +1,29 @@
-"""How long a search would take, judged by earlier ones on this machine: a range, since trials differ."""
+"""How long a search would take, from a measurement or from earlier searches on this machine: a range, since trials
+differ."""
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gwas_core.errors import GwasError
+from gwas_core.measurement import Measurement
 from gwas_core.messages import counted
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.networks import parse
+from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.space import SearchSpace
 
 _FEWEST_TRIALS = 2
 # Training stops early where it no longer helps; a third of the epochs is what a short trial takes.
 _SHORT_TRIAL = 1 / 3
+# By the median of the others about every second trial is stopped early, at most.
+_STOPPED_EARLY = 0.5
 # Time grows with the number of genotypes, and nothing is known of what is much larger or smaller.
 _LARGEST_RATIO = 1.5
 
@@ -62,8 +68,60 @@ def past_search(record: ExperimentRecord, *, genotypes: int) -> PastSearch:
         genotypes=genotypes,
         network=_network(record.experiment.space),
         trial_seconds=(low, high) if len(seconds) >= _FEWEST_TRIALS else None,
-        calibration=None if record.calibration is None else Calibration.from_dict(record.calibration),
+        calibration=_calibration(record),
     )
+
+
+def _calibration(record: ExperimentRecord) -> Calibration | None:
+    # One that failed left a reason instead of times.
+    if record.calibration is None or "with_xla" not in record.calibration:
+        return None
+    return Calibration.from_dict(record.calibration)
+
+
+def project_measured(
+    measured: Measurement,
+    *,
+    genotypes: int,
+    space: SearchSpace,
+    max_trials: int,
+    parallel_trials: int,
+    early_stopping: EarlyStoppingSettings | None = None,
+) -> Projection | None:
+    """The range for a search on ``genotypes`` (training lines times SNPs); None where too many others were measured.
+
+    At best all trials end after a third of their epochs, or once their patience is at its end, or are stopped early;
+    at worst all take all their epochs, and starting, the baselines and the last judgement cost another round. Their
+    batch sizes are taken to spread over those that were measured. More trials at a time than the processors have room
+    for slow each other down.
+    """
+    ratio = genotypes / max(measured.genotypes, 1)
+    if not 1 / _LARGEST_RATIO <= ratio <= _LARGEST_RATIO:
+        return None
+    most, patience = _highest(space, "epochs"), _highest(space, "patience")
+    fewest = float(min(most, max(patience + 1, math.ceil(_SHORT_TRIAL * most))))
+    if early_stopping is not None:
+        fewest -= _STOPPED_EARLY * max(0.0, fewest - early_stopping.start_step)
+    start = statistics.fmean(timing.start_seconds for timing in measured.timings.values())
+    epoch = statistics.fmean(timing.epoch_seconds for timing in measured.timings.values()) * ratio
+    parallel_trials = min(parallel_trials, max_trials)
+    at_once = _trials_at_once(measured, parallel_trials)
+    rounds = math.ceil(max_trials / parallel_trials)
+    return Projection(
+        low=measured.startup_seconds + max_trials * (start + fewest * epoch) / max(at_once),
+        high=2 * measured.startup_seconds + (rounds + 1) * parallel_trials * (start + most * epoch) / min(at_once),
+        basis="what was measured on this machine" + (", while it was busy with other work" if measured.busy else ""),
+    )
+
+
+def _trials_at_once(measured: Measurement, parallel_trials: int) -> tuple[float, float]:
+    """How many trials are worked on as fast as the one that was measured, at worst and at best."""
+    if measured.device != "cpu":
+        # Nothing tells how much of an accelerator one trial leaves to the others.
+        return 1.0, float(parallel_trials)
+    request = measured.request
+    at_once = min(float(parallel_trials), request.cores / request.threads)
+    return at_once, at_once
 
 
 def project(
@@ -91,7 +149,7 @@ def project(
             low, high = search.trial_seconds
             basis = f"the trials of {search.name}"
         elif search.calibration is not None:
-            epochs, timing = _most_epochs(space), search.calibration.chosen
+            epochs, timing = _highest(space, "epochs"), search.calibration.chosen
             low, high = timing.trial_seconds(math.ceil(_SHORT_TRIAL * epochs)), timing.trial_seconds(epochs)
             basis = f"what {search.name} measured before its first trial"
         else:
@@ -104,13 +162,14 @@ def _network(space: SearchSpace) -> str:
     return parse({name: value for name, value in space.fixed.items() if name == "network"})[0].name
 
 
-def _most_epochs(space: SearchSpace) -> int:
+def _highest(space: SearchSpace, name: str) -> int:
+    """The highest value that trials may have of a hyperparameter that is a number."""
     for parameter in space.parameters:
-        if parameter.name == "epochs":
+        if parameter.name == name:
             values = [parameter.maximum] if parameter.kind.is_range() else parameter.choices
             return max(int(float(value)) for value in values if value is not None)
-    chosen = parse({name: value for name, value in space.fixed.items() if name in ("network", "epochs")})[1]
-    return int(chosen.epochs)
+    fixed = {key: value for key, value in space.fixed.items() if key in ("network", name)}
+    return int(getattr(parse(fixed)[1], name))
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from gwas_core.genotypes.quality import Histogram, QualityReport
 from gwas_core.messages import counted, listed
-from gwas_core.report.labels import number_label, plotly_text, shortened
+from gwas_core.report.labels import number_label
+from gwas_core.report.text import plot_text
 
 HEIGHT = 280
 
@@ -80,9 +81,9 @@ def histogram_figure(histogram: Histogram, *, values: str, counts: str, percent:
             y=list(histogram.counts),
             width=[high - low for low, high in pairwise(edges)],
             customdata=[f"{low} to {high}" for low, high in pairwise(shown)],
-            hovertemplate="%{customdata}: %{y:,} " + plotly_text(counts.lower()) + "<extra></extra>",
+            hovertemplate="%{customdata}: %{y:,} " + plot_text(counts.lower()) + "<extra></extra>",
             marker={"line": {"width": 0}},
-            name=plotly_text(counts),
+            name=plot_text(counts),
         )
     )
     figure.update_layout(_layout(values, counts), bargap=0.0)
@@ -104,7 +105,7 @@ def chromosomes_table(report: QualityReport) -> pd.DataFrame:
 def chromosomes_figure(report: QualityReport) -> go.Figure:
     """A bar a chromosome."""
     table = chromosomes_table(report)
-    names = [plotly_text(shortened(name, limit=12)) for name in table["Chromosome"]]
+    names = [plot_text(name, limit=12) for name in table["Chromosome"]]
     figure = go.Figure(
         go.Bar(x=names, y=table["SNPs"].tolist(), hovertemplate="%{x}: %{y:,} SNPs<extra></extra>", name="SNPs")
     )
@@ -127,6 +128,6 @@ def _layout(x: str, y: str) -> dict[str, object]:
         "showlegend": False,
         # Room for the toolbar, and no more: the title is the page's.
         "margin": {"l": 60, "r": 20, "t": 15, "b": 50},
-        "xaxis": {"title": {"text": plotly_text(shortened(x, limit=60))}},
-        "yaxis": {"title": {"text": plotly_text(y)}, "rangemode": "tozero"},
+        "xaxis": {"title": {"text": plot_text(x, limit=60)}},
+        "yaxis": {"title": {"text": plot_text(y)}, "rangemode": "tozero"},
     }

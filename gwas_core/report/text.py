@@ -13,7 +13,8 @@ _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "{": "&#123;"}
 def plot_text(text: object, *, limit: int = _LONGEST) -> str:
     """``text`` as Plotly shows it letter by letter: nothing in it acts as markup, and it stays on one line.
 
-    Longer texts than ``limit`` are cut, which an ellipsis says.
+    Longer texts than ``limit`` are cut, which an ellipsis says. Tick texts of parallel coordinates are drawn as
+    they are, and must not go through here.
     """
     line = "".join(character if character.isprintable() else " " for character in str(text))
     shortened = line if len(line) <= limit else f"{line[: limit - 1]}…"

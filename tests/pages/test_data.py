@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from gwas_core.genotypes.library import DatasetLibrary
@@ -31,6 +32,10 @@ def uploaded(app: AppTest, content: bytes, name: str) -> AppTest:
     app.file_uploader[0].set_value((name, content, "text/plain")).run()
     assert not app.exception
     return app
+
+
+def main_buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button if button.proto.type == "primary"]
 
 
 def entries(tmp_path: Path) -> list[str]:
@@ -66,6 +71,52 @@ def test_an_upload_is_read_and_used(open_page: OpenPage, tmp_path: Path) -> None
     assert not app.exception
     assert entries(tmp_path) == ["my table.txt"]
     assert [path.suffix for path in (tmp_path / "workspace" / "_uploads").iterdir()] == [".txt"]
+
+
+def test_an_upload_that_cannot_be_stored_is_refused_beside_the_field_and_forgotten(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    uploads = tmp_path / "workspace" / "_uploads"
+    uploads.parent.mkdir(exist_ok=True)
+    uploads.write_text("a file where the folder should be")
+    app = uploaded(open_page(PAGE), GOOD.encode(), "my <b>table.txt")
+    (text,) = (error.value.replace("\\", "") for error in app.error)
+    assert text.startswith("'my <b>table.txt' cannot be stored (File exists): free some disk space")
+    # The file is not held on to, and the reason stays until there is another one.
+    assert app.file_uploader[0].value is None
+    assert len(app.run().error) == 1
+    uploads.unlink()
+    app = uploaded(app, GOOD.encode(), "my table.txt")
+    assert not app.error
+    assert app.button(key="data-use")
+    # One that is refused takes the place of the one before.
+    app.file_uploader[0].set_value(("bad.txt", b"\x00", "text/plain")).run()
+    assert len(app.error) == 1
+    assert not [button for button in app.button if button.key == "data-use"]
+
+
+def test_the_limit_of_an_upload_is_stated(open_page: OpenPage) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="data-way").set_value("Upload").run()
+    limit = st.get_option("server.maxUploadSize")
+    assert f"at most {limit:,} MB" in app.file_uploader[0].label
+
+
+def test_the_next_step_is_said_first_and_only_one_button_stands_out(open_page: OpenPage) -> None:
+    app = open_page(PAGE)
+    assert "Load the demo data" in app.markdown[0].value
+    assert main_buttons(app) == ["Load the demo data"]
+    app.button(key="data-demo").click().run()
+    app = open_page(PAGE)
+    assert app.markdown[0].value.startswith("Press **Search** beside a dataset")
+    assert main_buttons(app) == ["Search", "Delete it"]  # the latter behind a click
+
+
+def test_the_histogram_names_the_trait(open_page: OpenPage) -> None:
+    app = open_page(PAGE)
+    app.button(key="data-demo").click().run()
+    assert any(text.value == r"**Trait norm\_phe**" for text in app.markdown)
+    assert not any("henotype norm" in text.value for text in app.markdown)
 
 
 def test_roles_can_be_changed_and_refusals_stand_beside_the_field(open_page: OpenPage, tmp_path: Path) -> None:

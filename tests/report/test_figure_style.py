@@ -42,6 +42,15 @@ def test_best_value_and_all_baselines_are_inside(values: list[float], levels: li
     assert upper > max([min(values), *levels])
 
 
+@given(
+    st.lists(st.floats(allow_nan=False), max_size=12),
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=3),
+)
+def test_no_number_is_too_large_or_too_small_to_draw(values: list[float], levels: list[float]) -> None:
+    lower, upper = value_range(values, levels=levels)
+    assert -1e31 < lower < upper < 1e31
+
+
 @given(st.lists(st.floats(0, 300), max_size=8), st.floats(1, 40))
 def test_labels_keep_their_distance_and_order(positions: list[float], gap: float) -> None:
     placed = spread(sorted(positions), gap=gap)

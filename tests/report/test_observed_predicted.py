@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 
 from gwas_core.errors import InputError
 from gwas_core.model.metrics import judge
-from gwas_core.report.observed_predicted import observed_predicted, observed_predicted_figure, read_predictions
+from gwas_core.report.observed_predicted import (
+    observed_predicted,
+    observed_predicted_figure,
+    read_predictions,
+    trait_of,
+)
+from gwas_core.tuning.store import Store
+from tests.tuning.quick_experiments import quick_experiment, quick_workspace
 
 
 def write_predictions(folder: Path, *, family: bool = True) -> pd.DataFrame:
@@ -59,11 +67,25 @@ def test_the_figure_has_square_axes_and_escaped_names(tmp_path: Path) -> None:
     assert figure.layout.xaxis.range == figure.layout.yaxis.range == facts.limits
     assert figure.layout.yaxis.scaleanchor == "x"
     assert figure.layout.xaxis.title.text == "Observed height &lt;cm&gt;"
+    assert figure.layout.yaxis.title.text == "Predicted height &lt;cm&gt;"
     assert validation.hovertext[2].startswith("<b>&lt;b&gt;x&lt;/b&gt;</b>, family 01<br>observed ")
     assert test.name.startswith("25 test lines: MAE ")
     assert validation.marker.symbol != test.marker.symbol
     rows = [row for (row,) in test.customdata]
     assert facts.table.loc[rows, "part"].unique().tolist() == ["test"]
+
+
+def test_the_trait_is_known_for_as_long_as_the_dataset_is_there(tmp_path: Path) -> None:
+    workspace, content_hash = quick_workspace(tmp_path)
+    store = Store(workspace)
+    store.create(quick_experiment(content_hash))
+    record = store.load("quick")
+    assert trait_of(record) == "height"
+    shutil.rmtree(workspace.dataset_directory(content_hash))
+    assert trait_of(record) == ""
+    write_predictions(tmp_path)
+    figure = observed_predicted_figure(observed_predicted(read_predictions(tmp_path)), trait="")
+    assert figure.layout.xaxis.title.text == "Observed"
 
 
 def test_lines_without_families(tmp_path: Path) -> None:

@@ -227,6 +227,21 @@ def test_an_objective_over_many_powers_of_ten_is_drawn_on_a_log_scale() -> None:
     assert [text for _, text in axis.ticks][:2] == ["0.1", "10"]
 
 
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=12))
+def test_no_objective_is_too_large_or_too_small_to_draw(values: list[float]) -> None:
+    facts = parallel_coordinates(
+        made_record([trial(number, value) for number, value in enumerate(values)], space=SPACE), axes=[OBJECTIVE]
+    )
+    (axis,) = facts.axes
+    assert -1e31 < axis.low < axis.high < 1e31
+    assert np.isfinite(facts.positions.astype(np.float32)).all()
+    assert np.isfinite(facts.colours).all()
+    positions = [position for position, _ in axis.ticks]
+    assert positions == sorted(positions)
+    middle = [axis.low + share * (axis.high - axis.low) for share in (0.3, 0.7)]
+    assert axis.filter_of([middle]) is not None
+
+
 def test_default_axes_are_all_or_the_most_important_in_their_order() -> None:
     names = tuple("abcdef")
     assert default_axes(names) == names

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.measurement import Measurement, MeasurementRequest
 from gwas_core.model.calibration import Calibration, Timing
-from gwas_core.report.projection import PastSearch, duration, project
+from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
+from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.space import SearchSpace
+from tests.report.made_records import made_record
 
-SPACE = SearchSpace.preset("focused")  # 30 epochs
+RATE = {"name": "learning_rate", "kind": "double", "minimum": 1e-5, "maximum": 1e-2}
+SPACE = SearchSpace.from_dict({"parameters": [RATE], "fixed": {"network": "hybrid", "epochs": 30, "patience": 5}})
 CALIBRATION = Calibration(
     xla=False,
     without_xla=Timing(start_seconds=5.0, epoch_seconds=2.0),
@@ -72,3 +79,85 @@ def test_cost() -> None:
 )
 def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+# Eight cores, two threads a trial, as for three or four trials at a time.
+REQUEST = MeasurementRequest(
+    dataset="a" * 64,
+    preprocessing=PreprocessingSettings(),
+    split=SplitSettings(),
+    hyperparameters=SPACE.fixed,
+    batch_sizes=(16, 64),
+    typical_batch_size=16,
+    xla="off",
+    cores=8,
+    threads=2,
+    machine="this one",
+)
+MEASURED = Measurement(
+    request=REQUEST,
+    genotypes=1000,
+    startup_seconds=7.0,
+    calibration=None,
+    timings={16: Timing(start_seconds=4.0, epoch_seconds=3.0), 64: Timing(start_seconds=6.0, epoch_seconds=1.0)},
+    device="cpu",
+    busy=False,
+    finished="",
+)
+
+
+def measured(measurement: Measurement = MEASURED, **changes: Any) -> Projection | None:
+    settings: dict[str, Any] = {"genotypes": 1000, "space": SPACE, "max_trials": 35, "parallel_trials": 3}
+    return project_measured(measurement, **settings | changes)
+
+
+def ends(projection: Projection | None) -> tuple[float, float]:
+    assert projection is not None
+    return projection.low, projection.high
+
+
+def test_trials_are_short_at_best_and_take_all_epochs_at_worst() -> None:
+    # 5 s and 10 or 30 epochs of 2 s, which is the mean over the batch sizes.
+    assert ends(measured()) == pytest.approx((7 + 35 * 25 / 3, 14 + 13 * 65))
+
+
+def test_a_patience_that_outlasts_a_third_of_the_epochs_counts() -> None:
+    space = SearchSpace(SPACE.parameters, {**SPACE.fixed, "patience": 19})
+    assert ends(measured(space=space))[0] == pytest.approx(7 + 35 * (5 + 20 * 2) / 3)
+    space = SearchSpace(SPACE.parameters, {**SPACE.fixed, "patience": 100})
+    assert ends(measured(space=space))[0] == pytest.approx(7 + 35 * (5 + 30 * 2) / 3)
+
+
+def test_stopping_early_shortens_the_best_case_only() -> None:
+    stopping = EarlyStoppingSettings(start_step=4)
+    assert ends(measured(early_stopping=stopping)) == pytest.approx((7 + 35 * (5 + 7 * 2) / 3, ends(measured())[1]))
+
+
+def test_more_trials_than_the_processors_have_room_for_slow_each_other_down() -> None:
+    crowded = replace(MEASURED, request=replace(REQUEST, cores=2, threads=1))
+    assert ends(measured(crowded)) == pytest.approx((7 + 35 * 25 / 2, 14 + 13 * 65 * 3 / 2))
+    assert ends(measured(crowded, max_trials=1)) == pytest.approx((7 + 25, 14 + 2 * 65))
+
+
+def test_a_machine_that_was_busy_is_said() -> None:
+    quiet, busy = measured(), measured(replace(MEASURED, busy=True))
+    assert quiet is not None
+    assert busy is not None
+    assert quiet.basis == "what was measured on this machine"
+    assert busy.basis == "what was measured on this machine, while it was busy with other work"
+
+
+def test_an_accelerator_may_be_shared_or_not() -> None:
+    assert ends(measured(replace(MEASURED, device="gpu"))) == pytest.approx((7 + 35 * 25 / 3, 14 + 39 * 65))
+
+
+def test_other_filters_are_counted_in_proportion_and_other_data_not_at_all() -> None:
+    assert ends(measured(genotypes=1200))[1] == pytest.approx(14 + 13 * (5 + 30 * 2 * 1.2))
+    assert measured(genotypes=2000) is None
+    assert measured(genotypes=100) is None
+    assert measured(replace(MEASURED, genotypes=0)) is None
+
+
+def test_a_search_whose_calibration_failed_still_tells_by_its_trials() -> None:
+    record = replace(made_record([], space=SPACE), calibration={"xla": False, "reason": "memory ran out"})
+    assert past_search(record, genotypes=10).calibration is None

@@ -1,0 +1,359 @@
+"""How long training takes on this machine, measured before a search is launched.
+
+A process of its own does it, so that no page ever loads TensorFlow, and leaves what it found in the workspace, where
+every later look at the same dataset and network finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import math
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gwas_core.errors import GwasError, InputError
+from gwas_core.files import write_json
+from gwas_core.genotypes.library import DatasetLibrary
+from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
+from gwas_core.genotypes.splits import SplitSettings, make_split
+from gwas_core.model.calibration import Calibration, Timing, calibrate, cost_settings, time_training
+from gwas_core.tuning.lock import FileLock
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.threads import thread_environment, usable_cores, worker_threads
+from gwas_core.tuning.worker import describe
+from gwas_core.tuning.worker_process import import_environment, last_line, module_command
+from gwas_core.workspace import Workspace
+
+LONGEST_SECONDS = 600.0
+"""A measurement that takes longer is given up: the search itself would tell as soon."""
+
+_REQUEST, _RESULT, _LOG, _LOCK = "request.json", "result.json", "log.txt", ".lock"
+_POLL_SECONDS = 0.1
+_START_SECONDS, _END_SECONDS = 60.0, 5.0
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementRequest:
+    """What is to be timed, and how.
+
+    Attributes:
+        dataset: hash of a dataset of the library.
+        preprocessing, split: how it is filtered and divided.
+        hyperparameters: the network with what trials have in common.
+        batch_sizes: powers of two that stand for the batch sizes of the search, in ascending order.
+        typical_batch_size: the one among them with which compiling by XLA is tried.
+        xla: ``auto`` (tried both ways), ``on`` or ``off``.
+        cores, threads: of the machine, and of each trial.
+        machine: its name.
+    """
+
+    dataset: str
+    preprocessing: PreprocessingSettings
+    split: SplitSettings
+    hyperparameters: Mapping[str, Any]
+    batch_sizes: tuple[int, ...]
+    typical_batch_size: int
+    xla: str
+    cores: int
+    threads: int
+    machine: str
+
+    @classmethod
+    def of(
+        cls,
+        dataset: str,
+        *,
+        space: SearchSpace,
+        preprocessing: PreprocessingSettings,
+        split: SplitSettings,
+        parallel_trials: int,
+        xla: str,
+    ) -> MeasurementRequest:
+        """What a search on this machine would have to know.
+
+        Raises:
+            SettingsError: the space does not fit the network.
+        """
+        hyperparameters = {**space.fixed, **(space.defaults or {})}
+        typical = cost_settings(hyperparameters)["batch_size"]
+        sizes = {_batch_class(size) for size in (typical, *_batch_sizes(space))}
+        cores = usable_cores()
+        return cls(
+            dataset=dataset,
+            preprocessing=preprocessing,
+            split=split,
+            hyperparameters=hyperparameters,
+            batch_sizes=tuple(sorted(sizes)),
+            typical_batch_size=_batch_class(typical),
+            xla=xla,
+            cores=cores,
+            threads=worker_threads(cores, parallel_trials),
+            machine=platform.node(),
+        )
+
+    @property
+    def key(self) -> str:
+        """Names the measurement: what has the same key takes as long, in proportion to the genotypes."""
+        parts = {
+            "dataset": self.dataset,
+            "network": cost_settings(self.hyperparameters) | {"batch_size": list(self.batch_sizes)},
+            "xla": self.xla,
+            "machine": [self.machine, self.cores, self.threads],
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> MeasurementRequest:
+        return cls(
+            **{
+                **values,
+                "preprocessing": PreprocessingSettings.from_dict(values["preprocessing"]),
+                "split": SplitSettings.from_dict(values["split"]),
+                "batch_sizes": tuple(values["batch_sizes"]),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What was found.
+
+    Attributes:
+        genotypes: training lines times SNPs.
+        startup_seconds: until the first network could be built: Python, TensorFlow, the data.
+        calibration: with and without XLA; None where that was not a question.
+        timings: by batch size, in the way in which trials will run.
+        device: ``cpu`` or ``gpu``.
+        busy: whether the machine had more to do than it has cores, before this began.
+        finished: UTC, ISO 8601.
+    """
+
+    request: MeasurementRequest
+    genotypes: int
+    startup_seconds: float
+    calibration: Calibration | None
+    timings: Mapping[int, Timing]
+    device: str
+    busy: bool
+    finished: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Measurement:
+        calibration = values["calibration"]
+        return cls(
+            **{
+                **values,
+                "request": MeasurementRequest.from_dict(values["request"]),
+                "calibration": None if calibration is None else Calibration.from_dict(calibration),
+                "timings": {int(size): Timing(**timing) for size, timing in values["timings"].items()},
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementStatus:
+    """Where a measurement stands: under way, done, failed for a reason, or none of these.
+
+    Attributes:
+        running_since: None unless it is under way.
+    """
+
+    running_since: datetime | None = None
+    measurement: Measurement | None = None
+    reason: str = ""
+
+
+class Measurements:
+    """The measurements of a workspace, in a folder of its own for each."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = Workspace(workspace.root.absolute())
+
+    def status(self, request: MeasurementRequest) -> MeasurementStatus:
+        """Where the measurement stands; a few small files are read."""
+        folder = self._folder(request.key)
+        try:
+            asked = datetime.fromtimestamp((folder / _REQUEST).stat().st_mtime, UTC)
+        except OSError:
+            return MeasurementStatus()
+        if _is_locked(folder):
+            return MeasurementStatus(running_since=asked)
+        # Looked for after the lock: a process writes it before it lets go.
+        try:
+            found = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+            if "reason" in found:
+                return MeasurementStatus(reason=str(found["reason"]))
+            return MeasurementStatus(measurement=Measurement.from_dict(found))
+        except FileNotFoundError:
+            reason = "the process that measured ended without a word: it was killed, or memory ran out"
+            return MeasurementStatus(reason=reason)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Of another version.
+            return MeasurementStatus()
+
+    def start(self, request: MeasurementRequest) -> None:
+        """Begin to measure, unless it is under way; returns once the process works.
+
+        Raises:
+            InputError: it does not start.
+        """
+        folder = self._folder(request.key)
+        if self.status(request).running_since is not None:
+            return
+        log = folder / _LOG
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _RESULT).unlink(missing_ok=True)
+            write_json(folder / _REQUEST, request.to_dict())
+            with log.open("wb") as output:
+                process = subprocess.Popen(  # noqa: S603 - our own module
+                    module_command("gwas_core.measurement", "--workspace", str(self._workspace.root), request.key),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=import_environment(thread_environment(os.environ, request.threads)),
+                    # It may outlive the page, and what it finds is there when somebody comes back.
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise InputError(f"the measurement does not start: {error.strerror or error}") from error
+        # Reaps it when it ends before this process does.
+        threading.Thread(target=process.wait, daemon=True).start()
+        deadline = time.monotonic() + _START_SECONDS
+        while process.poll() is None and not _is_locked(folder):
+            if time.monotonic() > deadline:
+                process.kill()
+            time.sleep(_POLL_SECONDS)
+        if process.poll() not in (None, 0) and not (folder / _RESULT).is_file():
+            raise InputError(f"the measurement does not start: {last_line(log) or 'the reason is not known'}")
+
+    def cancel(self, request: MeasurementRequest) -> None:
+        """Have a measurement end, and forget what was found; harmless where there is none."""
+        folder = self._folder(request.key)
+        # The process looks for this file.
+        (folder / _REQUEST).unlink(missing_ok=True)
+        deadline = time.monotonic() + _END_SECONDS
+        while _is_locked(folder) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _folder(self, key: str) -> Path:
+        return self._workspace.root / "_measurements" / key
+
+
+def measure(workspace: Workspace, request: MeasurementRequest, *, started: float) -> Measurement:
+    """Time the network of a request; to be called where its threads are set.
+
+    Args:
+        started: when the process did, by ``time.monotonic``.
+
+    Raises:
+        GwasError: the dataset is gone, or the network does not fit it.
+    """
+    busy = os.getloadavg()[0] > request.cores
+    prepared = preprocess(DatasetLibrary(workspace).load(request.dataset), request.preprocessing).dataset
+    split = make_split(prepared, request.split)
+    from gwas_core.model.backend import has_accelerator
+
+    device = "gpu" if has_accelerator() else "cpu"
+    startup_seconds = time.monotonic() - started
+    typical = {**request.hyperparameters, "batch_size": request.typical_batch_size}
+    calibration = calibrate(prepared, split, typical) if request.xla == "auto" else None
+    timings = {} if calibration is None else {request.typical_batch_size: calibration.chosen}
+    xla = request.xla == "on" if calibration is None else calibration.xla
+    for size in request.batch_sizes:
+        if size not in timings:
+            timings[size] = time_training(prepared, split, {**request.hyperparameters, "batch_size": size}, xla=xla)
+    return Measurement(
+        request=request,
+        genotypes=len(split.train) * len(prepared.snps),
+        startup_seconds=startup_seconds,
+        calibration=calibration,
+        timings=timings,
+        device=device,
+        busy=busy,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _batch_sizes(space: SearchSpace) -> tuple[int, ...]:
+    """The smallest and the largest batch that is searched; empty where none is."""
+    for parameter in space.parameters:
+        if parameter.name == "batch_size":
+            values = (parameter.minimum, parameter.last) if parameter.kind.is_range() else parameter.choices
+            numbers = [int(float(value)) for value in values if value is not None]
+            return min(numbers), max(numbers)
+    return ()
+
+
+def _batch_class(size: int) -> int:
+    """The power of two nearest to a batch size."""
+    return int(2 ** round(math.log2(max(1, size))))
+
+
+def _is_locked(folder: Path) -> bool:
+    """Whether a process measures: it holds this lock for as long as it lives."""
+    if not folder.is_dir():
+        return False
+    with FileLock(folder / _LOCK) as lock:
+        return not lock.acquire()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``python -m gwas_core.measurement``; returns its exit code."""
+    started = time.monotonic()
+    parser = argparse.ArgumentParser(description="Times a network; started by the dashboard.")
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--longest", type=float, default=LONGEST_SECONDS, help="seconds after which it is given up")
+    parser.add_argument("key", help="the measurement's folder")
+    options = parser.parse_args(arguments)
+    folder = options.workspace / "_measurements" / options.key
+    with FileLock(folder / _LOCK) as lock:
+        if not lock.acquire(seconds=_START_SECONDS):
+            return 1
+        threading.Thread(target=_watch, args=(folder, options.longest), daemon=True).start()
+        try:
+            request = MeasurementRequest.from_dict(json.loads((folder / _REQUEST).read_text(encoding="utf-8")))
+            result = measure(Workspace(options.workspace), request, started=started).to_dict()
+        except GwasError as error:
+            result = {"reason": str(error)}
+        except Exception as error:
+            # Whatever training raises is the measurement's end, said where it was asked for.
+            _logger.exception("the measurement failed")
+            result = {"reason": describe(error)}
+        write_json(folder / _RESULT, result)
+    return 0
+
+
+def _watch(folder: Path, longest: float) -> None:
+    """End this process once nobody wants the measurement any more, or it takes too long."""
+    deadline = time.monotonic() + longest
+    while (folder / _REQUEST).is_file():
+        if time.monotonic() > deadline:
+            reason = f"measuring took longer than {longest / 60:.0f} minutes: the first trials will tell instead"
+            write_json(folder / _RESULT, {"reason": reason})
+            os._exit(0)
+        time.sleep(_POLL_SECONDS)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
