@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.first_start import start_demo
+
 st.set_page_config(page_title="Deep GWAS Dashboard", page_icon=":material/genetics:", layout="wide")
 
 
@@ -12,6 +14,7 @@ def home() -> None:
     st.switch_page("pages/experiments.py")
 
 
+start_demo()
 st.navigation(
     [
         st.Page(home, title="Home", default=True, visibility="hidden"),

@@ -20,6 +20,8 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _EXAMPLES = """\
 examples:
+  ./run                                            open the dashboard; the first time, it starts a demo experiment
+  ./run --no-demo                                  open it without (as GWAS_NO_DEMO=1 streamlit run app.py does)
   ./run demo                                       tune on simulated data, see all of it work
   ./run inspect IMP_height.txt.gz                  what is in the file, and is it sound?
   ./run tune IMP_height.txt.gz --max-trials 35     search for the best network
@@ -27,6 +29,7 @@ examples:
   ./run trials imp-height                          the trials of one
   ./run bundle imp-height --out best.zip           the best model, to take home
   ./run predict best.zip new_lines.txt --out predicted.csv
+  ./run evaluate IMP_height.txt.gz                 does a network beat linear models, and how sure is that?
 """
 
 
@@ -74,6 +77,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data_commands(commands)
     _add_search_commands(commands)
     _add_model_commands(commands)
+    _add_evaluate_command(commands)
+    _add_kubeflow_commands(commands)
     return parser
 
 
@@ -191,6 +196,9 @@ def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
 
     demo = _add(commands, "demo", "tune on the simulated data that comes with the project", "search:demo")
     _add_search(demo, max_trials=12, parallel_trials=2)
+    demo.add_argument(
+        "--first-start", action="store_true", help="only if nothing was ever here: what the dashboard does by itself"
+    )
     _add_follow(demo)
 
     status = _add(commands, "status", "list all experiments, or show one", "search:status")
@@ -236,3 +244,90 @@ def _add_model_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     _add_file(predict)
     predict.add_argument("--out", type=Path, metavar="FILE", help="CSV to write (default: stdout)")
     _add_json(predict)
+
+
+def _add_evaluate_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = _add(
+        commands,
+        "evaluate",
+        "judge tuned networks against baselines on lines that nothing was chosen by; go on with it by the same command",
+        "evaluate:run",
+    )
+    _add_file(evaluate)
+    _add_filters(evaluate)
+    lines = evaluate.add_argument_group("which lines (without a column of folds, ten are made within families)")
+    lines.add_argument("--tune-folds", metavar="N,N", help="tune hyperparameters on these alone (default: first half)")
+    lines.add_argument("--test-folds", metavar="N,N", help="predict these, training on all others (default: the rest)")
+    lines.add_argument(
+        "--leave-family-out", action="store_true", help="predict each family by models of all other families instead"
+    )
+    lines.add_argument("--families", metavar="A,B", help="with --leave-family-out: only these")
+    search = evaluate.add_argument_group("tuning and training")
+    search.add_argument("--name", help="of the evaluation (default: made from the file's name)")
+    search.add_argument(
+        "--reuse", metavar="EXPERIMENT", help="take the best hyperparameters of this experiment instead of tuning"
+    )
+    space = search.add_mutually_exclusive_group()
+    space.add_argument("--preset", choices=("focused", "tutorial"), help="search space (default: focused)")
+    space.add_argument("--space", type=Path, metavar="FILE", help="own search space, YAML or JSON: see `space`")
+    search.add_argument("--algorithm", metavar="NAME", help="of the search (default: bayesianoptimization)")
+    search.add_argument("--trials", type=int, default=35, metavar="N", help="of the search (default 35)")
+    search.add_argument("--seeds", type=int, default=1, metavar="K", help="average the predictions of K networks")
+    search.add_argument("--parallel", type=int, metavar="N", help="networks at a time (default: a core each, up to 3)")
+    search.add_argument("--seed", type=int, default=0, metavar="N", help="of folds, search and training (default 0)")
+    search.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster here")
+    _add_json(evaluate)
+
+
+def _add_kubeflow_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    group = _add(commands, "pipeline", "one network as a Kubeflow pipeline, here or on a cluster", "kubeflow:")
+    pipeline = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    package = _add(pipeline, "compile", "write the pipeline's package", "kubeflow:compile_package")
+    package.add_argument("--out", type=Path, required=True, metavar="FILE", help=".yaml file to write")
+    _add_cluster(package)
+    for command, help_text in (
+        ("run", "run the pipeline on this machine"),
+        ("submit", "upload the pipeline to a cluster and start it"),
+    ):
+        parser = _add(pipeline, command, help_text, f"kubeflow:{command}_pipeline")
+        _add_file(parser)
+        _add_filters(parser)
+        _add_split(parser)
+        parser.add_argument("--name", help="of the run (default: made from the file's name)")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter, as in epochs=5"
+        )
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default 0)")
+        parser.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster")
+        if command == "run":
+            parser.add_argument("--out", type=Path, metavar="FOLDER", help="for what it makes (default: the workspace)")
+        else:
+            _add_cluster(parser)
+        _add_json(parser)
+
+    group = _add(commands, "katib", "the same search as an experiment of Katib on a cluster", "kubeflow:")
+    katib = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command, help_text in (
+        ("render", "print the experiment's manifest (YAML)"),
+        ("submit", "create the experiment on the cluster"),
+    ):
+        parser = _add(katib, command, help_text, f"kubeflow:{command}_katib")
+        _add_file(parser)
+        _add_filters(parser)
+        _add_split(parser)
+        _add_search(parser, max_trials=35, parallel_trials=3)
+        _add_cluster(parser)
+    check = _add(katib, "check", "see whether the cluster has what experiments need", "kubeflow:check_cluster")
+    _add_cluster(check)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    cluster = parser.add_argument_group("cluster (default: GWAS_KUBEFLOW_... variables, as in GWAS_KUBEFLOW_NAMESPACE)")
+    cluster.add_argument("--namespace", metavar="NAME", help="yours")
+    cluster.add_argument("--image", metavar="IMAGE", help="this project's, for all pods")
+    cluster.add_argument("--claim", metavar="NAME", help="volume claim that holds the workspace")
+    cluster.add_argument("--pipeline-host", metavar="URL", help="of the Pipelines API, as pods see it")
+    cluster.add_argument("--trial-kind", choices=("pipeline", "job"), help="job: for clusters with Katib alone")
+    cluster.add_argument("--cpu", metavar="N", help="processors for a training, such as 2 or 500m")
+    cluster.add_argument("--memory", metavar="SIZE", help="of a training, such as 4Gi")
+    cluster.add_argument("--gpu", type=int, metavar="N", help="GPUs for a training")

@@ -8,13 +8,13 @@ from gwas_core.errors import GwasError
 from ui.association import associations_of, show_chosen_snp, show_limits, show_plots, show_settings, show_table
 from ui.chooser import choose_experiment
 from ui.router import through_app
-from ui.store import local_engine, show_error
+from ui.store import engines, show_error
 
 through_app()
 
 st.title("Association")
 try:
-    engine = local_engine()
+    engine = engines()
     name = choose_experiment(engine.experiments(), key="association")
     if name is not None:
         record = engine.sync(name)

@@ -11,7 +11,7 @@ from ui.brush import trial_brush
 from ui.chooser import choose_experiment
 from ui.experiment import importance_of, show_charts, show_header
 from ui.router import through_app
-from ui.store import local_engine, show_error
+from ui.store import engines, show_error
 from ui.trials import chosen_trials, show_chosen_trials, show_trial_table
 
 through_app()
@@ -22,7 +22,7 @@ REFRESH_SECONDS = 2
 def load(name: str) -> ExperimentRecord | None:
     """As it is now; why not, where it cannot be read."""
     try:
-        return local_engine().sync(name)
+        return engines().sync(name)
     except GwasError as error:
         show_error(error)
         return None
@@ -52,7 +52,7 @@ def experiment(name: str, *, live: bool, first: list[ExperimentRecord]) -> None:
 st.title("Experiment")
 finish_actions()
 try:
-    name = choose_experiment(local_engine().experiments(), key="experiment", forget=("trial", "brush"))
+    name = choose_experiment(engines().experiments(), key="experiment", forget=("trial", "brush"))
 except GwasError as error:
     show_error(error)
     name = None

@@ -7,6 +7,7 @@ import streamlit as st
 from gwas_core.errors import GwasError
 from ui.actions import finish_actions
 from ui.chooser import choose_experiment
+from ui.evaluation import show_evaluation
 from ui.model import (
     not_judged,
     not_judged_box,
@@ -17,7 +18,7 @@ from ui.model import (
     show_prediction,
 )
 from ui.router import through_app
-from ui.store import local_engine, show_error
+from ui.store import engines, show_error
 
 through_app()
 
@@ -27,7 +28,7 @@ REFRESH_SECONDS = 5
 def wait_for_model(name: str) -> None:
     """While it runs: say how far it is, and draw the page once there is a model."""
     try:
-        record = local_engine().sync(name)
+        record = engines().sync(name)
     except GwasError as error:
         show_error(error)
         return
@@ -43,7 +44,7 @@ def wait_for_model(name: str) -> None:
 
 def model(name: str) -> None:
     """The page of one experiment's model."""
-    engine = local_engine()
+    engine = engines()
     record = engine.sync(name)
     text = not_judged(record)
     if text and record.state.is_active():
@@ -55,6 +56,7 @@ def model(name: str) -> None:
             st.switch_page("pages/experiment.py", query_params={"experiment": name})
         return
     show_judgement(record)
+    show_evaluation(engine.workspace, record)
     show_bundle(engine.workspace, record)
     show_observed_predicted(record)
     show_prediction(engine.workspace, record)
@@ -64,7 +66,7 @@ def model(name: str) -> None:
 st.title("Model")
 finish_actions()
 try:
-    name = choose_experiment(local_engine().experiments(), key="model")
+    name = choose_experiment(engines().experiments(), key="model")
     if name is not None:
         model(name)
 except GwasError as error:

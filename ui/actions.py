@@ -10,7 +10,7 @@ import streamlit as st
 from gwas_core.errors import GwasError
 from gwas_core.messages import counted
 from gwas_core.tuning.experiment import MAXIMUM_TRIALS, ExperimentState
-from ui.store import local_engine, sentence
+from ui.store import engines, sentence
 from ui.text import markdown_text
 
 _NOTICE, _REFUSAL, _DELETING = "action-notice", "action-refusal", "action-deleting"
@@ -48,7 +48,7 @@ def experiment_actions(name: str, state: ExperimentState, *, finished: int, max_
     ):
         _do(
             f"Stopping {name}",
-            lambda: local_engine().stop(name, wait=_STOP_WAIT),
+            lambda: engines().stop(name, wait=_STOP_WAIT),
             f"{name} stops. Finished trials are kept.",
         )
     if st.button(
@@ -58,7 +58,7 @@ def experiment_actions(name: str, state: ExperimentState, *, finished: int, max_
         disabled=not state.can_resume(),
         help="Go on where it was.",
     ):
-        _do(f"Starting {name}", lambda: local_engine().resume(name), f"{name} runs again.")
+        _do(f"Starting {name}", lambda: engines().resume(name), f"{name} runs again.")
     with st.popover("Extend", icon=":material/add:", disabled=state is ExperimentState.STOPPING):
         _extend_form(name, finished=finished, max_trials=max_trials, key=key)
     if st.button(
@@ -84,7 +84,7 @@ def _extend_form(name: str, *, finished: int, max_trials: int, key: str) -> None
     if st.button("Add and run", key=f"{key}-extend", type="primary", icon=":material/add:"):
         _do(
             f"Extending {name}",
-            lambda: local_engine().extend(name, int(extra)),
+            lambda: engines().extend(name, int(extra)),
             f"{name} has {counted(int(extra), 'trial')} more to do.",
         )
 
@@ -113,7 +113,7 @@ def _delete(name: str) -> None:
     """Delete, and go where the others are: a page about it has nothing more to show."""
     try:
         with st.spinner(f"Deleting {name} …"):
-            local_engine().delete(name)
+            engines().delete(name)
     except GwasError as error:
         st.session_state[_REFUSAL] = str(error)
         st.rerun()

@@ -1,16 +1,19 @@
 """The parallel coordinates of an experiment, whose brushes filter its trials everywhere on the page.
 
-The filters live in the URL and nowhere else: a brush, a chip and the form write them there, every run reads
-them from there. So a link restores them, and nothing can disagree with anything.
+The filters live in the URL: a brush, a chip and the form write them there, every run reads them from there. So
+a link restores them, and nothing can disagree with anything. For some seconds what was written is also kept here,
+since the browser needs its time to follow.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gwas_core.errors import GwasError
 from gwas_core.messages import counted
@@ -37,6 +40,7 @@ from ui.live_plot import AxisBrush, AxisChange, AxisOrder, live_plot
 from ui.text import markdown_text
 
 _MOST_CONSTANTS = 8
+_BROWSER_FOLLOWS_WITHIN = 30.0  # seconds, on a very busy machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,6 @@ def trial_brush(
     """
     page = _Page(record=record, key=key, url_parameter=url_parameter)
     filters, problems = page.read()
-    for problem in problems:
-        st.warning(markdown_text(problem), icon=":material/filter_alt_off:")
     trials = filter_trials(record.trials, filters, objective=page.objective)
     with st.container(horizontal=True, vertical_alignment="center"):
         axes, include_pruned = _axes_choice(page, importance)
@@ -92,9 +94,11 @@ def trial_brush(
         st.info("No axis is chosen: add some under Axes.", icon=":material/info:")
     else:
         st.info("Each trial that succeeds is drawn here as a line. There is none yet.", icon=":material/info:")
-    # Below the plot: a new row of chips must not move the axes away under somebody's mouse.
+    # All that comes and goes with a brush is below the plot: the axes must not move away under somebody's mouse.
     with st.container(horizontal=True, vertical_alignment="center"):
         _chips(page, filters, passed=len(trials))
+    for problem in problems:
+        st.warning(markdown_text(problem), icon=":material/filter_alt_off:")
     _notes(facts)
     return BrushedTrials(filters=filters, trials=trials)
 
@@ -118,7 +122,7 @@ class _Page:
 
     @property
     def revision(self) -> int:
-        """The number of the latest change that the filters contain."""
+        """The number of the latest change made in the plot that the filters contain."""
         return int(st.session_state.get(self.within("revision"), 0))
 
     def within(self, name: str) -> str:
@@ -129,34 +133,57 @@ class _Page:
         return OBJECTIVE_TITLE if name == self.objective else name
 
     def read(self) -> tuple[tuple[TrialFilter, ...], tuple[str, ...]]:
-        text = st.query_params.get(self.url_parameter, "")
-        return decode_filters(text, self.record.experiment.space, objective=self.objective)
+        return decode_filters(self._text(), self.record.experiment.space, objective=self.objective)
 
-    def write(self, filters: tuple[TrialFilter, ...], *, revision: int | None = None) -> None:
-        """Keep the filters, and tell the plot that they are newer than what it shows."""
+    def write(self, filters: tuple[TrialFilter, ...]) -> None:
         text = encode_filters(filters)
+        self._put_into_url(text)
+        st.session_state[self.within("written")] = text, time.monotonic() + _BROWSER_FOLLOWS_WITHIN
+
+    def _text(self) -> str:
+        """The filters of the URL, unless it is older than what was written last.
+
+        A run begins with the URL that the browser had when it asked for the run. It may have asked, to refresh or
+        for a second brush, before it was told of the first one, and that would be lost.
+        """
+        text = st.query_params.get(self.url_parameter, "")
+        if _is_back_or_forward():
+            st.session_state.pop(self.within("written"), None)
+        written, until = st.session_state.get(self.within("written"), (text, 0.0))
+        if text == written or time.monotonic() > until:
+            return text
+        self._put_into_url(written)
+        return str(written)
+
+    def _put_into_url(self, text: str) -> None:
         if text:
             st.query_params[self.url_parameter] = text
         else:
             st.query_params.pop(self.url_parameter, None)
-        st.session_state[self.within("revision")] = self.revision + 1 if revision is None else revision
 
     def set(self, parameter: str, trial_filter: TrialFilter | None) -> None:
         filters, _ = self.read()
         self.write(with_filter(filters, parameter, trial_filter))
 
 
+def _is_back_or_forward() -> bool:
+    """Whether this run is for the browser's back or forward button, whose URL is the one that is wanted."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
 def _changed(page: _Page, axes: Mapping[str, Axis], changes: tuple[AxisChange, ...]) -> None:
+    news = [change for change in changes if change.revision > page.revision]
+    if not news:
+        return
     filters, _ = page.read()
-    known = page.revision
-    for change in changes:
-        if change.revision <= known:
-            continue
+    for change in news:
         if isinstance(change, AxisBrush) and change.axis in axes:
             filters = with_filter(filters, change.axis, axes[change.axis].filter_of(change.ranges))
         elif isinstance(change, AxisOrder):
             _choose_axes(page, [name for name in change.names if name in axes])
-    page.write(filters, revision=max(known, changes[-1].revision))
+    page.write(filters)
+    st.session_state[page.within("revision")] = news[-1].revision
 
 
 def _axes_choice(page: _Page, importance: Mapping[str, float] | None) -> tuple[list[str], bool]:

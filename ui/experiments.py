@@ -49,10 +49,17 @@ def best_baseline(summary: ExperimentSummary) -> tuple[str, float | None]:
     return ("", None) if levels.empty else (str(levels["title"].iloc[0]), float(levels["value"].iloc[0]))
 
 
+def show_nothing_yet() -> None:
+    """How to come by an experiment."""
+    st.markdown("There are no experiments yet: load the demo data or your own genotypes, then launch a search on them.")
+    st.page_link("pages/data.py", label="Go to Data", icon=":material/table_chart:")
+
+
 def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
     """The table, and what can be done with the experiment that is selected in it."""
-    chosen = st.session_state.get(_SELECTED)
     names = [summary.name for summary in summaries]
+    # The newest at first. Kept by name: buttons must not come to mean another one that somebody launches meanwhile.
+    chosen = st.session_state.setdefault(_SELECTED, names[0])
     # A new key where the rows changed: a selection is kept by row number, and must stay with its experiment.
     key = f"experiments-{hash(tuple(names))}"
     actions = st.container()
@@ -64,6 +71,7 @@ def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
         selection_mode="single-row",
         selection_default={"selection": {"rows": [names.index(chosen)] if chosen in names else []}},
         column_config=_columns(),
+        placeholder="–",
         alt="Experiments: state, progress, best error of the network and of the baselines",
     )
     selected = next((summary for summary in summaries if summary.name == chosen), None)

@@ -101,9 +101,9 @@ def live_plot(
 ) -> tuple[PlotPoint, ...]:
     """Draw a figure, or update it where it is already drawn.
 
-    Colours, fonts and background come from the page's theme unless the figure sets them. Two entries of a
-    trace's ``meta`` are known: ``better`` ("low" or "high") names the end of its colour scale that should stand out,
-    ``continuous`` the names of parallel axes on which a brush may end between ticks.
+    Colours, fonts and background come from the page's theme unless the figure or its template sets them. Two
+    entries of a trace's ``meta`` are known: ``better`` ("low" or "high") names the end of its colour scale that should
+    stand out, ``continuous`` the names of parallel axes on which a brush may end between ticks.
 
     Args:
         key: of the element; zoom and hidden traces are kept as long as it stays the same.
@@ -233,6 +233,12 @@ def _event(key: str, name: str) -> Any:
 
 def _as_json(figure: go.Figure) -> str:
     values = figure.to_plotly_json()
-    # plotly.py's own template would paint over the page's theme.
-    values["layout"].pop("template", None)
+    if values["layout"].get("template") == _plotly_template():
+        # plotly.py gives it to every figure that has none; it would paint over the page's theme.
+        del values["layout"]["template"]
     return str(to_json_plotly(values))
+
+
+@cache
+def _plotly_template() -> Any:
+    return go.Figure().to_plotly_json()["layout"].get("template")

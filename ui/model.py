@@ -11,7 +11,12 @@ import streamlit as st
 from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import counted
 from gwas_core.report.bundle_export import bundle_path, export_bundle
-from gwas_core.report.observed_predicted import observed_predicted, observed_predicted_figure, read_predictions
+from gwas_core.report.observed_predicted import (
+    observed_predicted,
+    observed_predicted_figure,
+    read_predictions,
+    trait_of,
+)
 from gwas_core.report.summary import NETWORK_TITLE, comparison, verdict
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
@@ -48,7 +53,11 @@ def not_judged(record: ExperimentRecord) -> str:
 
 
 def judgement_rows(record: ExperimentRecord, part: str) -> pd.DataFrame:
-    """A row for the network (marked) and each baseline, lowest error first; ``part`` is test or validation."""
+    """A row for the network (marked) and each baseline, lowest error first; figures that none has are left out.
+
+    Args:
+        part: test or validation.
+    """
     rows = [
         {
             "Model": f"★ {title}" if title == NETWORK_TITLE else title,
@@ -56,7 +65,7 @@ def judgement_rows(record: ExperimentRecord, part: str) -> pd.DataFrame:
         }
         for title, judgement in comparison(record, part)
     ]
-    return pd.DataFrame(rows).astype(dict.fromkeys(_FIGURES.values(), "float64"))
+    return pd.DataFrame(rows).astype(dict.fromkeys(_FIGURES.values(), "float64")).dropna(axis="columns", how="all")
 
 
 def show_judgement(record: ExperimentRecord) -> None:
@@ -66,34 +75,33 @@ def show_judgement(record: ExperimentRecord) -> None:
     (st.success if better else st.warning)(
         markdown_text(sentence), icon=":material/verified:" if better else ":material/balance:"
     )
-    left, right = st.columns(2)
-    for column, part, note in (
-        (left, "test", _test_note(record)),
-        (
-            right,
-            "validation",
-            "The network was chosen by its error on these lines, so its figures here are optimistic.",
-        ),
-    ):
-        with column:
-            st.subheader(f"{part.capitalize()} lines")
-            rows = judgement_rows(record, part)
-            st.dataframe(
-                rows,
-                hide_index=True,
-                column_config={
-                    "MAE": st.column_config.NumberColumn(format="%.4f", help="Mean absolute error; lower is better"),
-                    "RMSE": st.column_config.NumberColumn(
-                        format="%.4f", help="Root mean squared error; lower is better"
-                    ),
-                    "Pearson r": st.column_config.NumberColumn(format="%.3f", help="Higher is better"),
-                    "r within families": st.column_config.NumberColumn(
-                        format="%.3f", help="Mean correlation inside families of at least 8 lines; higher is better"
-                    ),
-                },
-                alt=f"Network and baselines on the {part} lines",
-            )
-            st.caption(note)
+    _judgement_table(record, "test", _test_note(record))
+    _judgement_table(
+        record,
+        "validation",
+        "The network was chosen by its error on these lines, so its figures here are optimistic.",
+    )
+
+
+def _judgement_table(record: ExperimentRecord, part: str, note: str) -> None:
+    st.subheader(f"{part.capitalize()} lines")
+    st.dataframe(
+        judgement_rows(record, part),
+        hide_index=True,
+        column_config={
+            "MAE": st.column_config.NumberColumn(format="%.4f", help="Mean absolute error; lower is better"),
+            "RMSE": st.column_config.NumberColumn(format="%.4f", help="Root mean squared error; lower is better"),
+            "Pearson r": st.column_config.NumberColumn(
+                format="%.3f", help="Higher is better; a constant prediction has none"
+            ),
+            "r within families": st.column_config.NumberColumn(
+                format="%.3f", help="Mean correlation inside families of at least 8 lines; higher is better"
+            ),
+        },
+        placeholder="–",
+        alt=f"Network and baselines on the {part} lines",
+    )
+    st.caption(note)
 
 
 def show_observed_predicted(record: ExperimentRecord) -> None:
@@ -105,11 +113,11 @@ def show_observed_predicted(record: ExperimentRecord) -> None:
         show_error(error)
         return
     parts = st.pills("Lines", ["test", "validation"], selection_mode="multi", default=["test"], key="predicted-parts")
-    facts = observed_predicted(predictions, parts=parts or ("test",))
+    facts, trait = observed_predicted(predictions, parts=parts or ("test",)), trait_of(record)
     show(
-        observed_predicted_figure(facts, trait="phenotype"),
+        observed_predicted_figure(facts, trait=trait),
         key="observed-predicted",
-        label=f"Observed against predicted phenotypes of {record.name}",
+        label=f"Observed against predicted {trait or 'phenotypes'} of {record.name}",
         description="The nearer the points are to the diagonal, the better the predictions.",
         table=facts.table,
         file_name=f"{record.name}-predictions",
@@ -172,7 +180,8 @@ def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
             if not st.button("Predict", key="predict", type="primary", icon=":material/play_arrow:"):
                 return
             with st.spinner("Predicting. The first seconds go into starting TensorFlow …", show_time=True):
-                prediction = run_prediction(bundle, genotypes)
+                run_prediction(bundle, genotypes)
+            st.rerun()  # without the button
         _show_predicted(record, prediction)
 
 

@@ -14,11 +14,11 @@ from gwas_core.workspace import Workspace
 
 def bundle(options: argparse.Namespace) -> None:
     """Pack the best model of an experiment."""
+    from gwas_core.engines import Engines
     from gwas_core.report.bundle_export import export_bundle
-    from gwas_core.tuning.local import LocalEngine
 
     workspace = Workspace.from_environment()
-    path = export_bundle(workspace, LocalEngine(workspace).sync(options.name), path=options.out)
+    path = export_bundle(workspace, Engines(workspace).sync(options.name), path=options.out)
     say(f"The best model of {options.name} is in {path} ({path.stat().st_size / 1e6:.1f} MB).")
     if options.json:
         print_json({"bundle": str(path), "bytes": path.stat().st_size})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 from tqdm import tqdm
 
 from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say
+from gwas_core.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
+from gwas_core.engines import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.launch import create_experiment
@@ -21,12 +22,10 @@ from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison,
 from gwas_core.search_settings import free_name, search_settings
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
-from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
-
-DEMO_FILE = Path(__file__).resolve().parents[2] / "data" / "demo_height.txt.gz"
 
 
 def tune(options: argparse.Namespace) -> None:
@@ -39,54 +38,71 @@ def tune(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """``tune`` on the demo data, with its defaults."""
-    from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+    if not options.first_start:
+        _demo(options)
+        return
+    with first_start(Store(Workspace.from_environment())) as is_first:
+        if is_first:
+            _demo(options)
+        else:
+            say("This is not the first start here, so no demo experiment is needed.")
 
-    table = read_table(DEMO_FILE)
-    dataset, notes = make_dataset(table, guess_roles(table))
+
+def _demo(options: argparse.Namespace) -> None:
+    dataset, notes = read_demo()
     say(f"{dataset.lines:,} simulated lines, {len(dataset.snps):,} SNPs; data/README.md says how they came about.")
-    _launch(options, dataset, tuple(notes), source=DEMO_FILE.name, stem="demo")
+    _launch(options, dataset, notes, source=DEMO_FILE.name, stem=DEMO_NAME)
 
 
 def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...], *, source: str, stem: str) -> None:
-    engine = LocalEngine(Workspace.from_environment())
+    engine = Engines(Workspace.from_environment())
     experiment = create_experiment(
         engine.store,
         dataset,
         name=options.name or free_name(stem, taken={entry.name for entry in engine.store.experiments()}),
         source=source,
         notes=notes,
-        **_settings(options),
+        **experiment_settings(options),
     )
     say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {experiment.parallel_trials} at a time.")
     engine.start(experiment)
     _follow_or_leave(engine, experiment.name, options)
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
+def experiment_settings(options: argparse.Namespace) -> dict[str, Any]:
     """The options as the fields of an experiment; what was not given is left to its default."""
-
-    def given(*names: str) -> dict[str, Any]:
-        # ``demo`` has not all options.
-        return {name: getattr(options, name, None) for name in names}
-
     return search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
-        preprocessing=given(
-            "minimum_allele_frequency", "maximum_missing_per_snp", "maximum_missing_per_line", "imputation"
+        **preparation_settings(options),
+        **_given(
+            options, "algorithm", "early_stopping", "max_trials", "parallel_trials", "max_failed_trials", "seed", "xla"
         ),
-        split={
-            **given("validation_fraction", "test_fraction", "validation_folds", "test_folds"),
+    )
+
+
+def preparation_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that say how data are filtered, filled in and split, for ``search_settings``."""
+    return {
+        "preprocessing": _given(
+            options, "minimum_allele_frequency", "maximum_missing_per_snp", "maximum_missing_per_line", "imputation"
+        ),
+        "split": {
+            **_given(options, "validation_fraction", "test_fraction", "validation_folds", "test_folds"),
             "method": getattr(options, "split", None),
             "seed": getattr(options, "split_seed", None),
         },
-        **given("algorithm", "early_stopping", "max_trials", "parallel_trials", "max_failed_trials", "seed", "xla"),
-    )
+    }
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    # ``demo`` has not all options.
+    return {name: getattr(options, name, None) for name in names}
 
 
 # Following an experiment
 
 
-def _follow_or_leave(engine: LocalEngine, name: str, options: argparse.Namespace) -> None:
+def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) -> None:
     if options.detach:
         say(f"It runs in the background: `status {name}` shows how it goes, `stop {name}` stops it.")
         if options.json:
@@ -102,7 +118,7 @@ def _follow_or_leave(engine: LocalEngine, name: str, options: argparse.Namespace
     _finish(engine, record, as_json=options.json)
 
 
-def _follow(engine: LocalEngine, name: str) -> ExperimentRecord:
+def _follow(engine: Engines, name: str) -> ExperimentRecord:
     """Show a bar and a line for each trial until nothing runs any more."""
     told: dict[int, TrialState] = {}
     told_baselines = False
@@ -153,7 +169,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f}" if seconds >= 570 else f"{seconds / 60:.1f}"
 
 
-def _finish(engine: LocalEngine, record: ExperimentRecord, *, as_json: bool) -> None:
+def _finish(engine: Engines, record: ExperimentRecord, *, as_json: bool) -> None:
     """Say how it ended and pack the best model.
 
     Raises:
@@ -171,7 +187,7 @@ def _finish(engine: LocalEngine, record: ExperimentRecord, *, as_json: bool) -> 
         raise ExperimentError(f"{record.name} is {record.state.value}: {record.reason or 'it was stopped'}{hint}")
 
 
-def _print_experiment(engine: LocalEngine, record: ExperimentRecord) -> None:
+def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
     counts = record.counts
     done = ", ".join(f"{counts[state]} {state.value}" for state in TrialState if counts[state])
     print(printable(f"{record.name}: {record.state.value}{f' ({record.reason})' if record.reason else ''}"))
@@ -209,7 +225,7 @@ def _print_comparison(rows: list[tuple[str, Mapping[str, Any]]], part: str) -> N
 
 def status(options: argparse.Namespace) -> None:
     """All experiments, or one."""
-    engine = LocalEngine(Workspace.from_environment())
+    engine = Engines(Workspace.from_environment())
     if options.name is not None:
         record = engine.sync(options.name)
         if options.json:
@@ -257,7 +273,7 @@ def status(options: argparse.Namespace) -> None:
 
 def trials(options: argparse.Namespace) -> None:
     """The trials of an experiment: best first, failed ones last."""
-    record = LocalEngine(Workspace.from_environment()).sync(options.name)
+    record = Engines(Workspace.from_environment()).sync(options.name)
     if options.json:
         print_json([trial.to_dict() for trial in record.trials])
     elif options.csv:
@@ -292,7 +308,7 @@ def _short(value: Any) -> str:
 
 def stop(options: argparse.Namespace) -> None:
     """Stop an experiment."""
-    record = LocalEngine(Workspace.from_environment()).stop(options.name)
+    record = Engines(Workspace.from_environment()).stop(options.name)
     say(f"{options.name} is {record.state.value}: {record.finished_trials} finished trials are kept.")
     if options.json:
         print_json(summarise(record))
@@ -300,21 +316,21 @@ def stop(options: argparse.Namespace) -> None:
 
 def resume(options: argparse.Namespace) -> None:
     """Go on with an experiment."""
-    engine = LocalEngine(Workspace.from_environment())
+    engine = Engines(Workspace.from_environment())
     engine.resume(options.name)
     _follow_or_leave(engine, options.name, options)
 
 
 def extend(options: argparse.Namespace) -> None:
     """Add trials."""
-    engine = LocalEngine(Workspace.from_environment())
+    engine = Engines(Workspace.from_environment())
     engine.extend(options.name, options.trials)
     _follow_or_leave(engine, options.name, options)
 
 
 def delete(options: argparse.Namespace) -> None:
     """Delete an experiment, after asking."""
-    engine = LocalEngine(Workspace.from_environment())
+    engine = Engines(Workspace.from_environment())
     record = engine.sync(options.name)
     if not options.yes:
         if not sys.stdin.isatty():

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 120.0
+FAILED = pytest.StashKey[bool]()
 
 # Software drawing, so that it works without a screen; parallel coordinates need WebGL.
 CHROMIUM_ARGUMENTS = [
@@ -107,9 +108,20 @@ def profile(chromium: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell fixtures that the test failed."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def new_page(profile: BrowserContext) -> Iterator[NewPage]:
-    """``new_page(dark=..., width=..., height=...)`` opens a page; each has a Streamlit session of its own."""
+def new_page(profile: BrowserContext, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewPage]:
+    """``new_page(dark=..., width=..., height=...)`` opens a page; each has a Streamlit session of its own.
+
+    Of a test that fails, pictures of its pages are left.
+    """
     pages: list[Page] = []
 
     def new(*, dark: bool = False, width: int = 1100, height: int = 900) -> Page:
@@ -120,7 +132,11 @@ def new_page(profile: BrowserContext) -> Iterator[NewPage]:
         return page
 
     yield new
-    for page in pages:
+    for number, page in enumerate(pages):
+        if request.node.stash.get(FAILED, False):
+            picture = tmp_path / f"page-{number}.png"
+            page.screenshot(path=picture, full_page=True)
+            print(f"{page.url} looked like this: {picture}")
         page.close()
 
 

@@ -8,10 +8,12 @@ import pytest
 from playwright.sync_api import expect
 
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, NewPage, StartServer
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import FUNCTIONS
 
+LONG = 120_000
 PAGES = ("Data", "Search", "Experiments", "Experiment", "Association", "Model")
 
 
@@ -43,4 +45,41 @@ def test_a_deep_link_is_a_whole_app_from_the_first_visit_on(
     for name in PAGES:
         menu.get_by_role("link").nth(PAGES.index(name)).click()
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    assert page.get_by_test_id("stException").count() == 0
+
+
+@pytest.mark.timeout(600)
+def test_on_the_first_start_a_demo_is_tuning_once(tmp_path: Path, start_server: StartServer, new_page: NewPage) -> None:
+    environment = {"GWAS_WORKSPACE": str(tmp_path), "GWAS_NO_DEMO": "0"}
+    servers = [start_server(REPOSITORY / "app.py", environment=environment) for _ in range(2)]
+    pages = [new_page(), new_page()]
+    engine = LocalEngine(Workspace(tmp_path))
+    try:
+        for server, page in zip(servers, pages, strict=True):
+            page.goto(server.url)
+        for page in pages:
+            expect(page.get_by_text("tunes a network on simulated soybean lines")).to_be_visible(timeout=LONG)
+            stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
+            expect(stop).to_be_enabled(timeout=LONG)  # it runs
+        assert [(summary.name, summary.state) for summary in engine.experiments()] == [("demo", "running")]
+    finally:
+        if engine.experiments():
+            engine.stop("demo")
+    engine.delete("demo")
+    third = start_server(REPOSITORY / "app.py", environment=environment)
+    for page, url in ((pages[0], third.url), (pages[1], servers[1].url)):
+        page.goto(url)
+        expect(page.get_by_text("There are no experiments yet")).to_be_visible(timeout=LONG)
+        expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    assert engine.experiments() == ()
+
+
+def test_a_workspace_that_cannot_be_used_is_a_sentence(
+    tmp_path: Path, start_server: StartServer, new_page: NewPage
+) -> None:
+    (tmp_path / "file").touch()
+    environment = {"GWAS_WORKSPACE": str(tmp_path / "file" / "workspace"), "GWAS_NO_DEMO": "0"}
+    page = new_page()
+    page.goto(start_server(REPOSITORY / "app.py", environment=environment).url)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("The store of experiments cannot be opened", timeout=LONG)
     assert page.get_by_test_id("stException").count() == 0

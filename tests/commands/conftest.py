@@ -18,7 +18,7 @@ SPACE = """
 fixed: {network: hybrid, epochs: 3, conv_filters: 2, num_dense_units: 2}
 parameters:
   - {name: learning_rate, kind: double, minimum: 1.0e-3, maximum: 1.0e-2, scale: log, default: 3.0e-3}
-  - {name: linear_l2, kind: double, minimum: 1.0e-4, maximum: 1.0e-1, scale: log, default: 1.0e-2}
+  - {name: start_l2, kind: double, minimum: 1.0e-4, maximum: 1.0e-1, scale: log, default: 1.0e-2}
 """
 
 

@@ -4,10 +4,13 @@ import csv
 import io
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from gwas_core.demo import first_start, first_start_is_over
+from gwas_core.errors import ExperimentError
 from gwas_core.model.calibration import Calibration
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
@@ -47,7 +50,7 @@ def test_trials_come_as_table_json_and_csv(searched: Searched) -> None:
     assert [trial["number"] for trial in trials] == [0, 1, 2]
     for trial in trials:
         assert trial["state"] == "succeeded"
-        assert {"learning_rate", "linear_l2", "network"} <= set(trial["parameters"])
+        assert {"learning_rate", "start_l2", "network"} <= set(trial["parameters"])
         assert trial["metrics"]["val_mean_absolute_error"] > 0
         assert trial["reason"] == ""
     # The first trial tries the defaults.
@@ -179,7 +182,7 @@ def test_a_space_the_network_cannot_use_is_refused_before_the_search(searched: S
 def test_space_prints_presets_that_load(run: Command, tmp_path: Path) -> None:
     assert run("space", "tutorial", "--out", tmp_path / "own.json").code == 0
     assert len(json.loads((tmp_path / "own.json").read_text())["parameters"]) == 29
-    assert "linear_l2" in run("space", "focused").out
+    assert "start_l2" in run("space", "focused").out
 
 
 def test_nothing_there_yet(run: Command) -> None:
@@ -187,3 +190,38 @@ def test_nothing_there_yet(run: Command) -> None:
     assert (empty.code, empty.out) == (0, "")
     assert "There are no experiments yet" in empty.err
     assert run("status", "--json").json == []
+
+
+def test_the_first_start_is_one_demo_however_many_ask(run: Command, tmp_path: Path) -> None:
+    first_start = ("demo", "--first-start", "--detach", "--json")
+    with ThreadPoolExecutor(3) as threads:
+        answers = [answer.result() for answer in [threads.submit(run, *first_start) for _ in range(3)]]
+    assert [answer.code for answer in answers] == [0, 0, 0], answers
+    assert sorted(bool(answer.out) for answer in answers) == [False, False, True]
+    assert [entry["name"] for entry in run("status", "--json").json] == ["demo"]
+    run("stop", "demo")
+    assert run("delete", "demo", "--yes").code == 0
+    assert "not the first start" in run(*first_start).err
+    assert run("status", "--json").json == []
+
+
+def test_where_somebody_has_worked_there_is_no_first_start(searched: Searched) -> None:
+    assert "not the first start" in searched.run("demo", "--first-start", "--detach").err
+    assert [entry["name"] for entry in searched.run("status", "--json").json] == ["searched"]
+
+
+def test_a_first_start_that_fails_may_be_tried_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    store = Store(workspace)
+
+    def fail() -> None:
+        with first_start(store) as is_first:
+            assert is_first
+            raise ExperimentError("disk full")
+
+    with pytest.raises(ExperimentError, match="disk full"):
+        fail()
+    assert not first_start_is_over(workspace)
+    with first_start(store) as is_first:
+        assert is_first
+    assert first_start_is_over(workspace)

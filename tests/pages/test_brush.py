@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import ui.brush
+
 LINK = "learning_rate~1e-4..1e-3"
 
 
-def page(count: int, preset: str, all_succeed: bool, importance: dict[str, float] | None) -> None:
+def page(count: int, preset: str | None, all_succeed: bool, importance: dict[str, float] | None) -> None:
     import streamlit as st
 
     from tests.report.made_records import searched_record
@@ -25,7 +27,7 @@ def opened(
     *,
     link: str = "",
     count: int = 40,
-    preset: str = "focused",
+    preset: str | None = None,
     all_succeed: bool = True,
     importance: dict[str, float] | None = None,
 ) -> AppTest:
@@ -42,11 +44,6 @@ def drawn(app: AppTest) -> dict[str, Any]:
     (element,) = app.get("bidi_component")
     figure = json.loads(json.loads(element.proto.json)["figure"])
     return {dimension["name"]: dimension for dimension in figure["data"][0]["dimensions"]}
-
-
-def revision(app: AppTest) -> int:
-    (element,) = app.get("bidi_component")
-    return int(json.loads(element.proto.json)["revision"])
 
 
 def chip_keys(app: AppTest) -> list[str]:
@@ -75,14 +72,38 @@ def test_a_link_restores_filters_chips_and_brushes() -> None:
 
 def test_a_chip_takes_its_filter_away_and_clear_all_takes_the_rest() -> None:
     app = opened(link=f"{LINK}~~batch_size~16~128~~dropout_rate~..0.5")
-    before = revision(app)
     app.button(key="trials-made-chip-batch_size").click().run()
     assert app.query_params["brush"] == "learning_rate~1e-4..1e-3~~dropout_rate~..0.5"
     assert "constraintrange" not in drawn(app)["batch_size"]
-    assert revision(app) > before  # so that the plot takes its brush away
     app.button(key="trials-made-clear").click().run()
     assert "brush" not in app.query_params
     assert app.markdown[0].value == "40 trials"
+
+
+def test_an_address_from_before_the_last_change_brings_nothing_back_and_loses_nothing() -> None:
+    app = opened(link=LINK)
+    app.button(key="trials-made-chip-learning_rate").click().run()
+    app.query_params["brush"] = LINK  # as the browser had it when it asked for a refresh
+    app.run()
+    assert app.markdown[0].value == "40 trials"
+    assert "brush" not in app.query_params
+    for number, name in enumerate(("dropout_rate", "linear_l2"), 1):
+        app.query_params.clear()
+        app.selectbox(key="trials-made-by").set_value(name).run()
+        app.query_params.clear()
+        app.number_input(key=f"trials-made-{name}-from").set_value(0.1)
+        app.button(key="trials-made-apply").click().run()
+        assert len(chip_keys(app)) == number
+    assert app.query_params["brush"] == "dropout_rate~0.1..~~linear_l2~0.1.."
+
+
+def test_an_address_that_changes_later_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ui.brush, "_BROWSER_FOLLOWS_WITHIN", -1.0)
+    app = opened(link=LINK)
+    app.button(key="trials-made-chip-learning_rate").click().run()
+    app.query_params["brush"] = "dropout_rate~0.1.."
+    app.run()
+    assert app.text[1].value == "dropout_rate ≥ 0.1"
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_a_long_time_without_a_better_trial_is_said(open_page: OpenPage, root: P
 def test_stop_resume_extend_and_delete(open_page: OpenPage, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, dataset = quick_workspace(root)
     engine = LocalEngine(workspace, functions=FUNCTIONS)
-    monkeypatch.setattr("ui.actions.local_engine", lambda: LocalEngine(Workspace(root), functions=FUNCTIONS))
+    monkeypatch.setattr("ui.actions.engines", lambda: LocalEngine(Workspace(root), functions=FUNCTIONS))
     engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.2}, max_trials=6))
     try:
         app = open_page(PAGE, experiment="quick")

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gwas_core.demo import DEMO_FILE, DEMO_NAME
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
-from tests.pages.made_stores import mixed_store, new_experiment, thousand_trials
+from tests.pages.made_stores import HASH, mixed_store, new_experiment, thousand_trials
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import FUNCTIONS
 
@@ -39,7 +42,44 @@ def test_the_bare_address_leads_here(root: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_empty_store_says_what_to_do(open_page: OpenPage) -> None:
-    assert "./run demo" in open_page(PAGE).info[0].value
+    app = open_page(PAGE)
+    assert "There are no experiments yet" in app.markdown[0].value
+    assert not app.info
+
+
+def test_the_demo_is_explained_while_it_is_alone(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root, DEMO_NAME)
+    assert not open_page(PAGE).info  # of this name, but on other data
+    Store(Workspace(root)).delete(DEMO_NAME)
+    Store(Workspace(root)).create(replace(quick_experiment(HASH, DEMO_NAME), source=DEMO_FILE.name))
+    assert "simulated soybean lines" in open_page(PAGE).info[0].value
+    new_experiment(root, "own")
+    assert not open_page(PAGE).info
+
+
+def test_why_there_is_no_demo(open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(PAGE)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GWAS_NO_DEMO", "0")
+    monkeypatch.setenv("GWAS_STORAGE", f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "file" / "workspace"))
+    until = time.monotonic() + 60
+    while not app.run().warning:
+        assert time.monotonic() < until
+        assert "is about to start" in app.info[0].value
+    said = app.warning[0].value.replace("\\", "")
+    assert said.startswith("The demo experiment could not be started: The workspace")
+    assert said.endswith("cannot be written: Not a directory.")
+    assert "There are no experiments yet" in app.markdown[0].value
+
+
+def test_the_newest_is_selected_and_stays_so(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root, "first")
+    app = open_page(PAGE)
+    assert app.button(key="list-first-delete")
+    new_experiment(root, "second")
+    app.run()
+    assert app.button(key="list-first-delete")
 
 
 def test_experiments_are_listed_with_state_and_progress(open_page: OpenPage, root: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import plotly
+import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,13 +13,15 @@ import ui.live_plot
 from ui.live_plot import AxisBrush, AxisOrder, PlotPoint, axis_changes, plot_points, plotly_script
 
 
-def page() -> None:
+def page(template: object = None) -> None:
     import numpy as np
     import plotly.graph_objects as go
 
     from ui.live_plot import live_plot
 
     figure = go.Figure(go.Scatter(x=np.arange(1000.0), y=np.arange(1000.0), name="line"), layout={"height": 250})
+    if template is not None:
+        figure.layout.template = template
     live_plot(figure, key="plot", label="A line", description="It rises.")
 
 
@@ -41,6 +44,13 @@ def test_it_sends_a_figure_without_colours_of_its_own() -> None:
     assert "template" not in figure["layout"]
     assert figure["data"][0]["x"]["dtype"] == "f8"  # as bytes, not as a list of texts
     assert (ui.live_plot.STATIC / Path(data["script"]).name).is_file()
+
+
+def test_a_style_of_the_figures_own_goes_along() -> None:
+    style = {"layout": {"legend": {"orientation": "h"}}}
+    (element,) = AppTest.from_function(page, args=(style,)).run().get("bidi_component")
+    figure = json.loads(json.loads(element.proto.json)["figure"])
+    assert go.layout.Template(figure["layout"]["template"]) == go.layout.Template(style)
 
 
 def test_it_says_so_when_plotly_cannot_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:

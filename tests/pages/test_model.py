@@ -52,6 +52,18 @@ def test_a_running_one_says_how_far_it_is(open_page: OpenPage, root: Path) -> No
     assert "Trial 1 is the best so far, but has not met the test lines yet" in said
 
 
+def test_the_choice_outlives_a_change_of_state(open_page: OpenPage, root: Path) -> None:
+    made = mixed_store(root, ExperimentState.RUNNING)
+    with experiment_lock(made.directory) as lock:
+        assert lock.acquire()
+        app = open_page(PAGE, experiment="made")
+    made.writer.set_status(ExperimentState.STOPPED)
+    said = words(app.run())
+    assert "There is no experiment named" not in said
+    assert "Resume the experiment" in said
+    assert app.query_params["experiment"] == "made"
+
+
 def test_a_judged_one_whose_files_are_lost(open_page: OpenPage, root: Path) -> None:
     made = mixed_store(root, ExperimentState.RUNNING)
     parts = {"validation": judgement(0.5), "test": judgement(0.55)}
@@ -66,6 +78,7 @@ def test_a_judged_one_whose_files_are_lost(open_page: OpenPage, root: Path) -> N
     rows = judgement_rows(made.store.load("made"), "test")
     assert rows["Model"].tolist() == ["★ This network", "GBLUP (REML)", "Training mean"]
     assert rows["MAE"].tolist() == [0.55, 0.6, 1.0]
+    assert "r within families" not in rows  # which nobody has
 
 
 def test_a_real_model_is_judged_packed_and_predicts(
@@ -79,6 +92,7 @@ def test_a_real_model_is_judged_packed_and_predicts(
     assert [header.value for header in app.subheader] == [
         "Test lines",
         "Validation lines",
+        "How sure is it?",
         "Take it home",
         "Observed against predicted",
         "Predict new lines",

@@ -1,7 +1,7 @@
 """A page with a live brush and a live scatter, for the browser tests.
 
-A file named by ``BRUSH_APP_SETTINGS`` holds JSON with the number of trials, the preset and the seconds between
-refreshes; it is read in every run, so that a test can add trials to a page that is open.
+A file named by ``BRUSH_APP_SETTINGS`` holds JSON with the number of trials and the preset; it is read in every run,
+so that a test can add trials to a page that is open.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import json
 import os
 from pathlib import Path
 
-import plotly.graph_objects as go
+import numpy as np
 import streamlit as st
 
+from gwas_core.report.figure_style import new_figure
 from tests.report.made_records import searched_record
 from ui.brush import trial_brush
 from ui.live_plot import live_plot
@@ -38,25 +39,25 @@ HOSTILE = [
 ]
 
 
-@st.fragment(run_every=json.loads(SETTINGS.read_text())["every"])
+@st.fragment(run_every=0.6)
 def experiment() -> None:
     settings = json.loads(SETTINGS.read_text())
-    record = searched_record(settings["trials"], preset=settings["preset"], all_succeed=settings["all_succeed"])
+    record = searched_record(settings["trials"], preset=settings["preset"])
     brushed = trial_brush(record, key="trials")
     st.text(f"passed: {','.join(str(trial.number) for trial in brushed.trials)}")
     st.text(f"filters: {'; '.join(entry.describe() for entry in brushed.filters)}")
-    figure = go.Figure()
+    figure = new_figure(height=300)
     for name, offset in (("first", 0.0), ("second", 1.0)):
         figure.add_scatter(
             x=[trial.number for trial in record.trials],
             y=[offset + (trial.value or 0) for trial in record.trials],
             mode="markers",
             name=name,
-            customdata=[f"{name} {trial.number}" for trial in record.trials],
+            customdata=np.array([[trial.number, trial.epochs] for trial in record.trials]),
         )
-    points = live_plot(figure, key="scatter", label="Errors", height=300, select="points")
+    points = live_plot(figure, key="scatter", label="Errors", select="points")
     if points:
-        st.session_state["picked"] = points[0].id
+        st.session_state["picked"] = f"{points[0].trace} {points[0].id}"
     st.text(f"picked: {st.session_state.get('picked')}")
 
 

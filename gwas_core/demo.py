@@ -1,0 +1,61 @@
+"""The simulated data that come with the project, and the one time that they are tuned without being asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gwas_core.errors import ExperimentError
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.tuning.store import Store
+from gwas_core.workspace import Workspace
+
+DEMO_FILE = Path(__file__).resolve().parent.parent / "data" / "demo_height.txt.gz"
+DEMO_NAME = "demo"
+
+_MARKER = "_first_start"
+
+
+def read_demo() -> tuple[Dataset, tuple[str, ...]]:
+    """The demo data and what reading them had to say."""
+    table = read_table(DEMO_FILE)
+    dataset, notes = make_dataset(table, guess_roles(table))
+    return dataset, tuple(notes)
+
+
+def first_start_is_over(workspace: Workspace) -> bool:
+    """Whether the workspace had its first start: it then never gets a demo experiment by itself again."""
+    return _marker(workspace).exists()
+
+
+@contextmanager
+def first_start(store: Store) -> Iterator[bool]:
+    """Begin the first start of a workspace, which happens once; True for the one caller whose turn it is.
+
+    However many processes ask, one is told so, and only while the store holds no experiment. What fails
+    inside the block may be tried again.
+
+    Raises:
+        ExperimentError: the workspace cannot be written.
+    """
+    is_empty = not store.experiments()
+    marker = _marker(store.workspace)
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.open("x").close()
+    except FileExistsError:
+        yield False
+        return
+    except OSError as error:
+        raise ExperimentError(f"the workspace {marker.parent} cannot be written: {error.strerror}") from error
+    try:
+        yield is_empty
+    except BaseException:
+        marker.unlink(missing_ok=True)
+        raise
+
+
+def _marker(workspace: Workspace) -> Path:
+    return workspace.root / _MARKER
