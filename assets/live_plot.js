@@ -4,7 +4,8 @@
 // with a figure that carries the number of the latest change it knows (`revision`). A figure made before that must
 // not undo the change on the screen, so until the answer is here our own version is drawn over it.
 
-const ANSWER_WITHIN = 10_000; // ms; after that Python has lost the change (it was restarted), and its word counts
+const ASK_AGAIN = 3_000; // ms; a change can get lost on its way (a run that was stopped, a broken connection)
+const ANSWER_WITHIN = 60_000; // ms; after that Python does not want the change, and its word counts
 const AFTER_RELEASE = 300; // ms; plotly lets a brush glide to the next step after the button is released
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]; // Okabe and Ito 2008
 const PAPER = { dark: false, background: "#ffffff", text: "#31333f", grid: "#e3e4e8", panel: "#f0f2f6", accent: "#0b6e4f" };
@@ -44,7 +45,7 @@ class LivePlot {
 
     this.changes = 0; // the highest revision seen
     this.waiting = { brushes: new Map(), order: null }; // changes that Python has not answered yet
-    this.held = false; // whether the mouse button is down: nothing is redrawn under somebody's hand
+    this.held = false; // whether the mouse button is down: nothing is redrawn or moved under somebody's hand
     this.queue = Promise.resolve();
     this.removed = false;
     this.drawn = null; // what the screen shows
@@ -52,12 +53,12 @@ class LivePlot {
 
     this.listeners = new AbortController();
     const { signal } = this.listeners;
-    this.frame.addEventListener("pointerdown", () => this.hold(), { capture: true, signal });
-    for (const name of ["pointerup", "pointercancel"]) {
-      window.addEventListener(name, () => this.release(), { capture: true, signal });
+    this.frame.addEventListener("pointerdown", (event) => event.button === 0 && this.hold(), { capture: true, signal });
+    // A release in another window is seen by the next move only.
+    for (const name of ["pointerup", "pointercancel", "pointermove"]) {
+      window.addEventListener(name, (event) => event.buttons & 1 || this.release(), { capture: true, signal });
     }
-    window.addEventListener("blur", () => this.release(), { signal }); // not captured: only the window's own
-    this.sizes = new ResizeObserver(() => this.resize());
+    this.sizes = new ResizeObserver(() => this.frame.clientWidth !== this.width && this.redraw());
     this.sizes.observe(this.frame);
   }
 
@@ -65,8 +66,8 @@ class LivePlot {
     this.data = data;
     this.frame.setAttribute("aria-label", data.label);
     this.frame.setAttribute("aria-description", data.description);
-    this.graph.style.height = `${data.height}px`;
     this.changes = Math.max(this.changes, data.revision);
+    this.forgetAnswered();
     this.redraw();
   }
 
@@ -76,13 +77,15 @@ class LivePlot {
 
   async draw() {
     if (this.removed || this.held || !this.frame.clientWidth) return; // drawn on release, or once it is visible
-    if (!window.Plotly) this.message.textContent = "Loading the chart …";
+    this.graph.style.height = `${this.data.height}px`;
+    if (!window.Plotly && !this.message.firstChild) this.message.textContent = "Loading the chart …";
     const Plotly = await loadLibrary(this.data.script);
     if (this.removed || this.held) return;
     this.message.textContent = "";
     const { data } = this;
     const theme = readTheme(this.frame);
-    const now = JSON.stringify([data.figure, data.revision, theme]);
+    this.width = this.frame.clientWidth;
+    const now = JSON.stringify([data.figure, data.revision, theme, this.width, data.height]);
     if (now === this.drawn) return;
 
     const figure = JSON.parse(data.figure);
@@ -90,30 +93,38 @@ class LivePlot {
       this.tell("Parallel coordinates need WebGL, which is off in this browser. Filters can still be added and removed beside the chart.");
       return;
     }
-    this.keepUnanswered(figure, data.revision);
+    this.keepUnanswered(figure);
     nameTraces(figure.data);
-    paint(figure, theme);
+    this.style = figure.layout.template?.layout;
+    paint(figure, theme, this.style);
     figure.layout.uirevision ??= data.key;
-    figure.layout.autosize = true;
+    figure.layout.width = this.width;
     figure.layout.height = data.height;
-    delete figure.layout.width;
     this.frame.ariaBusy = "true";
     const begun = performance.now();
     await Plotly.react(this.graph, figure.data, figure.layout, this.config(Plotly, figure));
-    performance.measure("gwas-live-plot", { start: begun });
+    this.frame.dataset.milliseconds = Math.round(performance.now() - begun);
     this.listen(Plotly);
     this.remember();
     this.drawn = now;
-    this.width = this.frame.clientWidth;
     this.frame.ariaBusy = "false";
   }
 
-  // What was done here and is not yet in Python's figure.
-  keepUnanswered(figure, revision) {
-    const answered = (change) => change.revision <= revision || performance.now() > change.until;
+  forgetAnswered() {
     const { waiting } = this;
-    for (const [axis, change] of waiting.brushes) if (answered(change)) waiting.brushes.delete(axis);
-    if (waiting.order && answered(waiting.order)) waiting.order = null;
+    const kept = (change) => {
+      if (change.revision <= this.data.revision) return false;
+      if (performance.now() < change.until) return true;
+      this.drawn = null; // it is on the screen, but not in Python's figure
+      return false;
+    };
+    for (const [axis, change] of waiting.brushes) if (!kept(change)) waiting.brushes.delete(axis);
+    if (waiting.order && !kept(waiting.order)) waiting.order = null;
+  }
+
+  // What was done here and is not yet in Python's figure.
+  keepUnanswered(figure) {
+    const { waiting } = this;
     for (const trace of figure.data) {
       if (trace.type !== "parcoords") continue;
       trace.uirevision = (this.redraws = (this.redraws ?? 0) + 1); // brushes come from the figure, not from plotly's memory
@@ -171,10 +182,19 @@ class LivePlot {
       this.waiting.brushes.set(axis, this.change({ axis, ranges: JSON.parse(text) }));
     }
     if (order !== this.order) this.waiting.order = this.change({ names: JSON.parse(this.order) });
-    if (this.data.select !== "constraints") return;
+    this.sendUnanswered();
+  }
+
+  sendUnanswered() {
+    clearTimeout(this.asking);
+    if (this.removed || this.data.select !== "constraints") return;
+    this.forgetAnswered();
+    if (this.drawn === null) this.redraw();
     // All that wait, not only the latest: Streamlit may run once for two events, and then sees the second one.
     const unanswered = [...this.waiting.brushes.values(), this.waiting.order].filter(Boolean);
+    if (!unanswered.length) return;
     this.send("changes", unanswered.map(({ until, ...change }) => change));
+    this.asking = setTimeout(() => this.sendUnanswered(), ASK_AGAIN);
   }
 
   change(values) {
@@ -185,10 +205,10 @@ class LivePlot {
 
   reportPoints(event) {
     if (this.data.select !== "points") return;
-    const points = (event?.points ?? []).map((point) => ({
-      trace: point.data.name ?? "",
-      index: point.pointNumber,
-      id: Array.isArray(point.customdata) ? point.customdata[0] : (point.customdata ?? null),
+    const points = (event?.points ?? []).map(({ data, pointNumber, customdata }) => ({
+      trace: data.name ?? "",
+      index: pointNumber,
+      id: (typeof customdata === "object" ? customdata?.[0] : customdata) ?? null, // several: also as a typed array
     }));
     this.send("points", points);
   }
@@ -215,8 +235,9 @@ class LivePlot {
   // Pictures are for papers: always on white, whatever the page looks like.
   save(Plotly, format) {
     const { graph } = this;
-    const figure = { data: graph.data.map((trace) => ({ ...trace })), layout: { ...graph.layout } };
-    paint(figure, { ...PAPER, font: "sans-serif" });
+    const layout = { ...graph.layout, paper_bgcolor: PAPER.background };
+    const figure = { data: graph.data.map((trace) => ({ ...trace })), layout };
+    paint(figure, { ...PAPER, font: "sans-serif" }, this.style);
     return Plotly.downloadImage(figure, {
       format,
       filename: this.data.file_name,
@@ -226,24 +247,16 @@ class LivePlot {
     });
   }
 
-  resize() {
-    if (this.frame.clientWidth === this.width || !this.frame.clientWidth) return;
-    if (this.drawn === null) return this.redraw();
-    this.width = this.frame.clientWidth;
-    this.queue = this.queue
-      .then(() => (this.removed ? null : window.Plotly.Plots.resize(this.graph)))
-      .catch((error) => this.fail(error));
-  }
-
   hold() {
     this.held = true;
     clearTimeout(this.releasing);
+    this.releasing = null;
   }
 
   release() {
-    if (!this.held) return;
-    clearTimeout(this.releasing);
+    if (!this.held || this.releasing) return;
     this.releasing = setTimeout(() => {
+      this.releasing = null;
       this.held = false;
       this.redraw();
     }, AFTER_RELEASE);
@@ -268,12 +281,17 @@ class LivePlot {
 
   fail(error) {
     console.error(error);
-    if (this.removed) return;
-    this.tell(`${error.message} `);
+    const text = `${error.message} `;
+    // Said again after every refresh, it would take the focus off the button.
+    if (this.removed || this.message.firstChild?.data === text) return;
+    this.tell(text);
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Try again";
-    button.addEventListener("click", () => this.redraw());
+    button.addEventListener("click", () => {
+      this.message.replaceChildren();
+      this.redraw();
+    });
     this.message.append(button);
   }
 
@@ -282,6 +300,7 @@ class LivePlot {
     this.listeners.abort();
     this.sizes.disconnect();
     clearTimeout(this.releasing);
+    clearTimeout(this.asking);
     if (this.listening) window.Plotly.purge(this.graph);
     this.frame.remove();
   }
@@ -361,8 +380,9 @@ function nameTraces(traces) {
   }
 }
 
-function paint(figure, theme) {
-  figure.layout.template = { layout: layoutFor(theme) };
+// From the weakest: the page's theme, the figure's own style (its template), the figure itself.
+function paint(figure, theme, style) {
+  figure.layout.template = { layout: merge(layoutFor(theme), style) };
   for (const trace of figure.data) {
     const better = trace.meta?.better;
     if (!better) continue;
@@ -374,6 +394,13 @@ function paint(figure, theme) {
       }
     }
   }
+}
+
+function merge(basis, own) {
+  if (own?.constructor !== Object || basis?.constructor !== Object) return own ?? basis;
+  const merged = { ...basis };
+  for (const [name, value] of Object.entries(own)) merged[name] = merge(basis[name], value);
+  return merged;
 }
 
 function layoutFor(theme) {
