@@ -272,7 +272,13 @@ def _add_evaluate_command(commands: argparse._SubParsersAction[argparse.Argument
     space.add_argument("--space", type=Path, metavar="FILE", help="own search space, YAML or JSON: see `space`")
     search.add_argument("--algorithm", metavar="NAME", help="of the search (default: bayesianoptimization)")
     search.add_argument("--trials", type=int, default=35, metavar="N", help="of the search (default 35)")
-    search.add_argument("--seeds", type=int, default=1, metavar="K", help="average the predictions of K networks")
+    search.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="K",
+        help="average the predictions of K networks, each stopped on another tenth of the training lines (default 3)",
+    )
     search.add_argument("--parallel", type=int, metavar="N", help="networks at a time (default: a core each, up to 3)")
     search.add_argument("--seed", type=int, default=0, metavar="N", help="of folds, search and training (default 0)")
     search.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster here")

@@ -55,7 +55,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     assert main(["simulate", str(root / "pop.txt.gz"), *simulated]) == 0
     arguments = (
         "evaluate", "pop.txt.gz", "--space", "space.yaml", "--trials", "1", "--xla", "off", "--parallel", "1",
-        "--test-folds", "6-7", "--json",
+        "--test-folds", "6-7", "--seeds", "1", "--json",
     )  # fmt: skip
     first_model = root / "_evaluations" / "pop" / "fold-6" / "baselines.json"
     kill_when(root, arguments, first_model.is_file)
