@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A busy machine is no reason to fail an example.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # Helpers with assertions that fail as readably as a test's own; before anything imports them.
 pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.quick_experiments")

@@ -178,6 +178,9 @@ def _history_chart(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> N
     if facts.trials.empty:
         st.caption("Each trial becomes a point here once its first epoch is done.")
         return
+    if facts.trials["value"].isna().all():
+        st.caption("Every trial so far has failed: the table below says why.")
+        return
     best = "" if record.best is None else f" The best is trial {record.best.number} with {record.best.value:.4g}."
     show(
         history_figure(facts),

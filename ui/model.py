@@ -41,9 +41,7 @@ def not_judged(record: ExperimentRecord) -> str:
     if best is None:
         if record.state.is_active():
             return "No trial has succeeded yet: the model appears here once the search has finished."
-        return (
-            f"It is {record.state.value} and no trial has succeeded, so there is no model: see its page for the reason."
-        )
+        return "No trial has succeeded, so there is no model: the experiment's page says why."
     if record.result is None or record.result.get("trial") != best.number:
         found = f"Trial {best.number} is the best so far, but has not met the test lines yet. "
         if record.state.is_active():

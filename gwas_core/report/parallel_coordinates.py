@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
@@ -246,7 +247,7 @@ class ParallelCoordinates:
         axes: in the order they are drawn.
         trials: the numbers of the trials drawn, one line each.
         positions: (axes, trials): where each line crosses each axis.
-        colours: (trials,) from 0, the worst objective, to 1, the best: plotly draws the higher ones on top.
+        colours: (trials,) ranks of the objective, from 0, the worst, to 1, the best: the higher ones are drawn on top.
         not_drawn: how many trials have no line, by reason ("failed", "still running", ...).
         varying: the parameters that could be axes, in the order of the search space.
         constants: (name, value) of the parameters that cannot, since they are the same in all trials.
@@ -307,7 +308,7 @@ def parallel_coordinates(
         axes=shown_axes,
         trials=tuple(trial.number for trial in drawn),
         positions=positions,
-        colours=_colours(drawn, objective_axis, lower_is_better=lower_is_better),
+        colours=_colours(drawn, lower_is_better=lower_is_better),
         not_drawn=not_drawn,
         varying=varying,
         constants=constants,
@@ -479,10 +480,11 @@ def _objective_axis(values: Sequence[float], *, name: str, title: str, lower_is_
     )
 
 
-def _colours(drawn: Sequence[TrialRecord], axis: Axis, *, lower_is_better: bool) -> NDArray[np.float64]:
-    positions = np.array([axis.position(trial.value) for trial in drawn], dtype=np.float64)
-    from_low = (positions - axis.low) / (axis.high - axis.low)
-    return 1.0 - from_low if lower_is_better else from_low
+def _colours(drawn: Sequence[TrialRecord], *, lower_is_better: bool) -> NDArray[np.float64]:
+    """By rank: a poor trial or two would else leave the good ones, which are to be told apart, in one colour."""
+    ranks = pd.Series([trial.value for trial in drawn], dtype="float64").rank().to_numpy()
+    from_low = (ranks - 1) / max(1, len(ranks) - 1)
+    return np.asarray(1.0 - from_low if lower_is_better else from_low, dtype=np.float64)
 
 
 def _choice_text(choice: Value) -> str:

@@ -97,6 +97,14 @@ def test_a_failed_one_says_why(open_page: OpenPage, root: Path) -> None:
     assert "10 trials failed, which is the limit." in words(app)
 
 
+def test_where_every_trial_failed_no_empty_chart_is_drawn(open_page: OpenPage, root: Path) -> None:
+    made = new_experiment(root, max_trials=3)
+    made.writer.set_status(ExperimentState.RUNNING)
+    fail(made)
+    made.writer.set_status(ExperimentState.FAILED, "1 trial failed, which is the limit")
+    assert "Every trial so far has failed" in words(open_page(PAGE, experiment="made"))
+
+
 def test_a_trial_in_the_address_is_shown_in_full(open_page: OpenPage, root: Path) -> None:
     mixed_store(root, ExperimentState.STOPPED)
     app = open_page(PAGE, experiment="made", trial="1")

@@ -40,7 +40,7 @@ def test_an_unknown_name(open_page: OpenPage, root: Path) -> None:
 def test_one_without_trials(open_page: OpenPage, root: Path) -> None:
     new_experiment(root)
     app = open_page(PAGE, experiment="made")
-    assert "It is created and no trial has succeeded" in words(app)
+    assert "No trial has succeeded, so there is no model" in words(app)
     assert app.button(key="to-experiment")
 
 
