@@ -192,6 +192,12 @@ def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     _add_filters(tune)
     _add_split(tune)
     _add_search(tune, max_trials=35, parallel_trials=3)
+    tune.add_argument(
+        "--engine",
+        choices=("local", "kubeflow"),
+        default="local",
+        help="what runs the trials: this machine (default), or the cluster as GWAS_KUBEFLOW_... variables say",
+    )
     _add_follow(tune)
 
     demo = _add(commands, "demo", "tune on the simulated data that comes with the project", "search:demo")

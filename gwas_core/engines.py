@@ -13,6 +13,7 @@ from gwas_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from gwas_core.kubeflow.engine import KubeflowEngine
+    from gwas_core.kubeflow.settings import ClusterSettings
 
 
 class Engines:
@@ -20,10 +21,14 @@ class Engines:
 
     Which engine an experiment belongs to is part of it (``Experiment.engine``). What a cluster needs is imported
     only for an experiment that runs on one.
+
+    Args:
+        cluster: where new experiments on a cluster go; the environment's settings where not given.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, cluster: ClusterSettings | None = None) -> None:
         self.workspace = Workspace(workspace.root.absolute())
+        self._cluster = cluster
 
     @cached_property
     def store(self) -> Store:
@@ -39,7 +44,7 @@ class Engines:
         """The engine of the cluster that the environment names."""
         from gwas_core.kubeflow.engine import KubeflowEngine
 
-        return KubeflowEngine.from_environment(self.workspace, store=self.store)
+        return KubeflowEngine.from_environment(self.workspace, store=self.store, settings=self._cluster)
 
     def engine_for(self, name: str) -> LocalEngine | KubeflowEngine:
         """The engine that an experiment belongs to.

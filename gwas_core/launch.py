@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gwas_core.errors import InputError, SettingsError
+from gwas_core.engines import Engines
+from gwas_core.errors import GwasError, InputError, SettingsError
 from gwas_core.files import atomic_path, write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
@@ -58,6 +60,27 @@ class Preparation:
             return cls(imputation=imputation, report=values["report"], sentences=tuple(values["sentences"]))
         except (OSError, KeyError, ValueError) as error:
             raise InputError(f"{directory.name} has lost the record of how its dataset was prepared") from error
+
+
+def launch_experiment(
+    engines: Engines, dataset: Dataset, *, name: str, source: str, space: SearchSpace, **settings: Any
+) -> Experiment:
+    """``create_experiment``, and start it on the engine that it names (``engine``, as the other settings).
+
+    What could not be started is taken back, so that the next attempt may have its name. It stays where it may be
+    running all the same: on a cluster that no longer answers.
+
+    Raises:
+        As ``create_experiment``, and ExperimentError: it does not start.
+    """
+    experiment = create_experiment(engines.store, dataset, name=name, source=source, space=space, **settings)
+    try:
+        engines.start(experiment)
+    except GwasError:
+        with suppress(GwasError):
+            engines.delete(name)
+        raise
+    return experiment
 
 
 def create_experiment(

@@ -6,6 +6,7 @@ import streamlit as st
 
 from gwas_core.errors import GwasError
 from ui.actions import finish_actions
+from ui.cluster import cluster_experiments
 from ui.experiments import show_experiments, show_nothing_yet
 from ui.first_start import demo_is_starting, show_first_start
 from ui.router import through_app
@@ -48,3 +49,4 @@ finish_actions()
 with st.spinner("Reading the experiments …"):  # the first visit of a server waits for the libraries to load
     live = worth_watching()
 st.fragment(run_every=REFRESH_SECONDS if live else None)(experiments)(live=live)
+cluster_experiments()

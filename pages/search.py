@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.errors import GwasError
+from ui.cluster import engine_choice
 from ui.data import library
 from ui.refusals import Refusals
 from ui.router import through_app
@@ -42,11 +43,13 @@ def search() -> None:
         reset_button(entry)
     form, refusals = form_of(entry), Refusals()
     top = st.container(border=True)
+    with top:
+        engine = engine_choice(form, refusals)
     lines = lines_form(entry, form, refusals)
     st.subheader("Search space")
     reading = space_editor(form)
     st.subheader("How to search")
-    settings = search_form(form, refusals)
+    settings = {**search_form(form, refusals), "engine": engine or "kubeflow"}
     space = reading.space
     fits = lines is None or space is None or settings_fit(entry, lines, space, settings, refusals)
     with top:
@@ -54,9 +57,13 @@ def search() -> None:
         refusals.beside("name")
         with row:
             name = name_field(entry, form, refusals)
-        if lines is None or space is None or not fits or name is None:
+        if lines is None or space is None or not fits or engine is None or name is None:
             show_what_is_missing(
-                lines=lines is not None, problems=reading.problems, settings=fits, name=name is not None
+                lines=lines is not None,
+                problems=reading.problems,
+                settings=fits,
+                engine=engine is not None,
+                name=name is not None,
             )
             st.button("Launch", type="primary", icon=":material/rocket_launch:", disabled=True, key="search-launch")
             return

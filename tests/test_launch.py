@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from gwas_core.errors import SettingsError
+from gwas_core.engines import Engines
+from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.simulate import SimulationSettings, simulate
-from gwas_core.launch import check_fits_network, create_experiment
+from gwas_core.launch import check_fits_network, create_experiment, launch_experiment
 from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.tuning.store import Store
@@ -53,6 +54,21 @@ def test_what_was_measured_before_is_not_measured_again(store: Store, dataset: D
         create_experiment(store, dataset, name=name, source="made.txt", space=SPACE, calibration=given)
     assert store.load("known").calibration == calibration.to_dict()
     assert store.load("unknown").calibration is None
+
+
+def test_what_cannot_be_started_leaves_its_name_free(
+    store: Store, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWAS_KUBEFLOW_MOUNT_PATH", "/elsewhere")
+    engines = Engines(store.workspace)
+    with pytest.raises(ExperimentError, match="mounted at /elsewhere, but this workspace is"):
+        launch_experiment(engines, dataset, name="first", source="made.txt", space=SPACE, engine="kubeflow")
+    assert store.experiments() == ()
+    assert not store.workspace.experiment_directory("first").exists()
+    create_experiment(store, dataset, name="first", source="made.txt", space=SPACE)
+    with pytest.raises(ExperimentError, match="already an experiment named first"):
+        launch_experiment(engines, dataset, name="first", source="made.txt", space=SPACE, engine="kubeflow")
+    assert [entry.name for entry in store.experiments()] == ["first"], "what was there stays"
 
 
 @pytest.mark.parametrize("preset", PRESETS)

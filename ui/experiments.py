@@ -17,7 +17,9 @@ _SELECTED = "experiments-selected"
 
 
 def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
-    """One row an experiment, in the order given."""
+    """One row an experiment, in the order given; where each runs, if not all run on this machine."""
+    summaries = tuple(summaries)
+    runs_on = {"local": "this machine", "kubeflow": "Kubeflow"} if any(s.engine != "local" for s in summaries) else {}
     rows = []
     for summary in summaries:
         best = None if summary.best is None else summary.best[1]
@@ -26,6 +28,7 @@ def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
             {
                 "Experiment": summary.name,
                 "State": STATE_LABELS[summary.state],
+                **({"Runs on": runs_on.get(summary.engine, summary.engine)} if runs_on else {}),
                 "Progress": summary.finished_trials / summary.max_trials,
                 "Trials": f"{summary.finished_trials} of {summary.max_trials}",
                 "Best": best,

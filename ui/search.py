@@ -16,7 +16,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import LibraryEntry
 from gwas_core.genotypes.preprocessing import Imputation, Prepared, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitMethod, SplitSettings, make_split
-from gwas_core.launch import Preparation, create_experiment
+from gwas_core.launch import Preparation, launch_experiment
 from gwas_core.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
 from gwas_core.messages import counted
 from gwas_core.model.training import XLA_SETTINGS
@@ -27,6 +27,7 @@ from gwas_core.tuning.experiment import MAXIMUM_PARALLEL_TRIALS, MAXIMUM_TRIALS,
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import ALGORITHMS
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, Workspace, check_experiment_name
+from ui.cluster import check_for_katib
 from ui.data import library
 from ui.refusals import Refusals
 from ui.space_editor import Problem
@@ -388,17 +389,24 @@ class Outlook:
     """What a search will probably take, and where the measurement behind it stands.
 
     Attributes:
+        engine: where the search is going to run; on a cluster, what was measured here says little.
         measured: None where the projection, if any, comes from earlier searches.
     """
 
+    engine: str
     request: MeasurementRequest
     status: MeasurementStatus
     projection: Projection | None
     measured: Measurement | None
 
+    @property
+    def is_about_this_machine(self) -> bool:
+        """Whether the projection is this machine's time although the search runs elsewhere."""
+        return self.engine != "local" and self.measured is not None
+
 
 def look_ahead(entry: LibraryEntry, lines: PreparedLines, space: SearchSpace, settings: Mapping[str, Any]) -> Outlook:
-    """From what was measured on this machine, or else from earlier searches like it."""
+    """From what was measured on this machine, or else from earlier searches like it; on a cluster, the other way."""
     chosen = search_settings(space=space, preprocessing=lines.preprocessing, split=lines.split, **settings)
     trials = {name: settings[name] for name in ("max_trials", "parallel_trials")}
     request = MeasurementRequest.of(
@@ -410,19 +418,21 @@ def look_ahead(entry: LibraryEntry, lines: PreparedLines, space: SearchSpace, se
         xla=settings["xla"],
     )
     status = _measurements().status(request)
+    engine: str = settings["engine"]
+    measured = None
     if status.measurement is not None:
-        projection = project_measured(
+        measured = project_measured(
             status.measurement,
             genotypes=lines.training_lines * lines.snps,
             space=space,
             early_stopping=chosen["early_stopping"],
             **trials,
         )
-        if projection is not None:
-            return Outlook(request=request, status=status, projection=projection, measured=status.measurement)
     genotypes = lines.prepared.dataset.lines * lines.snps
-    projection = project(past_searches(engines()), genotypes=genotypes, space=space, **trials)
-    return Outlook(request=request, status=status, projection=projection, measured=None)
+    past = project(past_searches(engines(), engine), genotypes=genotypes, space=space, **trials)
+    if measured is None or (engine != "local" and past is not None):
+        return Outlook(engine=engine, request=request, status=status, projection=past, measured=None)
+    return Outlook(engine=engine, request=request, status=status, projection=measured, measured=status.measurement)
 
 
 def _measurements() -> Measurements:
@@ -435,21 +445,30 @@ def show_figures(outlook: Outlook, form: str) -> None:
     if projection is None:
         st.metric("Projected time", "not known yet", width="content")
     else:
+        title = "Time on this machine" if outlook.is_about_this_machine else "Projected time"
         low, high = projection.low, projection.high
-        st.metric("Projected time", _from_to(duration(low), duration(high)), width="content")
-    price = _price_field(form)
-    if projection is not None and price:
+        st.metric(title, _from_to(duration(low), duration(high)), width="content")
+    price = _price_field(form, outlook.engine)
+    if projection is not None and price and not outlook.is_about_this_machine:
         costs = (f"{cost:,.2f}" for cost in projection.cost(price))
         st.metric("Projected cost", _from_to(*costs), width="content")
 
 
 def show_basis(outlook: Outlook) -> None:
     """What the figures rest on."""
-    if outlook.projection is None:
+    is_local = outlook.engine == "local"
+    if outlook.projection is None and is_local:
         st.caption("Nothing like it was measured or run on this machine: measure it, or let the first trials tell.")
+    elif outlook.projection is None:
+        st.caption("Nothing like it was run on the cluster: the first trials will tell. This machine can be measured.")
     else:
         basis = markdown_text(outlook.projection.basis)
-        st.caption(f"From {basis}. Trials differ, and so does what else the machine has to do.")
+        others = "Trials differ, and so does what else the machine has to do."
+        if outlook.is_about_this_machine:
+            others = "The cluster's time is another: its processors differ, and every trial waits for its pod."
+        elif not is_local:
+            others = "Trials differ, and so does the time that pods wait for room."
+        st.caption(f"From {basis}. {others}")
     if outlook.status.reason:
         reason = sentence(f"the measurement failed: {outlook.status.reason}")
         st.error(markdown_text(reason), icon=":material/error:")
@@ -460,12 +479,18 @@ def measure_button(outlook: Outlook, refusals: Refusals) -> None:
     if outlook.status.running_since is not None:
         _measuring(outlook.request)
         return
+    is_local = outlook.engine == "local"
+    again = "Measure again" if is_local else "Measure again on this machine"
     if st.button(
-        "Measure on this machine" if outlook.measured is None else "Measure again",
+        "Measure on this machine" if outlook.measured is None else again,
         icon=":material/timer:",
         key="search-measure",
-        help="Trains the network for a few steps on this dataset, in a process of its own: mostly under a minute. What "
-        "it finds is kept, and spares the search the same measurement.",
+        help="Trains the network for a few steps on this dataset, in a process of its own: mostly under a minute. "
+        + (
+            "What it finds is kept, and spares the search the same measurement."
+            if is_local
+            else "It tells this machine's time, not the cluster's."
+        ),
     ):
         try:
             with st.spinner("Starting the measurement"):
@@ -484,15 +509,16 @@ def _from_to(low: str, high: str) -> str:
     return f"{number if high.endswith(f' {unit}') and high.count(' ') == 1 else low} to {high}"
 
 
-def _price_field(form: str) -> float:
-    """What an hour of this machine costs."""
+def _price_field(form: str, engine: str) -> float:
+    """What an hour of the machine, or of the cluster, costs."""
+    is_local = engine == "local"
     price = st.number_input(
-        "Price of this machine for an hour",
+        "Price of this machine for an hour" if is_local else "Price of the cluster for an hour",
         min_value=0.0,
         value=0.0,
         step=0.1,
         format="%.2f",
-        key=f"search-price-{form}",
+        key=f"search-price-{form}" if is_local else f"search-price-{engine}-{form}",
         width=_MEDIUM_FIELD,
         help="In any currency; 0 leaves the cost out.",
         persist_state="session",
@@ -514,10 +540,11 @@ def _measuring(request: MeasurementRequest) -> None:
             st.rerun()
 
 
-def past_searches(engine: Engines) -> tuple[PastSearch, ...]:
-    """What the latest experiments say about time."""
-    known = tuple((entry.name, entry.finished_trials) for entry in engine.store.experiments()[:_PAST_SEARCHES])
-    return _past_searches(str(engine.workspace.root), known)
+def past_searches(chosen: Engines, engine: str) -> tuple[PastSearch, ...]:
+    """What the latest experiments of that engine say about time."""
+    entries = [entry for entry in chosen.store.experiments() if entry.engine == engine]
+    known = tuple((entry.name, entry.finished_trials) for entry in entries[:_PAST_SEARCHES])
+    return _past_searches(str(chosen.workspace.root), known)
 
 
 # Not for long: what is measured before the first trial comes without a trial's being finished.
@@ -569,19 +596,22 @@ def settings_fit(
     try:
         chosen = search_settings(space=space, preprocessing=lines.preprocessing, split=lines.split, **settings)
         # As create_experiment will; what is refused here is refused there.
-        Experiment(name="any", dataset=entry.hash, source=entry.source, **chosen)
+        experiment = Experiment(name="any", dataset=entry.hash, source=entry.source, **chosen)
+        if experiment.engine == "kubeflow":
+            check_for_katib(experiment)
     except SettingsError as error:
         refusals.show(error)
         return False
     return True
 
 
-def show_what_is_missing(*, lines: bool, problems: Sequence[Problem], settings: bool, name: bool) -> None:
+def show_what_is_missing(*, lines: bool, problems: Sequence[Problem], settings: bool, engine: bool, name: bool) -> None:
     """Why Launch cannot be pressed: the places of what is to be mended."""
     places = [
         "" if lines else "the filters or the split",
         *(f"{problem.place or 'the table'} of the search space" for problem in problems),
         "" if settings else "how to search",
+        "" if engine else "where it runs",
         "" if name else "the name",
     ]
     named = "; ".join(place[0].lower() + place[1:] for place in places if place)
@@ -601,17 +631,15 @@ def launch(
     """Create the experiment, start it, and go where it is shown."""
     try:
         with st.spinner("Preparing the data and starting the first trials"):
-            chosen = engines()
-            experiment = create_experiment(
-                chosen.store,
+            experiment = launch_experiment(
+                engines(),
                 library().load(entry.hash),
                 name=name,
                 source=entry.source,
                 notes=entry.notes,
-                calibration=None if measured is None else measured.calibration,
+                calibration=None if measured is None or settings["engine"] != "local" else measured.calibration,
                 **search_settings(space=space, preprocessing=lines.preprocessing, split=lines.split, **settings),
             )
-            chosen.start(experiment)
     except GwasError as error:
         refusals.show(error)
         return

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from gwas_core.commands.common import load_dataset, number, print_json, say
 from gwas_core.commands.search import experiment_settings, preparation_settings
-from gwas_core.errors import ExperimentError, GwasError, SettingsError
+from gwas_core.engines import Engines
+from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
-from gwas_core.launch import create_experiment, describe_experiment
+from gwas_core.launch import describe_experiment, launch_experiment
 from gwas_core.model.networks import parse
 from gwas_core.search_settings import free_name, search_settings
 from gwas_core.workspace import Workspace
@@ -143,22 +144,15 @@ def render_katib(options: argparse.Namespace) -> None:
 
 def submit_katib(options: argparse.Namespace) -> None:
     """Create an experiment on the cluster."""
-    from gwas_core.kubeflow.engine import KubeflowEngine
-
-    engine = KubeflowEngine(Workspace.from_environment(), settings=cluster_settings(options))
+    cluster = cluster_settings(options)
+    engines = Engines(Workspace.from_environment(), cluster=cluster)
     dataset, notes = load_dataset(options)
     for note in notes:
         say(f"note: {note}")
-    described = _experiment(options, taken=[entry.name for entry in engine.store.experiments()])
-    experiment = create_experiment(engine.store, dataset, notes=notes, **described)
-    try:
-        record = engine.start(experiment)
-    except GwasError:
-        # It never was on the cluster; the next attempt may have its name.
-        engine.store.delete(experiment.name)
-        raise
-    say(f"Experiment {record.name} is {record.state.value} in namespace {engine.settings.namespace}.")
-    print(record.name)
+    described = _experiment(options, taken=[entry.name for entry in engines.store.experiments()])
+    experiment = launch_experiment(engines, dataset, notes=notes, **described)
+    say(f"Experiment {experiment.name} runs in namespace {cluster.namespace}: `status {experiment.name}` shows how.")
+    print(experiment.name)
 
 
 def _experiment(options: argparse.Namespace, *, taken: Collection[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gwas_core.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.engines import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.launch import create_experiment
+from gwas_core.launch import launch_experiment
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison, summarise, verdict
@@ -56,8 +56,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...], *, source: str, stem: str) -> None:
     engine = Engines(Workspace.from_environment())
-    experiment = create_experiment(
-        engine.store,
+    experiment = launch_experiment(
+        engine,
         dataset,
         name=options.name or free_name(stem, taken={entry.name for entry in engine.store.experiments()}),
         source=source,
@@ -65,7 +65,6 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
         **experiment_settings(options),
     )
     say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {experiment.parallel_trials} at a time.")
-    engine.start(experiment)
     _follow_or_leave(engine, experiment.name, options)
 
 
@@ -75,7 +74,15 @@ def experiment_settings(options: argparse.Namespace) -> dict[str, Any]:
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
         **preparation_settings(options),
         **_given(
-            options, "algorithm", "early_stopping", "max_trials", "parallel_trials", "max_failed_trials", "seed", "xla"
+            options,
+            "engine",
+            "algorithm",
+            "early_stopping",
+            "max_trials",
+            "parallel_trials",
+            "max_failed_trials",
+            "seed",
+            "xla",
         ),
     )
 
@@ -240,6 +247,7 @@ def status(options: argparse.Namespace) -> None:
                 {
                     "name": summary.name,
                     "source": summary.source,
+                    "engine": summary.engine,
                     "created": summary.created,
                     "state": summary.state.value,
                     "reason": summary.reason,

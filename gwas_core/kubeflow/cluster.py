@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from gwas_core.errors import ExperimentError
 from gwas_core.kubeflow.api import SNAPSHOTS, Api, ClusterError, Conflict, NotFound, NotInstalled
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.workspace import Workspace
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
@@ -66,6 +68,21 @@ def _configuration() -> Configuration:
         words = " ".join(str(error).split())[:300]
         raise NotConfigured(f"the configuration of the Kubernetes cluster cannot be used: {words}") from error
     return configuration
+
+
+def check_claim_is_here(workspace: Workspace, settings: ClusterSettings) -> None:
+    """See that the workspace is the one that trials on the cluster will find.
+
+    Raises:
+        ExperimentError: it is elsewhere than pods see the claim.
+    """
+    root = workspace.root.absolute()
+    if root != Path(settings.mount_path):
+        raise ExperimentError(
+            f"trials find their data on the claim {settings.claim}, mounted at {settings.mount_path}, but this "
+            f"workspace is {root}: open the dashboard where the claim is mounted, with "
+            f"GWAS_WORKSPACE={settings.mount_path}"
+        )
 
 
 def ensure_claim(api: Api, settings: ClusterSettings) -> None:

@@ -17,7 +17,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.kubeflow import remote
 from gwas_core.kubeflow.api import Api, ClusterError, NotFound, Resource
-from gwas_core.kubeflow.cluster import NotConfigured, connect, ensure_claim, snapshot_claim
+from gwas_core.kubeflow.cluster import NotConfigured, check_claim_is_here, connect, ensure_claim, snapshot_claim
 from gwas_core.kubeflow.judge import failed_judgement, forget_failures, see_to_baselines, see_to_best
 from gwas_core.kubeflow.katib import katib_experiment
 from gwas_core.kubeflow.link import Link, load_link, save_link
@@ -101,10 +101,12 @@ class KubeflowEngine:
         self._snapshots = snapshots
 
     @classmethod
-    def from_environment(cls, workspace: Workspace, *, store: Store | None = None) -> KubeflowEngine:
+    def from_environment(
+        cls, workspace: Workspace, *, store: Store | None = None, settings: ClusterSettings | None = None
+    ) -> KubeflowEngine:
         """As the environment says: ``GWAS_KUBEFLOW_SNAPSHOTS=on`` has snapshots taken."""
         snapshots = os.environ.get(f"{ENVIRONMENT_PREFIX}SNAPSHOTS", "").lower() in ("1", "on", "true", "yes")
-        return cls(workspace, store=store, snapshots=snapshots)
+        return cls(workspace, store=store, settings=settings, snapshots=snapshots)
 
     @property
     def settings(self) -> ClusterSettings:
@@ -118,7 +120,7 @@ class KubeflowEngine:
         if experiment.engine != "kubeflow":
             raise SettingsError(f"this engine runs Kubeflow experiments, not {experiment.engine} ones", field="engine")
         settings = self.settings
-        self._check_claim_is_here(settings)
+        check_claim_is_here(self.workspace, settings)
         split = make_split(_prepared(self.workspace, experiment), experiment.split)
         manifest = _manifest(experiment, settings)
         is_new = not self.store.holds_unstarted(experiment)
@@ -254,14 +256,6 @@ class KubeflowEngine:
         if api is None:
             api = self._apis[key] = self._reach(settings)
         return api
-
-    def _check_claim_is_here(self, settings: ClusterSettings) -> None:
-        if self.workspace.root != Path(settings.mount_path):
-            raise ExperimentError(
-                f"trials find their data on the claim {settings.claim}, mounted at {settings.mount_path}, but this "
-                f"workspace is {self.workspace.root}: open the dashboard where the claim is mounted, with "
-                f"GWAS_WORKSPACE={settings.mount_path}"
-            )
 
     def _is_taken(self, name: str) -> bool:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +22,7 @@ from gwas_core.workspace import Workspace
 from tests.kubeflow.katib_admission import admit, refused_settings
 from tests.kubeflow.katib_server import NAMESPACE, KatibServer
 from tests.kubeflow.pipelines_server import PipelinesServer
+from tests.kubeflow.quick_cluster import on_this_cluster, quick_cluster
 
 
 @pytest.fixture(autouse=True)
@@ -118,3 +122,42 @@ def test_submit_creates_the_experiment_on_the_cluster_and_in_the_store(
     assert manifest["metadata"]["annotations"]["deep-gwas-dashboard/dataset"] == record.experiment.dataset
     assert (record.directory / "experiment.json").is_file()
     assert (record.directory / "split.json").is_file()
+
+
+def test_a_search_on_the_cluster_by_the_commands_of_every_search(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*command: str) -> Any:
+        assert main([*command, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    def until(trials: int) -> None:
+        deadline = time.monotonic() + 60
+        while said("status", "height")["trials"]["succeeded"] < trials:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    on_this_cluster(monkeypatch, workspace)
+    tune = ["tune", str(DEMO_FILE), "--engine", "kubeflow", "--name", "height", "--max-trials", "90", "--detach"]
+    with quick_cluster(tmp_path, monkeypatch, epoch_seconds=0.5) as server:
+        with server.outage():
+            assert main(tune) == 1
+        assert "does not answer" in capsys.readouterr().err
+        assert main([*tune, "--algorithm", "tpe", "--parallel-trials", "0"]) == 2
+        assert said("status") == []
+        capsys.readouterr()
+        assert said(*tune, "--algorithm", "random")["state"] == "running"
+        until(1)
+        (entry,) = said("status")
+        assert (entry["name"], entry["engine"], entry["state"]) == ("height", "kubeflow", "running")
+        assert said("trials", "height")[0]["parameters"]["learning_rate"] > 0
+        assert main(["delete", "height", "--yes"]) == 1, "it runs"
+        stopped = said("stop", "height")
+        assert stopped["state"] == "stopped"
+        assert said("resume", "height", "--detach")["state"] == "running"
+        until(stopped["trials"]["succeeded"] + 1)
+        assert said("extend", "height", "--trials", "5", "--detach")["trials"]["max"] == 95
+        assert said("stop", "height")["state"] == "stopped"
+        assert main(["delete", "height", "--yes"]) == 0
+        assert said("status") == []
+        assert server.objects.get("experiments", "height") is None

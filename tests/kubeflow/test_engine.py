@@ -27,6 +27,7 @@ from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import Workspace
 from tests.kubeflow.katib_controller import set_condition
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
+from tests.kubeflow.quick_cluster import foreign_manifest
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete
 from tests.tuning.quick_experiments import PENALTY, behaviours, quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import FUNCTIONS
@@ -396,32 +397,6 @@ def test_a_snapshot_of_the_claim_is_taken_with_the_best_model(quick_server: Kati
 
 
 # Experiments made elsewhere.
-
-
-def foreign_manifest(command: str, **changes: Any) -> dict[str, Any]:
-    container = {"name": "main", "image": "busybox", "command": ["sh", "-c"], "args": [command]}
-    job = {"spec": {"template": {"spec": {"containers": [container], "restartPolicy": "Never"}}}}
-    spec = {
-        "objective": {"type": "minimize", "objectiveMetricName": "loss"},
-        "algorithm": {"algorithmName": "random"},
-        "parallelTrialCount": 1,
-        "maxTrialCount": 3,
-        "maxFailedTrialCount": 3,
-        "parameters": [
-            {
-                "name": "learning-rate",
-                "parameterType": "double",
-                "feasibleSpace": {"min": "0.001", "max": "0.1"},
-            }
-        ],
-        "trialTemplate": {
-            "primaryContainerName": "main",
-            "trialParameters": [{"name": "rate", "reference": "learning-rate"}],
-            "trialSpec": {"apiVersion": "batch/v1", "kind": "Job", **job},
-        },
-    }
-    metadata = {"name": "theirs", "namespace": NAMESPACE}
-    return {"apiVersion": "kubeflow.org/v1beta1", "kind": "Experiment", "metadata": metadata, "spec": spec | changes}
 
 
 def test_an_experiment_made_elsewhere_is_shown_and_left_alone(quick_server: KatibServer, quick: Bench) -> None:

@@ -1,0 +1,151 @@
+"""A cluster on the pages: whether to run there, whether it is ready, what else runs there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from gwas_core.errors import GwasError, SettingsError
+from gwas_core.kubeflow.cluster import check_claim_is_here, is_configured
+from gwas_core.kubeflow.preflight import Check, Verdict, preflight
+from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
+from gwas_core.tuning.experiment import EngineName, Experiment
+from gwas_core.workspace import Workspace
+from ui.refusals import Refusals
+from ui.store import engines, errors_shown
+from ui.text import markdown_text
+
+ENGINE_TITLES: dict[EngineName, str] = {"local": "This machine", "kubeflow": "Kubeflow cluster"}
+
+_VERDICTS = {Verdict.OK: "✓\u00a0ok", Verdict.FAILED: "✗\u00a0failed", Verdict.UNKNOWN: "?\u00a0unknown"}
+_TRIAL_KINDS = {"pipeline": "each trial runs as a pipeline", "job": "each trial runs as a job"}
+# What the network was asked once, and is not asked again until somebody presses the button.
+_CHECKED, _FOUND = "cluster-checked", "cluster-found"
+
+
+# Where a new experiment runs
+
+
+def engine_choice(form: str, refusals: Refusals) -> EngineName | None:
+    """Where the trials are to run; None for a cluster where they cannot."""
+    configured = is_configured()
+    chosen: EngineName = st.radio(
+        "Run on",
+        list(ENGINE_TITLES),
+        format_func=ENGINE_TITLES.__getitem__,
+        horizontal=True,
+        disabled=not configured,
+        # Of its own, so that no cluster stays chosen that is gone.
+        key=f"search-engine-{form}" if configured else f"search-no-engine-{form}",
+        persist_state="session",
+    )
+    if not configured:
+        st.caption(
+            "Kubeflow needs a cluster: open this dashboard in a Kubeflow notebook server, or name a kubeconfig in "
+            "KUBECONFIG, as docs/kubeflow.md tells."
+        )
+        return "local"
+    refusals.beside("engine")
+    return chosen if chosen == "local" or _cluster_fits(refusals) else None
+
+
+def _cluster_fits(refusals: Refusals) -> bool:
+    """Show the cluster that was chosen; whether its settings can be used from here."""
+    try:
+        settings = ClusterSettings.from_environment()
+    except SettingsError as error:
+        refusals.show_at("engine", error)
+        return False
+    _show_settings(settings)
+    _show_readiness(settings)
+    try:
+        check_claim_is_here(Workspace.from_environment(), settings)
+    except GwasError as error:
+        refusals.show_at("engine", error)
+        return False
+    return True
+
+
+def check_for_katib(experiment: Experiment) -> None:
+    """See that Katib takes it.
+
+    Raises:
+        SettingsError: naming the field that Katib would refuse.
+    """
+    with st.spinner("Reading Katib's rules"):  # the first time only
+        from gwas_core.kubeflow.katib import check_katib
+    check_katib(experiment)
+
+
+def _show_settings(settings: ClusterSettings) -> None:
+    places = {
+        "namespace": settings.namespace,
+        "image": settings.image,
+        "claim": f"{settings.claim} at {settings.mount_path}",
+    }
+    named = ", ".join(f"{name} **{markdown_text(value)}**" for name, value in places.items())
+    st.caption(
+        f"On the cluster: {named}; {_TRIAL_KINDS[settings.trial_kind]} with {markdown_text(settings.cpu)} CPU, "
+        f"{markdown_text(settings.memory)} memory and {settings.gpu} GPU. "
+        f"{markdown_text(ENVIRONMENT_PREFIX)}… variables of the dashboard change this."
+    )
+
+
+def _show_readiness(settings: ClusterSettings) -> None:
+    """The preflight, made when it is asked for."""
+    with st.expander("Is the cluster ready?", icon=":material/fact_check:"):
+        moment, asked, checks = st.session_state.get(_CHECKED, (None, None, ()))
+        place = st.container()
+        if st.button("Check the cluster", key="cluster-check", icon=":material/fact_check:"):
+            with st.spinner("Asking the cluster; where it does not answer, this takes some seconds"):
+                moment, asked, checks = datetime.now(UTC), settings, preflight(settings)
+            st.session_state[_CHECKED] = moment, asked, checks
+        if moment is not None and asked == settings:
+            with place:
+                st.table(checks_table(checks), hide_index=True, alt="What the cluster has of what experiments need")
+                st.caption(f"As of {moment:%H:%M} UTC.")
+
+
+def checks_table(checks: tuple[Check, ...]) -> pd.DataFrame:
+    """One row a check, in Markdown; the remedy below what was found, since a narrow page has no room beside it."""
+    rows = []
+    for check in checks:
+        found = f"**{markdown_text(check.name)}**: {markdown_text(check.sentence)}"
+        remedy = f"  \n→ {markdown_text(check.remedy)}" if check.remedy else ""
+        rows.append({"State": _VERDICTS[check.verdict], "Found, and what to do": found + remedy})
+    return pd.DataFrame(rows)
+
+
+# Experiments made elsewhere
+
+
+def cluster_experiments() -> None:
+    """Katib experiments that were not made here, to be opened and looked at; nothing where there is no cluster."""
+    if not is_configured():
+        return
+    if st.button("Look for experiments on the cluster", key="cluster-look", icon=":material/search:"):
+        st.session_state.pop(_FOUND, None)
+        with errors_shown(), st.spinner("Asking the cluster"):
+            st.session_state[_FOUND] = engines().kubeflow.foreign()
+    names = st.session_state.get(_FOUND)
+    if names is None:
+        return
+    if not names:
+        st.caption("The cluster has no experiments but those listed here.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Made elsewhere", names, key="cluster-experiment", width=340)
+        is_pressed = st.button(
+            "Open to look at",
+            key="cluster-open",
+            icon=":material/visibility:",
+            help="It is added to the list. It can be looked at here, and changed where it was made.",
+        )
+    if is_pressed:
+        with errors_shown():
+            with st.spinner(f"Reading {markdown_text(name)}"):
+                engines().kubeflow.open_foreign(name)
+            st.session_state.pop(_FOUND)
+            st.switch_page("pages/experiment.py", query_params={"experiment": name})
