@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.errors import GwasError
+from gwas_core.tuning.experiment import ExperimentState
 from ui.actions import finish_actions
 from ui.cluster import cluster_experiments
 from ui.experiments import show_experiments, show_nothing_yet
@@ -25,7 +26,9 @@ def worth_watching() -> bool:
         summaries = engines().experiments()
     except GwasError:
         return False
-    return starting or not summaries or any(summary.state.is_active() for summary in summaries)
+    # One that was only just created is about to run: somebody else, or another server, is starting it.
+    moving = (summary.state.is_active() or summary.state is ExperimentState.CREATED for summary in summaries)
+    return starting or not summaries or any(moving)
 
 
 def experiments(*, live: bool) -> None:
