@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def build(values: dict[str, Any], dataset: Dataset) -> Any:
     lines = lines_of(dataset)
     model = network.build(chosen, Shape(snps=len(dataset.snps), families=lines.families), PlainParts(chosen))
     if network.start is not None:
-        network.start(model, chosen, lines, None)
+        with tempfile.TemporaryDirectory() as folder:
+            network.start(model, chosen, lines, Path(folder))
     return model
 
 
