@@ -370,13 +370,15 @@ function rangesOf(dimension) {
   return (Array.isArray(range[0]) ? range : [range]).map((pair) => [...pair]);
 }
 
-// plotly remembers what was hidden by the trace's identity: by name, a new trace in between changes nothing.
+// plotly remembers what was hidden by the trace's identity: by name, a new trace in between changes nothing. It also
+// looks for that identity as a CSS class, so all but letters and figures is spelled out.
 function nameTraces(traces) {
   const seen = new Map();
   for (const trace of traces) {
     const name = trace.name ?? trace.type;
     seen.set(name, (seen.get(name) ?? 0) + 1);
-    trace.uid ??= `${name}-${seen.get(name)}`;
+    const spelled = name.replace(/[^A-Za-z0-9]/gu, (sign) => `_${sign.codePointAt(0).toString(16)}_`);
+    trace.uid ??= `${spelled}-${seen.get(name)}`;
   }
 }
 

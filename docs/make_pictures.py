@@ -119,15 +119,18 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(700)  # what fades in
 
 
-def picture(page: Page, path: Path, *, most_pixels: int = 0) -> None:
-    """The whole page, also what lies below the window, at most ``most_pixels`` high (0: all)."""
+def picture(page: Page, path: Path, *, most_pixels: int = 100_000) -> None:
+    """The whole page, also what lies below the window, at most ``most_pixels`` high."""
+    width = page.evaluate("() => window.innerWidth")
+    height = 0
     for _ in range(3):  # a plot that comes into view may grow
-        height = page.evaluate("() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
-        page.set_viewport_size({"width": page.viewport_size["width"], "height": max(500, height)})  # type: ignore[index]
+        found = page.evaluate("() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
+        if min(max(500, found), most_pixels) == height:
+            break
+        height = min(max(500, found), most_pixels)
+        page.set_viewport_size({"width": width, "height": height})
         settle(page)
-    height = page.viewport_size["height"]  # type: ignore[index]
-    clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": min(most_pixels or height, height)}  # type: ignore[index]
-    page.screenshot(path=path, clip=clip)  # type: ignore[arg-type]
+    page.screenshot(path=path)
     print(path, file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace, Value
 from gwas_core.tuning.suggest import AlgorithmSettings
+from tests.report.made_records import SPACE
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 TRIAL_FIELDS = {"parameters", "value", "history", "reason", "directory"}
@@ -74,7 +75,7 @@ def record(
             name="example",
             dataset="0123456789abcdef",
             source="example.txt",
-            space=space or SearchSpace.preset("focused"),
+            space=space or SPACE,
             algorithm=AlgorithmSettings(name="random"),
             max_trials=1000,
         ),
@@ -102,9 +103,9 @@ def random_parameters(space: SearchSpace, random: np.random.Generator) -> dict[s
     return values
 
 
-def searched(number: int, *, preset: str = "focused", seed: int = 0, errors: Any = None) -> ExperimentRecord:
+def searched(number: int, *, preset: str | None = None, seed: int = 0, errors: Any = None) -> ExperimentRecord:
     """A record of so many succeeded trials at random points; ``errors`` maps parameters and noise to a value."""
-    space = SearchSpace.preset(preset)
+    space = SPACE if preset is None else SearchSpace.preset(preset)
     random = np.random.default_rng(seed)
     trials = []
     for index in range(number):
