@@ -18,6 +18,7 @@ from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.kubeflow import remote
 from gwas_core.kubeflow.api import Api, ClusterError, NotFound, Resource
 from gwas_core.kubeflow.cluster import NotConfigured, check_claim_is_here, connect, ensure_claim, snapshot_claim
+from gwas_core.kubeflow.inputs import EXPERIMENT_FILE
 from gwas_core.kubeflow.judge import failed_judgement, forget_failures, see_to_baselines, see_to_best
 from gwas_core.kubeflow.katib import katib_experiment
 from gwas_core.kubeflow.link import Link, load_link, save_link
@@ -33,9 +34,9 @@ from gwas_core.kubeflow.mapping import (
 )
 from gwas_core.kubeflow.mirror import mirror
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
+from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.functions import ModelFunctions
-from gwas_core.tuning.local import has_work_left
 from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
@@ -43,10 +44,8 @@ from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
-EXPERIMENT_FILE = "experiment.json"
 JUDGING = "the search is done; its best model is being judged"
 
-_STOP_POLL_SECONDS = 0.1
 _SEEN_SECONDS = 30.0
 
 
@@ -144,21 +143,14 @@ class KubeflowEngine:
         record = self.sync(name)
         if self._is_foreign(name):
             self._own_link(name)  # which says so
-        if not record.state.is_active():
-            raise ExperimentError(f"{name} is not running: it is {record.state}")
+        check_is_running(record)
         self.store.request_stop(name)
-        deadline = time.monotonic() + wait
-        while (record := self._sync_now(name)).state.is_active() and time.monotonic() < deadline:
-            time.sleep(_STOP_POLL_SECONDS)
-        return record
+        return wait_until_stopped(self._sync_now, name, seconds=wait)
 
     def resume(self, name: str) -> ExperimentRecord:
         """See ``Engine.resume``."""
         record = self.sync(name)
-        if record.state.is_active():
-            raise ExperimentError(f"{name} is already running")
-        if record.state.is_finished() and not has_work_left(record):
-            raise ExperimentError(f"{name} has done all its {record.experiment.max_trials} trials: extend it to go on")
+        check_can_go_on(record)
         self._begin_again(record)
         return self._sync_now(name)
 
@@ -168,10 +160,7 @@ class KubeflowEngine:
         Raises:
             ExperimentError: also where Katib does not let a finished experiment go on.
         """
-        if isinstance(extra_trials, bool) or not isinstance(extra_trials, int) or extra_trials < 1:
-            raise SettingsError(
-                f"extend by a whole number of trials from 1 up, not {extra_trials!r}", field="max_trials"
-            )
+        check_extra_trials(extra_trials)
         record = self.sync(name)
         link = self._own_link(name)
         longer = replace(record.experiment, max_trials=record.experiment.max_trials + extra_trials)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
+
+_STOP_POLL_SECONDS = 0.1
 
 
 class Engine(Protocol):
@@ -69,3 +72,47 @@ def watch(engine: Engine, name: str, *, seconds: float = 0.5) -> Iterator[Experi
         before, record = record, engine.sync(name)
         if record != before:
             yield record
+
+
+# What every engine checks and waits for alike.
+
+
+def check_is_running(record: ExperimentRecord) -> None:
+    """Raises:
+    ExperimentError: there is nothing to stop.
+    """
+    if not record.state.is_active():
+        raise ExperimentError(f"{record.name} is not running: it is {record.state}")
+
+
+def check_can_go_on(record: ExperimentRecord) -> None:
+    """Raises:
+    ExperimentError: it is running, or has nothing left to do.
+    """
+    if record.state.is_active():
+        raise ExperimentError(f"{record.name} is already running")
+    if record.state.is_finished() and not has_work_left(record):
+        trials = record.experiment.max_trials
+        raise ExperimentError(f"{record.name} has done all its {trials} trials: extend it to go on")
+
+
+def check_extra_trials(extra_trials: int) -> None:
+    """Raises:
+    SettingsError: not a number of trials to add.
+    """
+    if isinstance(extra_trials, bool) or not isinstance(extra_trials, int) or extra_trials < 1:
+        raise SettingsError(f"extend by a whole number of trials from 1 up, not {extra_trials!r}", field="max_trials")
+
+
+def wait_until_stopped(sync: Callable[[str], ExperimentRecord], name: str, *, seconds: float) -> ExperimentRecord:
+    """The experiment once nothing works on it any more, or as it is after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while (record := sync(name)).state.is_active() and time.monotonic() < deadline:
+        time.sleep(_STOP_POLL_SECONDS)
+    return record
+
+
+def has_work_left(record: ExperimentRecord) -> bool:
+    """Whether a finished experiment still has something to do: trials, or the judgement of its best one."""
+    judged = record.result is not None and record.best is not None and record.result["trial"] == record.best.number
+    return record.finished_trials < record.experiment.max_trials or (record.best is not None and not judged)

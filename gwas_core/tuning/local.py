@@ -13,6 +13,7 @@ from typing import Any
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
+from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.lock import experiment_lock
@@ -26,7 +27,6 @@ from gwas_core.workspace import Workspace
 SUPERVISOR_LOG = "supervisor.log"
 
 _START_SECONDS = 60.0
-_STOP_POLL_SECONDS = 0.1
 _INTERRUPTED = (
     "the process that ran it ended without a word: it was killed, or the machine was restarted; "
     "resume goes on where it was"
@@ -70,30 +70,19 @@ class LocalEngine:
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
         """See ``Engine.stop``."""
-        record = self.sync(name)
-        if not record.state.is_active():
-            raise ExperimentError(f"{name} is not running: it is {record.state}")
+        check_is_running(self.sync(name))
         self.store.request_stop(name)
-        deadline = time.monotonic() + wait
-        while (record := self.sync(name)).state.is_active() and time.monotonic() < deadline:
-            time.sleep(_STOP_POLL_SECONDS)
-        return record
+        return wait_until_stopped(self.sync, name, seconds=wait)
 
     def resume(self, name: str) -> ExperimentRecord:
         """See ``Engine.resume``."""
         record = self.sync(name)
-        if record.state.is_active():
-            raise ExperimentError(f"{name} is already running")
-        if record.state.is_finished() and not has_work_left(record):
-            raise ExperimentError(f"{name} has done all its {record.experiment.max_trials} trials: extend it to go on")
+        check_can_go_on(record)
         return self._launch(name)
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
         """See ``Engine.extend``."""
-        if isinstance(extra_trials, bool) or not isinstance(extra_trials, int) or extra_trials < 1:
-            raise SettingsError(
-                f"extend by a whole number of trials from 1 up, not {extra_trials!r}", field="max_trials"
-            )
+        check_extra_trials(extra_trials)
         record = self.store.load(name)
         self.store.set_max_trials(name, record.experiment.max_trials + extra_trials)
         # Written first, looked at after: see Supervisor.run.
@@ -173,12 +162,6 @@ class LocalEngine:
         if "error" in answer:
             raise (_AlreadyRunning if answer.get("busy") else ExperimentError)(answer["error"])
         return self.store.load(name)
-
-
-def has_work_left(record: ExperimentRecord) -> bool:
-    """Whether a finished experiment still has something to do: trials, or the judgement of its best one."""
-    judged = record.result is not None and record.best is not None and record.result["trial"] == record.best.number
-    return record.finished_trials < record.experiment.max_trials or (record.best is not None and not judged)
 
 
 def _read_answer(reader: int) -> dict[str, Any] | None:

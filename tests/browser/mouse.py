@@ -1,4 +1,4 @@
-"""What a hand does with the parallel coordinates of the page of an experiment."""
+"""What a hand does with parallel coordinates, and what a page then shows of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ PLOT = '.gwas-live-plot[aria-label^="Parallel"]'
 AXIS = f"""name => {{
   const axis = [...document.querySelectorAll('{PLOT} .y-axis')].find((entry) => entry.__data__.label === name);
   const line = axis.querySelector('.axis-brush .background').getBoundingClientRect();
-  return {{x: line.x + line.width / 2, y: line.y, height: line.height}};
+  const title = axis.querySelector('.axis-title').getBoundingClientRect();
+  return {{x: line.x + line.width / 2, y: line.y, height: line.height,
+          titleX: title.x + title.width / 2, titleY: title.y + title.height / 2}};
 }}"""
 # What plotly draws: the ranges of a dimension after its defaults were applied.
 BRUSH = f"""name => {{

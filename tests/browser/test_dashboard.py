@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,7 +62,11 @@ def test_on_the_first_start_a_demo_is_tuning_once(tmp_path: Path, start_server: 
             expect(page.get_by_text("tunes a network on simulated soybean lines")).to_be_visible(timeout=LONG)
             stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
             # It runs; on a busy machine it may be over before the second page is drawn.
-            until(lambda button=stop: button.is_enabled() or engine.experiments()[0].state is ExperimentState.SUCCEEDED)
+            wait_until(
+                lambda: engine.experiments()[0],
+                lambda demo, button=stop: button.is_enabled() or demo.state is ExperimentState.SUCCEEDED,
+                seconds=120,
+            )
         assert [summary.name for summary in engine.experiments()] == ["demo"]
     finally:
         if any(summary.state.is_active() for summary in engine.experiments()):
@@ -87,10 +89,3 @@ def test_a_workspace_that_cannot_be_used_is_a_sentence(
     page.goto(start_server(REPOSITORY / "app.py", environment=environment).url)
     expect(page.get_by_test_id("stAlert")).to_contain_text("The store of experiments cannot be opened", timeout=LONG)
     assert page.get_by_test_id("stException").count() == 0
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.2)

@@ -15,34 +15,20 @@ import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import NewPage, Server, StartServer
+from tests.browser.mouse import AXIS, BRUSH, PLOT, drag_along
 
 APP = Path(__file__).parent / "apps" / "brush_app.py"
 
 Settings = Callable[..., None]
 
-BRUSHED_PLOT = '.gwas-live-plot[aria-label^="Parallel"]'
 SCATTER = '.gwas-live-plot[aria-label="Errors"]'
 
-# What plotly draws, not only what it was told: the range of the dimension after its defaults were applied.
-BRUSH = f"""name => {{
-  const graph = document.querySelector('{BRUSHED_PLOT} .js-plotly-plot');
-  const index = graph?.data?.[0].dimensions.findIndex((entry) => entry.name === name);
-  const range = index >= 0 ? graph._fullData[0].dimensions[index].constraintrange : undefined;
-  return !range ? [] : Array.isArray(range[0]) ? range : [range];
-}}"""
-AXIS = f"""name => {{
-  const axis = [...document.querySelectorAll('{BRUSHED_PLOT} .y-axis')].find((entry) => entry.__data__.label === name);
-  const line = axis.querySelector('.axis-brush .background').getBoundingClientRect();
-  const title = axis.querySelector('.axis-title').getBoundingClientRect();
-  return {{x: line.x + line.width / 2, y: line.y, height: line.height,
-          titleX: title.x + title.width / 2, titleY: title.y + title.height / 2}};
-}}"""
-ORDER = f"() => document.querySelector('{BRUSHED_PLOT} .js-plotly-plot').data[0].dimensions.map((entry) => entry.name)"
+ORDER = f"() => document.querySelector('{PLOT} .js-plotly-plot').data[0].dimensions.map((entry) => entry.name)"
 ZOOM = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullLayout.xaxis.range"
 POINTS = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData.map((trace) => trace.x.length)"
 SECOND_TRACE = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData[1].visible"
 LOOK = f"""() => {{
-  const graph = document.querySelector('{BRUSHED_PLOT} .js-plotly-plot');
+  const graph = document.querySelector('{PLOT} .js-plotly-plot');
   return {{paper: graph._fullLayout.paper_bgcolor, reversed: graph._fullData[0].line.reversescale,
           axis: getComputedStyle(graph.querySelector('.parcoords .domain')).stroke}};
 }}"""
@@ -50,7 +36,7 @@ STYLE = f"""() => {{
   const layout = document.querySelector('{SCATTER} .js-plotly-plot')._fullLayout;
   return [layout.legend.orientation, layout.xaxis.ticks, layout.font.color];
 }}"""
-WIDTHS = f"() => [...document.querySelectorAll('{BRUSHED_PLOT}, {BRUSHED_PLOT} .main-svg')].map((e) => e.clientWidth)"
+WIDTHS = f"() => [...document.querySelectorAll('{PLOT}, {PLOT} .main-svg')].map((e) => e.clientWidth)"
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +289,7 @@ def test_it_follows_the_theme_is_saved_and_leaves_nothing_behind(
     assert "learning_rate" in picture
     assert "rgb(255, 255, 255)" in picture
 
-    page.evaluate(f"() => {{ window.kept = document.querySelector('{BRUSHED_PLOT} .js-plotly-plot'); }}")
+    page.evaluate(f"() => {{ window.kept = document.querySelector('{PLOT} .js-plotly-plot'); }}")
     page.get_by_text("Show", exact=True).click()
     expect(page.locator(".gwas-live-plot")).to_have_count(0)
     page.wait_for_function("() => window.kept._fullLayout === undefined")
@@ -386,16 +372,6 @@ def open_page(page: Page, server: Server, *, query: str = "") -> None:
 def wait_for_plots(page: Page) -> None:
     """Both plots are drawn."""
     expect(page.locator('.gwas-live-plot[aria-busy="false"]')).to_have_count(2)
-
-
-def drag_along(page: Page, axis_label: str, *, top: float, bottom: float) -> None:
-    """Drag the mouse along an axis, between shares of its height counted from above."""
-    page.locator(BRUSHED_PLOT).scroll_into_view_if_needed()
-    axis = page.evaluate(AXIS, axis_label)
-    page.mouse.move(axis["x"], axis["y"] + axis["height"] * top)
-    page.mouse.down()
-    page.mouse.move(axis["x"], axis["y"] + axis["height"] * bottom, steps=6)
-    page.mouse.up()
 
 
 def chips(page: Page) -> Locator:

@@ -9,6 +9,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.workspace import Workspace
+from tests.genotypes.bad_input import as_text, good_rows
+
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 
 OpenPage = Callable[..., AppTest]
@@ -34,3 +39,18 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
         return app
 
     return page
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Where the opened pages keep everything."""
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    """80 lines, from ``my table.txt``."""
+    path = tmp_path / "my table.txt"
+    path.write_text(as_text(good_rows(lines=80)))
+    table = read_table(path)
+    return make_dataset(table, guess_roles(table))[0]

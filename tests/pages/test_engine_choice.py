@@ -11,12 +11,10 @@ from streamlit.testing.v1 import AppTest
 from gwas_core.engines import Engines
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
 from gwas_core.kubeflow.cluster import connect
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.workspace import Workspace
-from tests.genotypes.bad_input import as_text, good_rows
 from tests.kubeflow.katib_server import Fault, KatibServer
 from tests.kubeflow.quick_cluster import foreign_manifest, on_this_cluster, quick_cluster
 from tests.pages.conftest import OpenPage
@@ -28,19 +26,6 @@ fixed: {network: hybrid, epochs: 3, conv_filters: 2, num_dense_units: 2}
 parameters:
   - {name: learning_rate, kind: double, minimum: 1.0e-3, maximum: 1.0e-2, scale: log, default: 3.0e-3}
 """
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "workspace")
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    path = tmp_path / "my table.txt"
-    path.write_text(as_text(good_rows(lines=80)))
-    table = read_table(path)
-    return make_dataset(table, guess_roles(table))[0]
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import json
 import re
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,10 @@ from streamlit.testing.v1.element_tree import NumberInput, Selectbox
 from gwas_core.errors import InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.workspace import Workspace
-from tests.genotypes.bad_input import as_text, good_rows
 from tests.pages.conftest import OpenPage
 from tests.tuning.quick_experiments import processes_of, wait_until
 from ui.space_editor import missing_hyperparameters, opened_space, read_space, space_rows
@@ -44,19 +41,6 @@ parameters:
 fixed: {network: hybrid, loss: mean_squared_error, epochs: 30}
 """
 FOCUSED = [row["Hyperparameter"] for row in space_rows(SearchSpace.preset("focused"))]
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path / "workspace")
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    path = tmp_path / "my table.txt"
-    path.write_text(as_text(good_rows(lines=80)))
-    table = read_table(path)
-    return make_dataset(table, guess_roles(table))[0]
 
 
 @pytest.fixture
