@@ -3,15 +3,13 @@
     y = μ + a + h + f + s + e
 
 a is additive over SNPs (GBLUP), h additive over haplotypes of blocks of neighbouring SNPs, f the family's effect and s
-what haplotypes do within a family beyond what they do in all. Their variances are estimated by REML. Haplotypes enter
-through features: the similarity of a block to each of a few prototypes, exp(-d² / bandwidth), whitened among the
-prototypes, so that inner products of features come near the Gaussian kernel (Nyström's method: Williams & Seeger
-2001, Using the Nyström method to speed up kernel machines).
+what haplotypes do within a family beyond what they do in all; ``effects`` estimates their variances, for h and s one of
+each block. Haplotypes enter through features: the similarity of a block to each of a few prototypes,
+exp(-d² / bandwidth), whitened among the prototypes, so that inner products of features come near the Gaussian kernel
+(Nyström's method: Williams & Seeger 2001, Using the Nyström method to speed up kernel machines).
 
 Why: in a cross of many founders a SNP allele marks different causal alleles in different families; which stretch of
 which founder a line carries says more than its SNPs one by one.
-
-Average-information REML: Gilmour, Thompson & Cullis 1995, doi:10.2307/2533274.
 """
 
 from __future__ import annotations
@@ -27,21 +25,16 @@ import scipy.special
 from numpy.typing import NDArray
 
 from gwas_core.files import atomic_path
+from gwas_core.model.effects import Design, fit_effects, no_effects
 
 Floats = NDArray[np.float32]
 
-# Variances are ratios of sums over lines: of so many lines they are known well enough, in seconds.
-_LINES_FOR_VARIANCES = 1500
-_ITERATIONS = 25
-_ENOUGH = 0.02
-"""Change of the log-likelihood below which its maximum is reached."""
 # Relative to a kernel's largest eigenvalue: directions in which the prototypes hardly differ.
 _SMALLEST_EIGENVALUE = 1e-3
 # Ridge of the family scores, and their sharpness: of 39 families 99 % are told apart, a line of another family is
 # spread over several.
 _FAMILY_RIDGE, FAMILY_SHARPNESS = 0.1, 15.0
 MAXIMUM_FAMILIES = 200
-COMPONENTS = ("additive", "haplotypes", "families", "within_families")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,7 +67,7 @@ class Start:
         bias: ().
         family_scores, family_bias: (SNPs, q) and (q,), the exponents of a line's share in each family.
         family_haplotypes, family_means: (B * p, q) and (q,), effects in a family beyond those in all.
-        variances: (5,) share of the variance of each of ``COMPONENTS`` and of the residual.
+        variances: (5,) share of the variance: additive, haplotypes, families, haplotypes within them, residual.
     """
 
     mean: Floats
@@ -163,7 +156,8 @@ def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, wi
     feature_mean = features.mean(axis=0)
     features -= feature_mean
     member = _membership(lines)
-    effects = _fit_effects(centred, features, member, lines.target) if with_effects else _Effects.none(features, member)
+    design = Design(snps=centred, features=features, member=member, blocks=len(blocks.matrix))
+    effects = fit_effects(design, lines.target) if with_effects else no_effects(design)
     scores, score_bias = _family_scores(centred, member)
     return Start(
         mean=mean,
@@ -171,7 +165,7 @@ def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, wi
         prototypes=blocks.matrix,
         prototype_bias=blocks.bias,
         whitening=blocks.whitening,
-        additive=centred.T @ effects.additive,
+        additive=effects.snps,
         haplotypes=effects.haplotypes,
         bias=np.asarray(effects.mean - feature_mean @ effects.haplotypes, dtype=np.float32),
         family_scores=scores,
@@ -182,51 +176,6 @@ def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, wi
     )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Effects:
-    """Of centred features; ``additive`` is by line, as weights of their genotypes."""
-
-    mean: float
-    additive: Floats
-    haplotypes: Floats
-    families: Floats
-    within_families: Floats
-    variances: NDArray[np.float64]
-
-    @classmethod
-    def none(cls, features: Floats, member: Floats) -> _Effects:
-        (lines, number), families = features.shape, member.shape[1]
-        return cls(
-            mean=0.0,
-            additive=np.zeros(lines, dtype=np.float32),
-            haplotypes=np.zeros(number, dtype=np.float32),
-            families=np.zeros(families, dtype=np.float32),
-            within_families=np.zeros((number, families), dtype=np.float32),
-            variances=np.zeros(len(COMPONENTS) + 1),
-        )
-
-
-def _fit_effects(centred: Floats, features: Floats, member: Floats, target: Floats) -> _Effects:
-    sizes = _diagonal_mean(centred), _diagonal_mean(features)
-    chosen = _spread_out(len(features), _LINES_FOR_VARIANCES)
-    kernels = _kernels(centred[chosen], features[chosen], member[chosen], sizes)
-    variances = estimate_variances(list(kernels), target[chosen])
-    del kernels
-    additive, haplotypes, families, within = (variances[:4] / [sizes[0], sizes[1], 1.0, sizes[1]]).astype(np.float32)
-    covariance = _covariance(centred, features, member, (additive, haplotypes, families, within))
-    covariance[np.diag_indices_from(covariance)] += np.float32(variances[4])
-    weights, mean = _generalised_least_squares(covariance, target)
-    by_family = member * weights[:, None]
-    return _Effects(
-        mean=mean,
-        additive=additive * weights,
-        haplotypes=haplotypes * (features.T @ weights),
-        families=families * by_family.sum(axis=0),
-        within_families=within * (features.T @ by_family),
-        variances=variances / variances.sum(),
-    )
-
-
 def _membership(lines: TrainingLines) -> Floats:
     """(lines, families), 1 where a line is in a family."""
     if not lines.families or lines.family is None:
@@ -234,44 +183,8 @@ def _membership(lines: TrainingLines) -> Floats:
     return np.asarray(lines.family[:, None] == np.unique(lines.family), dtype=np.float32)
 
 
-def _spread_out(lines: int, wanted: int) -> NDArray[np.int64]:
-    """Rows at random, always the same ones: neighbours in a file are often of one family."""
-    order = np.argsort(np.random.PCG64(0).random_raw(lines))
-    return np.sort(order[:wanted])
-
-
 def _diagonal_mean(centred: Floats) -> float:
     return max(float(np.einsum("ij,ij->", centred, centred, dtype=np.float64)) / len(centred), 1e-6)
-
-
-def _kernels(
-    centred: Floats, features: Floats, member: Floats, sizes: tuple[float, float]
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Covariances of the four components among lines, each with a mean diagonal of about 1."""
-    haplotypes = features @ features.T / np.float32(sizes[1])
-    same = member @ member.T
-    return centred @ centred.T / np.float32(sizes[0]), haplotypes, same, haplotypes * same
-
-
-def _covariance(centred: Floats, features: Floats, member: Floats, variances: tuple[Any, ...]) -> Floats:
-    additive, haplotypes, families, within = variances
-    kernel = features @ features.T
-    same = member @ member.T
-    same *= families + within * kernel
-    kernel *= haplotypes
-    kernel += same
-    del same
-    if additive > 0:
-        kernel += additive * (centred @ centred.T)
-    return np.asarray(kernel)
-
-
-def _generalised_least_squares(covariance: Floats, target: Floats) -> tuple[Floats, float]:
-    """V⁻¹(y - μ) and μ; ``covariance`` is used up."""
-    factor = scipy.linalg.cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
-    both = scipy.linalg.cho_solve(factor, np.stack([target, np.ones_like(target)], axis=1), check_finite=False)
-    mean = float(both[:, 0].sum() / both[:, 1].sum())
-    return both[:, 0] - np.float32(mean) * both[:, 1], mean
 
 
 def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
@@ -347,71 +260,3 @@ def _inverse_roots(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
     kept = values > _SMALLEST_EIGENVALUE * values[:, -1:]
     roots = np.where(kept, np.maximum(values, 1e-12) ** -0.5, 0.0)
     return np.asarray((vectors * roots[:, None]) @ vectors.transpose(0, 2, 1))
-
-
-def estimate_variances(kernels: list[Floats], phenotype: Floats) -> NDArray[np.float64]:
-    """REML variances of components with these covariances (n, n), then of the residual; none is negative.
-
-    Two steps of expectation maximisation, then average information; a variance that would fall below zero is drawn
-    towards it.
-    """
-    lines = len(phenotype)
-    total = float(phenotype.var())
-    least = 1e-6 * total
-    # A kernel of nothing (no families) has no variance to estimate.
-    present = np.array([bool(np.any(kernel)) for kernel in kernels] + [True])
-    variances = np.where(present, total / present.sum(), 0.0)
-    before = -np.inf
-    for iteration in range(_ITERATIONS):
-        fit = _RemlStep.of(kernels, phenotype, variances)
-        if abs(fit.log_likelihood - before) < _ENOUGH:
-            break
-        before = fit.log_likelihood
-        if iteration < 2:
-            step = variances**2 * fit.gradient * 2 / lines
-        else:
-            free = present & ((variances > 10 * least) | (fit.gradient > 0))
-            step = np.zeros_like(variances)
-            information = fit.information[np.ix_(free, free)] + 1e-9 * np.eye(int(free.sum()))
-            step[free] = np.linalg.solve(information, fit.gradient[free])
-        moved = variances + step
-        variances = np.where(moved < least, np.maximum(0.1 * variances, least), moved)
-        variances = np.where(present, variances, 0.0)
-    return np.where(variances > 10 * least, variances, 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class _RemlStep:
-    log_likelihood: float
-    gradient: NDArray[np.float64]
-    information: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, kernels: list[Floats], phenotype: Floats, variances: NDArray[np.float64]) -> _RemlStep:
-        covariance = np.zeros_like(kernels[0])
-        for variance, kernel in zip(variances[:-1], kernels, strict=True):
-            covariance += np.float32(variance) * kernel
-        covariance[np.diag_indices_from(covariance)] += np.float32(variances[-1])
-        factor = scipy.linalg.cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
-        log_determinant = 2 * float(np.log(np.diag(factor)).sum(dtype=np.float64))
-        (invert,) = scipy.linalg.get_lapack_funcs(("potri",), (factor,))
-        inverse = invert(factor, lower=1, overwrite_c=True)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        ones = inverse.sum(axis=1)
-        total = float(ones.sum(dtype=np.float64))
-
-        def project(vector: Floats) -> Floats:
-            return np.asarray(inverse @ vector - ones * np.float32((ones @ vector) / total))
-
-        rest = project(phenotype)
-        products = [kernel @ rest for kernel in kernels] + [rest]
-        traces = [float(np.vdot(inverse, kernel)) - float(ones @ (kernel @ ones)) / total for kernel in kernels]
-        traces.append(float(np.trace(inverse)) - float(ones @ ones) / total)
-        projected = [project(product) for product in products]
-        return cls(
-            log_likelihood=-0.5 * (log_determinant + np.log(total) + float(phenotype @ rest)),
-            gradient=np.array(
-                [-0.5 * (trace - float(rest @ product)) for trace, product in zip(traces, products, strict=True)]
-            ),
-            information=0.5 * np.array([[float(a @ b) for b in projected] for a in products]),
-        )
