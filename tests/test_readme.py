@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Searched, searched  # noqa: F401 - the fixture
+from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -26,14 +26,6 @@ def test_the_readme_starts_with_the_name_and_shows_the_two_commands() -> None:
     assert len(ON_A_FILE) == 5
 
 
-@pytest.fixture(scope="module")
-def ready(searched: Searched) -> Searched:  # noqa: F811
-    """The set-up done once by whoever runs these tests is the one ./run must find."""
-    if not (REPOSITORY / ".venv" / ".lock").is_file():
-        pytest.skip("these tests were not started by ./run test, so ./run would set up first")
-    return searched
-
-
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         shlex.split(command),
@@ -47,8 +39,12 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_commands_on_a_file_work_as_written(ready: Searched, tmp_path: Path) -> None:
-    (tmp_path / "heights.txt.gz").write_bytes(ready.file.read_bytes())
+def test_commands_on_a_file_work_as_written(tmp_path: Path) -> None:
+    # The set-up done once by whoever runs these tests is the one ./run must find.
+    if not (REPOSITORY / ".venv" / ".lock").is_file():
+        pytest.skip("these tests were not started by ./run test, so ./run would set up first")
+    settings = SimulationSettings(families=4, lines_per_family=40, snps=150, seed=3)
+    write_table(simulate(settings), tmp_path / "heights.txt.gz")
     filled = {"FILE": "heights.txt.gz", "NAME": "heights", "NEW_LINES": "heights.txt.gz", "35": "2"}
     filled["./run"] = str(REPOSITORY / "run")
     for command in ON_A_FILE:

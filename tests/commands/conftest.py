@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gwas_core.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPACE = """
@@ -58,17 +62,40 @@ def command(workspace: Path) -> Command:
     return run
 
 
+def command_here(workspace: Path) -> Command:
+    """The same in this process, for what only looks or refuses: it saves the second in which a process imports."""
+
+    def run(*arguments: str | Path) -> Answer:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, chdir(workspace), redirect_stdout(out), redirect_stderr(err):
+            patch.setenv("GWAS_WORKSPACE", str(workspace))
+            try:
+                code = main([str(argument) for argument in arguments])
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return Answer(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Command:
     """Commands on a workspace of the test's own."""
     return command(tmp_path)
 
 
+@pytest.fixture
+def here(tmp_path: Path) -> Command:
+    """The same in this process."""
+    return command_here(tmp_path)
+
+
 @dataclass(frozen=True)
 class Searched:
-    """A finished search."""
+    """A finished search; commands on its workspace run in a process of their own, or here."""
 
     run: Command
+    here: Command
     file: Path
     answer: Answer
 
@@ -87,4 +114,4 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
         "--xla", "off", "--json",
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    return Searched(run, file, answer)
+    return Searched(run, command_here(workspace), file, answer)

@@ -14,29 +14,36 @@ def test_inspect_holds_what_is_promised(searched: Searched) -> None:
     assert report["chromosomes"] == len(report["snps_per_chromosome"]) == 20
     assert report["phenotype"]["name"] == "norm_phe"
     assert abs(report["phenotype"]["mean"]) < 1e-6
-    text = searched.run("inspect", searched.file)
+    text = searched.here("inspect", searched.file)
     assert text.out.startswith("lines ")
     assert "note: The phenotype is column 'norm_phe'." in text.err
 
 
 def test_columns_can_be_said(searched: Searched) -> None:
-    report = searched.run("inspect", searched.file, "--phenotype", "height", "--no-families", "--json").json
+    report = searched.here("inspect", searched.file, "--phenotype", "height", "--no-families", "--json").json
     assert report["phenotype"]["name"] == "height"
     assert report["families"] == 0
-    report = searched.run("inspect", searched.file, "--family-characters", "6-7", "--json").json
+    report = searched.here("inspect", searched.file, "--family-characters", "6-7", "--json").json
     assert sorted(report["family_details"]["sizes"]) == ["01", "02", "03", "04"]
 
 
 @pytest.mark.parametrize("bad", [bad for bad in BAD_INPUT if bad.size_limit is None], ids=lambda bad: bad.name)
-def test_bad_input_is_one_sentence_and_exit_code_1(bad: BadInput, run: Command, tmp_path: Path) -> None:
+def test_bad_input_is_one_sentence_and_exit_code_1(bad: BadInput, here: Command, tmp_path: Path) -> None:
     file = bad.write(tmp_path)
-    refused = run("inspect", file, "--json")
+    refused = here("inspect", file, "--json")
     assert refused.code == 1
     assert refused.out == ""
     sentences = refused.err.splitlines()
     assert len(sentences) == 1, refused.err
     assert sentences[0].startswith("error: ")
     assert "Traceback" not in refused.err
+
+
+def test_bad_input_ends_the_process_with_the_same_sentence(run: Command, here: Command, tmp_path: Path) -> None:
+    file = next(bad for bad in BAD_INPUT if bad.size_limit is None).write(tmp_path)
+    refused = run("inspect", file, "--json")
+    assert refused.code == 1
+    assert refused == here("inspect", file, "--json")
 
 
 @pytest.mark.parametrize("name", ["IMP_height", "IMP_height_as_published", "QA_height"])
@@ -47,12 +54,12 @@ def test_the_real_files_are_what_science_says(name: str, real_data: Path, run: C
     assert report["missing_fraction"] == pytest.approx(0.25 if name == "QA_height" else 0.0, abs=0.005)
 
 
-def test_simulate_says_what_it_wrote(run: Command, tmp_path: Path) -> None:
+def test_simulate_says_what_it_wrote(run: Command, here: Command, tmp_path: Path) -> None:
     made = run("simulate", tmp_path / "s.txt", "--families", "3", "--lines-per-family", "20", "--snps", "60",
                "--missing", "0.2", "--json")  # fmt: skip
     assert made.code == 0, made.err
     assert (made.json["lines"], made.json["snps"]) == (60, 60)
     assert all(Path(file).is_file() for file in made.json["files"])
-    refused = run("simulate", tmp_path / "t.txt", "--heritability", "3")
+    refused = here("simulate", tmp_path / "t.txt", "--heritability", "3")
     assert refused.code == 2
     assert "heritability" in refused.err

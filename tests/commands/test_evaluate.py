@@ -22,7 +22,7 @@ from gwas_core.evaluation.folder import EvaluationFolder, evaluations_of
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
-from tests.commands.conftest import REPOSITORY, Answer, Command, command
+from tests.commands.conftest import REPOSITORY, Answer, Command, command, command_here
 
 SPACE = """
 fixed: {network: hybrid, epochs: 2, conv_filters: 2, num_dense_units: 2, batch_size: 64}
@@ -95,19 +95,15 @@ Here = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def here(evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """Run a command in this process, which saves its imports, and get what it printed, if it ends with this code."""
-    monkeypatch.chdir(evaluated.workspace.root)
-    monkeypatch.setenv("GWAS_WORKSPACE", str(evaluated.workspace.root))
+def here(evaluated: Evaluated) -> Here:
+    """Run a command in this process and get what it printed, if it ends with this code."""
 
-    def command_here(code: int, *arguments: str) -> tuple[str, str]:
-        capsys.readouterr()
-        ended = main(arguments)
-        captured = capsys.readouterr()
-        assert ended == code, captured.err
-        return captured.out, captured.err
+    def run(code: int, *arguments: str) -> tuple[str, str]:
+        answer = command_here(evaluated.workspace.root)(*arguments)
+        assert answer.code == code, answer.err
+        return answer.out, answer.err
 
-    return command_here
+    return run
 
 
 Refuse = Callable[..., str]

@@ -77,12 +77,12 @@ def test_too_few_snps_are_refused(searched: Searched, tmp_path: Path) -> None:
 def test_what_is_no_bundle_is_refused(searched: Searched, new_lines: Path, tmp_path: Path) -> None:
     for content in (b"", gzip.compress(b"x")):
         (tmp_path / "best.zip").write_bytes(content)
-        refused = searched.run("predict", tmp_path / "best.zip", new_lines)
+        refused = searched.here("predict", tmp_path / "best.zip", new_lines)
         assert (refused.code, refused.out) == (1, "")
         assert "is not a model bundle" in refused.err
-    assert "there is no bundle" in searched.run("predict", tmp_path / "none.zip", new_lines).err
+    assert "there is no bundle" in searched.here("predict", tmp_path / "none.zip", new_lines).err
 
 
 def test_a_bundle_goes_where_it_is_wanted(searched: Searched, tmp_path: Path) -> None:
-    answer = searched.run("bundle", "searched", "--out", tmp_path / "mine.zip", "--json")
+    answer = searched.here("bundle", "searched", "--out", tmp_path / "mine.zip", "--json")
     assert answer.json["bytes"] == (tmp_path / "mine.zip").stat().st_size

@@ -37,10 +37,10 @@ def test_status_lists_and_shows(searched: Searched) -> None:
     assert [(entry["name"], entry["state"], entry["finished_trials"]) for entry in listed] == [
         ("searched", "succeeded", 3)
     ]
-    assert "searched    succeeded     3/3" in searched.run("status").out
-    one = searched.run("status", "searched", "--json").json
+    assert "searched    succeeded     3/3" in searched.here("status").out
+    one = searched.here("status", "searched", "--json").json
     assert {key: value for key, value in searched.answer.json.items() if key != "bundle"} == one
-    shown = searched.run("status", "searched").out
+    shown = searched.here("status", "searched").out
     assert "* This network" in shown
     assert "GBLUP (REML)" in shown
 
@@ -55,11 +55,11 @@ def test_trials_come_as_table_json_and_csv(searched: Searched) -> None:
         assert trial["reason"] == ""
     # The first trial tries the defaults.
     assert trials[0]["parameters"]["learning_rate"] == 3e-3
-    rows = list(csv.DictReader(io.StringIO(searched.run("trials", "searched", "--csv").out)))
+    rows = list(csv.DictReader(io.StringIO(searched.here("trials", "searched", "--csv").out)))
     assert [float(row["parameter:learning_rate"]) for row in rows] == [
         trial["parameters"]["learning_rate"] for trial in trials
     ]
-    table = searched.run("trials", "searched").out.splitlines()
+    table = searched.here("trials", "searched").out.splitlines()
     assert len(table) == 4
     best = min(trials, key=lambda trial: trial["metrics"]["val_mean_absolute_error"])
     assert table[1].split()[0] == str(best["number"])
@@ -86,17 +86,17 @@ def test_the_bundle_holds_everything(searched: Searched) -> None:
 
 
 def test_stopping_what_does_not_run_and_asking_for_what_is_not_there(searched: Searched) -> None:
-    stopped = searched.run("stop", "searched")
+    stopped = searched.here("stop", "searched")
     assert (stopped.code, stopped.out) == (1, "")
     assert stopped.err == "error: searched is not running: it is succeeded\n"
-    assert searched.run("resume", "searched").err.startswith("error: searched has done all its 3 trials: extend it")
-    missing = searched.run("trials", "nothing")
+    assert searched.here("resume", "searched").err.startswith("error: searched has done all its 3 trials: extend it")
+    missing = searched.here("trials", "nothing")
     assert (missing.code, missing.err) == (1, "error: there is no experiment named nothing\n")
-    assert searched.run("status", "../etc").code == 2
+    assert searched.here("status", "../etc").code == 2
 
 
 def test_a_taken_name_is_refused(searched: Searched) -> None:
-    again = searched.run("tune", searched.file, "--name", "searched", "--detach")
+    again = searched.here("tune", searched.file, "--name", "searched", "--detach")
     assert again.code == 1
     assert "already an experiment named searched" in again.err
 
@@ -157,7 +157,7 @@ def test_stop_resume_extend_and_delete(searched: Searched) -> None:
     ],
 )
 def test_settings_that_do_not_fit_are_usage_errors(options: list[str], said: str, searched: Searched) -> None:
-    refused = searched.run("tune", searched.file, "--detach", *options)
+    refused = searched.here("tune", searched.file, "--detach", *options)
     assert refused.code == 2
     assert refused.out == ""
     last = refused.err.splitlines()[-1]
@@ -170,26 +170,26 @@ def test_a_space_the_network_cannot_use_is_refused_before_the_search(searched: S
     space.write_text(
         "parameters:\n  - {name: dropout_rate, kind: double, minimum: 0.1, maximum: 1.5}\nfixed: {network: hybrid}\n"
     )
-    refused = searched.run("tune", searched.file, "--space", space, "--detach")
+    refused = searched.here("tune", searched.file, "--space", space, "--detach")
     assert refused.code == 2
     assert "dropout_rate must be between 0 and 0.99, not 1.5" in refused.err
     space.write_text("parameters:\n  - {name: learning_rate, kind: double, minimum: 0, maximum: 1, scale: log}\n")
-    refused = searched.run("tune", searched.file, "--space", space, "--detach")
+    refused = searched.here("tune", searched.file, "--space", space, "--detach")
     assert refused.code == 2
     assert "learning_rate.minimum" in refused.err
 
 
-def test_space_prints_presets_that_load(run: Command, tmp_path: Path) -> None:
-    assert run("space", "tutorial", "--out", tmp_path / "own.json").code == 0
+def test_space_prints_presets_that_load(here: Command, tmp_path: Path) -> None:
+    assert here("space", "tutorial", "--out", tmp_path / "own.json").code == 0
     assert len(json.loads((tmp_path / "own.json").read_text())["parameters"]) == 29
-    assert "start_l2" in run("space", "focused").out
+    assert "start_l2" in here("space", "focused").out
 
 
-def test_nothing_there_yet(run: Command) -> None:
-    empty = run("status")
+def test_nothing_there_yet(here: Command) -> None:
+    empty = here("status")
     assert (empty.code, empty.out) == (0, "")
     assert "There are no experiments yet" in empty.err
-    assert run("status", "--json").json == []
+    assert here("status", "--json").json == []
 
 
 def test_the_first_start_is_one_demo_however_many_ask(run: Command, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_the_first_start_is_one_demo_however_many_ask(run: Command, tmp_path: Pa
 
 def test_where_somebody_has_worked_there_is_no_first_start(searched: Searched) -> None:
     assert "not the first start" in searched.run("demo", "--first-start", "--detach").err
-    assert [entry["name"] for entry in searched.run("status", "--json").json] == ["searched"]
+    assert [entry["name"] for entry in searched.here("status", "--json").json] == ["searched"]
 
 
 def test_a_first_start_that_fails_may_be_tried_again(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
+from tests.kubeflow import pod_exec
 from tests.kubeflow.katib_admission import INJECTION_LABEL, Refused, admit
 from tests.kubeflow.katib_controller import Katib, Objects, Resource, now
 
@@ -34,6 +35,7 @@ KATIB = "/apis/kubeflow.org/v1beta1"
 NFS = "nfs.csi.k8s.io"
 
 _OBJECT_PATH = re.compile(r"(/api/v1|/apis/[^/]+/[^/]+)/namespaces/([^/]+)/([a-z]+)(?:/([^/]+))?(/status)?")
+_EXEC_PATH = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/exec")
 _NAMESPACE_PATH = re.compile(r"/api/v1/namespaces/([^/]+)")
 _KINDS = {
     "experiments": (KATIB, "Experiment"),
@@ -66,6 +68,10 @@ class Fault:
         delay: seconds before anything is answered.
         drop: whether the connection ends without an answer.
         after: whether the request is carried out all the same, and only its answer is lost.
+        cut: bytes of the answer after which the connection ends, its length being told as that of the whole; of a
+            command in a pod, bytes of its input or output.
+        garble: whether the answer is half of itself, with that length; of a command, a bit of what it is told
+            or, with ``after``, of what it says.
         match: the requests it befalls, by method and path; all where None.
     """
 
@@ -73,7 +79,12 @@ class Fault:
     delay: float = 0.0
     drop: bool = False
     after: bool = False
+    cut: int | None = None
+    garble: bool = False
     match: Callable[[str, str], bool] | None = None
+
+
+_NO_FAULT = Fault()
 
 
 class Answer(Exception):
@@ -195,7 +206,7 @@ class KatibServer:
         if method == "GET" and kinds:
             return Answer(200, {"kind": "APIResourceList", "resources": kinds})
         if method == "GET" and path == "/apis/storage.k8s.io/v1/storageclasses":
-            self._authorise("list", "storageclasses")
+            self.authorise("list", "storageclasses")
             return Answer(200, {"kind": "StorageClassList", "items": self.storage_classes})
         if path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
             assert body is not None
@@ -207,14 +218,14 @@ class KatibServer:
                 raise failure(404, 'services "ml-pipeline" not found', name="ml-pipeline")
             return Answer(200, {"tag_name": "2.17.0", "multi_user": True})
         if method == "GET" and (match := _NAMESPACE_PATH.fullmatch(path)):
-            self._authorise("get", "namespaces")
+            self.authorise("get", "namespaces")
             return Answer(200, {"kind": "Namespace", "metadata": {"name": match[1], "labels": self.namespace_labels}})
         match = _OBJECT_PATH.fullmatch(path)
         if match is None or match[3] in self.missing or _KINDS.get(match[3], ("",))[0] != match[1]:
             raise Answer(404, "404 page not found\n")
         plural, name = match[3], unquote(match[4] or "")
         verb = {"POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}.get(method, "get")
-        self._authorise(verb if name or method != "GET" else "list", plural)
+        self.authorise(verb if name or method != "GET" else "list", plural)
         with self.objects.lock:
             if not name:
                 return self._create(plural, body or {}, query) if method == "POST" else self._list(plural, query)
@@ -229,9 +240,18 @@ class KatibServer:
                 return Answer(200, {"kind": "Status", "status": "Success"})
             return self._change(plural, found, body or {}, merge=method == "PATCH")
 
-    def _authorise(self, verb: str, resource: str) -> None:
+    def authorise(self, verb: str, resource: str) -> None:
         if (verb, resource) in self.denied:
             raise failure(403, f'{resource} is forbidden: User "team" cannot {verb} resource "{resource}"')
+
+    def check_runs(self, pod: str) -> None:
+        """See that a command can run in a pod."""
+        with self.objects.lock:
+            found = self.objects.get("pods", pod)
+            if found is None or "deletionTimestamp" in found["metadata"]:
+                raise failure(404, f'pods "{pod}" not found', name=pod)
+            if (found.get("status") or {}).get("phase") != "Running":
+                raise failure(500, f"unable to upgrade connection: container not found in pod {pod}")
 
     def _list(self, plural: str, query: dict[str, str]) -> Answer:
         if token := query.get("continue"):
@@ -330,6 +350,8 @@ class _Handler(BaseHTTPRequestHandler):
     cluster: KatibServer
     protocol_version = "HTTP/1.1"
     timeout = 30
+    # Else each answer's body waits 40 ms for the client to acknowledge its head.
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         """Quiet: ``requests`` holds what was asked."""
@@ -366,13 +388,34 @@ class _Handler(BaseHTTPRequestHandler):
                 raise failure(401, "Unauthorized")
             if self.command == "PATCH" and self.headers.get("Content-Type") != "application/merge-patch+json":
                 raise failure(415, "only merge patches are taken here")
+            if match := _EXEC_PATH.fullmatch(address.path):
+                self._exec(unquote(match[2]), parse_qs(address.query)["command"], fault or Fault())
+                return
             query = {name: values[-1] for name, values in parse_qs(address.query).items()}
             answer = cluster.answer(self.command, address.path, query, json.loads(content) if content else None)
         except Answer as raised:
             answer = raised
         if fault is not None and fault.after and self._befall(fault):
             return
-        self._send(answer)
+        self._send(answer, fault or Fault())
+
+    def _exec(self, pod: str, command: list[str], fault: Fault) -> None:
+        """A command in a pod; the connection is a WebSocket from here on."""
+        # A handshake is a GET; since 1.35 it needs both (kubernetes #134577).
+        for verb in ("get", "create"):
+            self.cluster.authorise(verb, "pods/exec")
+        self.cluster.check_runs(pod)
+        if self.headers.get("Sec-WebSocket-Protocol") != pod_exec.SUBPROTOCOL:
+            raise failure(400, "unable to upgrade: unknown subprotocol")
+        self.send_response(101)
+        for name, value in pod_exec.response_headers(self.headers["Sec-WebSocket-Key"]).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.flush()
+        self.close_connection = True
+        folder = self.cluster.kubeconfig.parent
+        flips = [pod_exec.STDOUT if fault.after else pod_exec.STDIN] if fault.garble else []
+        pod_exec.serve(self.connection, command, folder=folder, most_bytes=fault.cut, flips=flips)
 
     def _befall(self, fault: Fault) -> bool:
         """Let the fault happen; True when nothing is left to answer."""
@@ -383,14 +426,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(failure(fault.status, f"made to fail at {now()}"))
         return fault.drop or bool(fault.status)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Answer, fault: Fault = _NO_FAULT) -> None:
         is_text = isinstance(answer.body, str)
         content = answer.body.encode() if isinstance(answer.body, str) else json.dumps(answer.body).encode()
+        if fault.garble:
+            content = content[: len(content) // 2]
         try:
             self.send_response(answer.status)
             self.send_header("Content-Type", "text/plain" if is_text else "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content[: fault.cut])
+            self.close_connection |= fault.cut is not None
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from gwas_core.tuning.lock import FileLock
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE_LOCK, DEVELOPERS_LOCK = REPOSITORY / "deploy" / "requirements.txt", REPOSITORY / "requirements.txt"
 
@@ -35,6 +37,15 @@ def jupyter_environment() -> Path:
     Without a network the test is skipped, and counted; in CI it fails.
     """
     folder = Path(sys.prefix) / "jupyter"
+    lock = FileLock(Path(sys.prefix) / "jupyter.lock")
+    # Of tests that run side by side, the first one makes it.
+    assert lock.acquire(seconds=290)
+    with lock:
+        _make(folder)
+    return folder / "bin"
+
+
+def _make(folder: Path) -> None:
     wanted = "\n".join(line for name, line in pins(IMAGE_LOCK).items() if name not in pins(DEVELOPERS_LOCK))
     done = folder / "installed.txt"
     if not done.is_file() or done.read_text(encoding="utf-8") != wanted:
@@ -51,4 +62,3 @@ def jupyter_environment() -> Path:
             problem = f"Jupyter and Kale could not be installed in {folder}:\n{result.stderr[-2000:]}"
             pytest.fail(problem) if os.environ.get("CI") else pytest.skip(problem)
         done.write_text(wanted, encoding="utf-8")
-    return folder / "bin"
