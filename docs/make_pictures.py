@@ -1,9 +1,12 @@
-"""Make the pictures of README.md and docs/guide.md from the running dashboard.
+"""Make the pictures of README.md, docs/guide.md and docs/kubeflow.md from the running dashboard.
 
     .venv/bin/python docs/make_pictures.py [--out docs/pictures] [--workspace FOLDER]
+    .venv/bin/python docs/make_pictures.py --kubeflow
 
 Runs the demo (about a minute), starts the dashboard on it, walks through the pages in Chromium and writes one PNG a
-page. ``--workspace`` takes an existing one and its newest finished experiment instead. Needs Debian's ``chromium``, or
+page. ``--workspace`` takes an existing one and its newest finished experiment instead. ``--kubeflow`` makes those
+of docs/kubeflow.md: in place of a cluster stands the small Katib of the project's tests, whose jobs are processes of
+this machine (a few minutes). Needs Debian's ``chromium``, or
 whatever ``GWAS_CHROMIUM`` names.
 """
 
@@ -24,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 # Parallel coordinates are drawn by WebGL, here in software.
@@ -38,6 +41,16 @@ CHROMIUM = [
     "--no-first-run",
 ]
 WAIT = 60_000  # milliseconds
+
+
+NAMESPACE = "kubeflow-user-example-com"
+# A real search, small enough to be over in minutes.
+SPACE = """
+fixed: {network: hybrid, epochs: 12}
+parameters:
+  - {name: learning_rate, kind: double, minimum: 1.0e-4, maximum: 1.0e-2, scale: log}
+  - {name: dropout_rate, kind: double, minimum: 0.0, maximum: 0.4}
+"""
 
 
 def command(*arguments: str, workspace: Path) -> str:
@@ -171,6 +184,81 @@ def tour(browser: Browser, address: str, *, experiment: str, out: Path) -> None:
     page.close()
 
 
+@contextlib.contextmanager
+def local_katib(folder: Path, workspace: Path) -> Iterator[None]:
+    """The environment of a dashboard whose cluster is the Katib of the tests, on this machine."""
+    sys.path.insert(0, str(ROOT))
+    from tests.kubeflow.katib_server import KatibServer
+
+    folder.mkdir()
+    with KatibServer(folder) as server:
+        os.environ |= {
+            "KUBECONFIG": str(server.kubeconfig),
+            "GWAS_KUBEFLOW_NAMESPACE": NAMESPACE,
+            "GWAS_KUBEFLOW_TRIAL_KIND": "job",
+            "GWAS_KUBEFLOW_MOUNT_PATH": str(workspace),
+            "GWAS_KUBEFLOW_CPU": "1",
+        }
+        yield
+
+
+def kubeflow_tour(browser: Browser, address: str, *, out: Path) -> None:
+    """The pages of docs/kubeflow.md: the choice, an experiment that runs, what else is on the cluster."""
+    page = open_page(browser, f"{address}/experiment?{urlencode({'experiment': 'height'})}", width=1440)
+    picture(page, out / "kubeflow-experiment.png", most_pixels=1230)
+    page.close()
+    page = open_page(browser, f"{address}/search", width=1440)
+    page.get_by_text("Kubeflow cluster", exact=True).click()
+    page.get_by_text("Is the cluster ready?").click()
+    page.get_by_role("button", name="Check the cluster").click()
+    page.get_by_role("table").wait_for()
+    settle(page)
+    picture_of(page, page.get_by_text("Run on", exact=True), out / "kubeflow-search.png", height=755)
+    page.close()
+    page = open_page(browser, f"{address}/experiments", width=1440)
+    page.get_by_role("button", name="Look for experiments on the cluster").click()
+    page.get_by_role("button", name="Open to look at").wait_for()
+    picture(page, out / "kubeflow-experiments.png", most_pixels=500)
+    page.close()
+
+
+def picture_of(page: Page, first: Locator, path: Path, *, height: int) -> None:
+    """The part of a page that begins with an element."""
+    page.set_viewport_size({"width": 1440, "height": 2600})
+    settle(page)
+    box = first.bounding_box()
+    assert box is not None
+    page.screenshot(path=path, clip={"x": 360, "y": box["y"] - 28, "width": 1020, "height": height})
+    print(path, file=sys.stderr)
+
+
+def make_kubeflow_pictures(folder: Path, out: Path) -> None:
+    """A search on the cluster, half-way through, beside one that somebody else made."""
+    workspace = folder / "workspace"
+    (folder / "space.yaml").write_text(SPACE, encoding="utf-8")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(local_katib(folder / "cluster", workspace))
+        from gwas_core.kubeflow.cluster import connect
+        from gwas_core.kubeflow.settings import ClusterSettings
+        from tests.kubeflow.quick_cluster import foreign_manifest
+
+        api = connect(ClusterSettings.from_environment())
+        api.create("experiments", foreign_manifest("'sleep 5; echo loss=${trialParameters.rate}'"))
+        command(
+            "tune", "data/demo_height.txt.gz", "--engine", "kubeflow", "--name", "height", "--space",
+            str(folder / "space.yaml"), "--max-trials", "40", "--parallel-trials", "2", "--detach", "--json",
+            workspace=workspace,
+        )  # fmt: skip
+        until = time.monotonic() + 900
+        while json.loads(command("status", "height", "--json", workspace=workspace))["trials"]["succeeded"] < 6:
+            if time.monotonic() > until:
+                raise SystemExit("The search on the local Katib takes too long.")
+            time.sleep(10)  # the command takes a second, of processors that the trials need
+        address = stack.enter_context(dashboard(workspace))
+        kubeflow_tour(stack.enter_context(chromium()), address, out=out)
+        command("stop", "height", workspace=workspace)
+
+
 def newest_finished(workspace: Path) -> str:
     experiments = json.loads(command("status", "--json", workspace=workspace))
     names = [entry["name"] for entry in experiments if entry["state"] == "succeeded"]
@@ -183,8 +271,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     parser.add_argument("--workspace", type=Path)
+    parser.add_argument("--kubeflow", action="store_true", help="those of docs/kubeflow.md")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.kubeflow:
+        with tempfile.TemporaryDirectory() as folder:
+            make_kubeflow_pictures(Path(folder), options.out)
+        return
     with contextlib.ExitStack() as stack:
         workspace = options.workspace
         if workspace is None:

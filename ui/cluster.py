@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from gwas_core.errors import GwasError, SettingsError
-from gwas_core.kubeflow.cluster import check_claim_is_here, is_configured
+from gwas_core.errors import SettingsError
+from gwas_core.kubeflow.cluster import is_claim_here, is_configured
 from gwas_core.kubeflow.preflight import Check, Verdict, preflight
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from gwas_core.tuning.experiment import EngineName, Experiment
@@ -30,29 +30,31 @@ _CHECKED, _FOUND = "cluster-checked", "cluster-found"
 
 def engine_choice(form: str, refusals: Refusals) -> EngineName | None:
     """Where the trials are to run; None for a cluster where they cannot."""
-    configured = is_configured()
+    if not is_configured():
+        return "local"
     chosen: EngineName = st.radio(
         "Run on",
         list(ENGINE_TITLES),
         format_func=ENGINE_TITLES.__getitem__,
         horizontal=True,
-        disabled=not configured,
-        # Of its own, so that no cluster stays chosen that is gone.
-        key=f"search-engine-{form}" if configured else f"search-no-engine-{form}",
+        key=f"search-engine-{form}",
         persist_state="session",
     )
-    if not configured:
-        st.caption(
-            "Kubeflow needs a cluster: open this dashboard in a Kubeflow notebook server, or name a kubeconfig in "
-            "KUBECONFIG, as docs/kubeflow.md tells."
-        )
-        return "local"
     refusals.beside("engine")
     return chosen if chosen == "local" or _cluster_fits(refusals) else None
 
 
+def cluster_note() -> None:
+    """Where there is no cluster: what it would take to have one."""
+    if not is_configured():
+        st.caption(
+            "It runs on this machine. To run on Kubeflow, open this dashboard in a Kubeflow notebook server, or name "
+            "a kubeconfig in KUBECONFIG, as docs/kubeflow.md tells."
+        )
+
+
 def _cluster_fits(refusals: Refusals) -> bool:
-    """Show the cluster that was chosen; whether its settings can be used from here."""
+    """Show the cluster that was chosen; whether its settings can be used."""
     try:
         settings = ClusterSettings.from_environment()
     except SettingsError as error:
@@ -60,11 +62,6 @@ def _cluster_fits(refusals: Refusals) -> bool:
         return False
     _show_settings(settings)
     _show_readiness(settings)
-    try:
-        check_claim_is_here(Workspace.from_environment(), settings)
-    except GwasError as error:
-        refusals.show_at("engine", error)
-        return False
     return True
 
 
@@ -91,6 +88,11 @@ def _show_settings(settings: ClusterSettings) -> None:
         f"{markdown_text(settings.memory)} memory and {settings.gpu} GPU. "
         f"{markdown_text(ENVIRONMENT_PREFIX)}… variables of the dashboard change this."
     )
+    if not is_claim_here(Workspace.from_environment(), settings):
+        st.caption(
+            "The claim is not this dashboard's workspace: the data are copied to it when you launch, and the results "
+            "copied back, through a pod that is made for it."
+        )
 
 
 def _show_readiness(settings: ClusterSettings) -> None:

@@ -75,21 +75,37 @@ def submit_pipeline(options: argparse.Namespace) -> None:
     from gwas_core.kubeflow.runs import Pipelines, token_path
 
     cluster = cluster_settings(options)
-    parameters = _run_parameters(options, Workspace.from_environment(), seen_at=cluster.mount_path)
+    workspace = Workspace.from_environment()
+    parameters = _run_parameters(options, workspace, seen_at=cluster.mount_path)
+    _copy_dataset(workspace, cluster, parameters)
     pipelines = Pipelines(cluster.pipeline_host, namespace=cluster.namespace, token=token_path(), patience=30.0)
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "pipeline.yaml"
         compile_pipeline(package, cluster)
         pipeline = pipelines.upload(pipeline_name(_RUN_GROUP, package), package)
     run = pipelines.start(parameters.trial, group=_RUN_GROUP, pipeline=pipeline, parameters=parameters.to_dict())
-    say(
-        f"Run {run.name} is {run.state.name.lower()}. Its steps read the data from claim {cluster.claim}, which has to "
-        "be the workspace of this command too: that is so in the project's notebook server."
-    )
+    say(f"Run {run.name} is {run.state.name.lower()}. Its steps read the data from claim {cluster.claim}.")
     if options.json:
         print_json({"run_id": run.run_id, "name": run.name, "state": run.state.name.lower()})
     else:
         print(run.run_id)
+
+
+def _copy_dataset(workspace: Workspace, cluster: ClusterSettings, parameters: RunParameters) -> None:
+    """Have the run's dataset on the claim, where that is not mounted here."""
+    from gwas_core.kubeflow.cluster import connect, ensure_claim, is_claim_here
+    from gwas_core.kubeflow.helper import ClaimFiles
+
+    if is_claim_here(workspace, cluster):
+        return
+    api = connect(cluster)
+    ensure_claim(api, cluster)
+    files = ClaimFiles(api, cluster, root=workspace.root, purpose=f"run-{parameters.trial}", tell=say)
+    folder = workspace.dataset_directory(parameters.dataset).relative_to(workspace.root)
+    try:
+        files.send([folder.as_posix()])
+    finally:
+        files.close()
 
 
 def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_at: str) -> RunParameters:
@@ -146,6 +162,7 @@ def submit_katib(options: argparse.Namespace) -> None:
     """Create an experiment on the cluster."""
     cluster = cluster_settings(options)
     engines = Engines(Workspace.from_environment(), cluster=cluster)
+    engines.kubeflow.tell = say
     dataset, notes = load_dataset(options)
     for note in notes:
         say(f"note: {note}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -32,6 +35,8 @@ _PREFIXES = {
 _CONNECT_SECONDS, _ANSWER_SECONDS = 3.0, 10.0
 _PAGE = 100  # objects of a list in one answer: a trial is about 10 kB
 _LISTING_ATTEMPTS = 3
+_FRAME = 1 << 17  # bytes; servers take a few MB at most
+_STDIN, _STDOUT, _STDERR, _STATUS = range(4)  # channels of v4.channel.k8s.io
 
 
 class ClusterError(ExperimentError):
@@ -151,13 +156,84 @@ class Api:
     def request(
         self, method: str, path: str, *, body: Resource | None = None, query: Mapping[str, Any] | None = None
     ) -> Resource:
-        """The answer to one request, an object; an empty one where it is none."""
+        """The answer to one request: an object."""
         text = self._send(method, path, body, query)
         try:
             answer = json.loads(text)
-        except ValueError:
-            return {}
+        except ValueError as error:
+            # Taken for an empty one, a list that was cut off would say that everything is gone.
+            raise Unreachable(f"the answer of the cluster at {self.host} was cut off, or is no JSON") from error
         return answer if isinstance(answer, dict) else {}
+
+    def run(self, pod: str, command: Sequence[str], data: bytes, *, seconds: float) -> tuple[int, bytes, str]:
+        """Run a command in a pod's container, with ``data`` as its input: exit code, stdout and stderr.
+
+        The command has to know how much it is to read: the protocol cannot close its input.
+        """
+        outcome: queue.Queue[tuple[int, bytes, str] | Exception] = queue.Queue()
+        deadline = time.monotonic() + seconds
+
+        def work() -> None:
+            try:
+                outcome.put(self._run(pod, command, data, deadline))
+            except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+                outcome.put(error)
+
+        # The client waits for a handshake for as long as it takes.
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            found = outcome.get(timeout=seconds)
+        except queue.Empty:
+            raise Unreachable(f"pod {pod} has not answered in {seconds:.0f} seconds") from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _run(self, pod: str, command: Sequence[str], data: bytes, deadline: float) -> tuple[int, bytes, str]:
+        try:
+            connection = self._attach(pod, command)
+        except _Unauthenticated:
+            self._client = self._connect()
+            try:
+                connection = self._attach(pod, command)
+            except _Unauthenticated as error:
+                raise NotAllowed(str(error)) from error
+        from websocket import WebSocketException
+
+        try:
+            return _talk(connection, data, deadline)
+        except (WebSocketException, OSError) as error:
+            raise Unreachable(f"the connection to pod {pod} broke off: {_cause(error)}") from error
+        finally:
+            connection.sock.shutdown()
+
+    def _attach(self, pod: str, command: Sequence[str]) -> Any:
+        from kubernetes.client import ApiClient, ApiException, CoreV1Api
+        from kubernetes.stream import stream
+
+        # One of its own: ``stream`` changes what the client does meanwhile.
+        core = CoreV1Api(ApiClient(self._client.configuration))
+        try:
+            return stream(
+                core.connect_get_namespaced_pod_exec,
+                pod,
+                self.namespace,
+                command=list(command),
+                stdin=True,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                binary=True,
+                _preload_content=False,
+            )
+        except ApiException as error:
+            # It tells nothing but the text of what went wrong.
+            cause = error.__context__
+            status = getattr(cause, "status_code", None)
+            if cause is None or status is None:
+                raise Unreachable(f"pod {pod} cannot be reached: {_cause(cause or error)}") from error
+            error.status, error.body = status, getattr(cause, "resp_body", b"")
+            raise _as_sentence(error) from error
 
     def _send(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
         try:
@@ -203,6 +279,34 @@ class _Expired(ClusterError):
 
 class _Unauthenticated(ClusterError):
     """401."""
+
+
+def _talk(connection: Any, data: bytes, deadline: float) -> tuple[int, bytes, str]:
+    """Give a command its input, and read until it has ended."""
+    connection.sock.settimeout(_ANSWER_SECONDS)
+    for start in range(0, len(data), _FRAME):
+        connection.write_channel(_STDIN, data[start : start + _FRAME])
+    read: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: [], _STATUS: []}
+    while connection.is_open():
+        if time.monotonic() > deadline:
+            raise Unreachable("the pod has not answered in time")
+        # Short: what is left in a buffer of TLS does not wake it.
+        connection.update(timeout=0.05)
+        for channel, parts in read.items():
+            if part := connection.read_channel(channel):
+                parts.append(part)
+    output, words, ending = (b"".join(parts) for parts in read.values())
+    return _exit_code(ending), output, words.decode("utf-8", errors="replace")
+
+
+def _exit_code(ending: bytes) -> int:
+    status = _status_object(ending)
+    if status.get("status") == "Success":
+        return 0
+    for cause in (status.get("details") or {}).get("causes") or ():
+        if cause.get("reason") == "ExitCode" and str(cause.get("message")).isdecimal():
+            return int(cause["message"])
+    raise Unreachable(f"the command in the pod broke off: {_shorten(str(status.get('message') or 'no reason given'))}")
 
 
 def _as_sentence(error: Any) -> ClusterError:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gwas_core.errors import ExperimentError
 from gwas_core.kubeflow.api import SNAPSHOTS, Api, ClusterError, Conflict, NotFound, NotInstalled
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.workspace import Workspace
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 READ_WRITE_MANY = "ReadWriteMany"
 
 # katib.APPLICATION_LABEL, without Katib's models: a page asks this module whether there is a cluster at all.
-_LABELS = {"app.kubernetes.io/part-of": "deep-gwas-dashboard"}
+LABELS = {"app.kubernetes.io/part-of": "deep-gwas-dashboard"}
 
 
 class NotConfigured(ClusterError):
@@ -70,19 +69,9 @@ def _configuration() -> Configuration:
     return configuration
 
 
-def check_claim_is_here(workspace: Workspace, settings: ClusterSettings) -> None:
-    """See that the workspace is the one that trials on the cluster will find.
-
-    Raises:
-        ExperimentError: it is elsewhere than pods see the claim.
-    """
-    root = workspace.root.absolute()
-    if root != Path(settings.mount_path):
-        raise ExperimentError(
-            f"trials find their data on the claim {settings.claim}, mounted at {settings.mount_path}, but this "
-            f"workspace is {root}: open the dashboard where the claim is mounted, with "
-            f"GWAS_WORKSPACE={settings.mount_path}"
-        )
+def is_claim_here(workspace: Workspace, settings: ClusterSettings) -> bool:
+    """Whether the workspace is where pods see the claim; where not, files are copied through a pod (``helper``)."""
+    return workspace.root.absolute() == Path(settings.mount_path)
 
 
 def ensure_claim(api: Api, settings: ClusterSettings) -> None:
@@ -105,7 +94,7 @@ def ensure_claim(api: Api, settings: ClusterSettings) -> None:
     body = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": settings.claim, "labels": _LABELS},
+        "metadata": {"name": settings.claim, "labels": LABELS},
         "spec": spec,
     }
     with suppress(Conflict):  # somebody was faster
@@ -125,7 +114,7 @@ def snapshot_claim(api: Api, settings: ClusterSettings, name: str) -> str | None
     body = {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshot",
-        "metadata": {"name": name, "labels": _LABELS},
+        "metadata": {"name": name, "labels": LABELS},
         "spec": {"source": {"persistentVolumeClaimName": settings.claim}},
     }
     with suppress(Conflict):

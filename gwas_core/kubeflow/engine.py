@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,13 +19,21 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.kubeflow import remote
 from gwas_core.kubeflow.api import Api, ClusterError, NotFound, Resource
-from gwas_core.kubeflow.cluster import NotConfigured, check_claim_is_here, connect, ensure_claim, snapshot_claim
+from gwas_core.kubeflow.cluster import NotConfigured, connect, ensure_claim, is_claim_here, snapshot_claim
+from gwas_core.kubeflow.helper import SMALL_FILE, ClaimFiles
 from gwas_core.kubeflow.inputs import EXPERIMENT_FILE
-from gwas_core.kubeflow.judge import failed_judgement, forget_failures, see_to_baselines, see_to_best
+from gwas_core.kubeflow.judge import (
+    failed_judgement,
+    forget_failures,
+    needs_judgement,
+    see_to_baselines,
+    see_to_best,
+)
 from gwas_core.kubeflow.katib import katib_experiment
 from gwas_core.kubeflow.link import Link, load_link, save_link
 from gwas_core.kubeflow.mapping import (
     EXPERIMENT_LABEL,
+    TrialFacts,
     condition,
     ending,
     foreign_experiment,
@@ -32,7 +42,7 @@ from gwas_core.kubeflow.mapping import (
     read_time,
     stall,
 )
-from gwas_core.kubeflow.mirror import mirror
+from gwas_core.kubeflow.mirror import is_folder, mirror
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
@@ -47,6 +57,7 @@ from gwas_core.workspace import Workspace
 JUDGING = "the search is done; its best model is being judged"
 
 _SEEN_SECONDS = 30.0
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,27 +68,37 @@ class Patience:
         stall: nothing may happen for so long before it is asked why.
         silence: until the cluster is asked again when it did not answer; twice as long each time, up to a minute.
         look: seconds for which what is known of the cluster is fresh enough.
+        reading: seconds that one look spends on writing down trials; the next one goes on.
+        files: the same of the files of trials that run, where the claim is not mounted here.
     """
 
     stall: timedelta = timedelta(minutes=5)
     silence: timedelta = timedelta(seconds=2)
     look: float = 1.0
+    files: float = 10.0
+    reading: float = 2.0
 
 
 class KubeflowEngine:
     """Runs experiments as Katib experiments of one namespace; ``sync`` is how anybody gets to know of them.
 
-    The workspace lies on the claim that the trials mount, so that the files they write are read here.
+    Where the workspace lies on the claim that the trials mount, the files they write are read in place. Elsewhere a
+    pod that mounts it is made (``helper``): what trials need is copied there, and what they write is copied back.
+
+    The cluster is asked again and again, not watched: a page has no process of its own between two reruns, and a
+    question that is lost costs no more than the next one.
 
     Args:
         settings: where new experiments go; the environment's where not given.
         functions: what judges the best model; for models of another kind, and for tests of the engine itself.
         reach: how a cluster is reached.
+        tell: told in sentences what takes time; the log where not given.
         snapshots: whether a snapshot of the claim is taken with the best trial, where the cluster offers them.
     """
 
     # Shared: every page makes its own engine, and credentials can be slow to come by.
     _last_looks: dict[Path, float] = {}  # noqa: RUF012
+    _last_fetches: dict[Path, float] = {}  # noqa: RUF012
     _apis: dict[tuple[Callable[[ClusterSettings], Api], str, str], Api] = {}  # noqa: RUF012
 
     def __init__(
@@ -89,6 +110,7 @@ class KubeflowEngine:
         functions: ModelFunctions | None = None,
         reach: Callable[[ClusterSettings], Api] = connect,
         patience: Patience | None = None,
+        tell: Callable[[str], None] | None = None,
         snapshots: bool = False,
     ) -> None:
         self.workspace = Workspace(workspace.root.absolute())
@@ -98,6 +120,7 @@ class KubeflowEngine:
         self._reach = reach
         self._patience = patience or Patience()
         self._snapshots = snapshots
+        self.tell = tell or _logger.info
 
     @classmethod
     def from_environment(
@@ -119,7 +142,6 @@ class KubeflowEngine:
         if experiment.engine != "kubeflow":
             raise SettingsError(f"this engine runs Kubeflow experiments, not {experiment.engine} ones", field="engine")
         settings = self.settings
-        check_claim_is_here(self.workspace, settings)
         split = make_split(_prepared(self.workspace, experiment), experiment.split)
         manifest = _manifest(experiment, settings)
         is_new = not self.store.holds_unstarted(experiment)
@@ -134,6 +156,13 @@ class KubeflowEngine:
         directory = self.workspace.experiment_directory(experiment.name)
         save_split(split, directory)
         write_json(directory / EXPERIMENT_FILE, experiment.to_dict())
+        if (files := self._files(api, settings, experiment.name)) is not None:
+            dataset = self.workspace.dataset_directory(experiment.dataset)
+            try:
+                files.send([dataset.relative_to(self.workspace.root).as_posix(), experiment.name])
+            except ClusterError:
+                _close(files)
+                raise
         save_link(self.store, experiment.name, Link(cluster=settings.to_dict()))
         self._create(api, experiment, manifest, limit=manifest["spec"]["maxTrialCount"])
         return self._sync_now(experiment.name)
@@ -204,6 +233,7 @@ class KubeflowEngine:
                 existing = remote.find(api, "experiments", name)
                 if existing is None or _is_same(existing, link, record):
                     remote.delete_everything(api, name)
+                self._delete_files(api, link.settings, name)
         self.store.delete(name)
 
     # Experiments made elsewhere.
@@ -300,10 +330,12 @@ class KubeflowEngine:
             writer.set_status(ExperimentState.RUNNING)
             return
         remote.set_counts(manifest["spec"], record, known or (), forgiven=writer.forgiven_failures)
-        for trial in record.trials:
-            if not trial.state.is_finished():
-                # Katib gives it again under its name, and an earlier attempt may have left half of its files.
-                shutil.rmtree(trial.directory, ignore_errors=True)
+        # Katib gives them again under their names, and an earlier attempt may have left half of their files.
+        unfinished = [trial.directory for trial in record.trials if not trial.state.is_finished()]
+        for directory in unfinished:
+            shutil.rmtree(directory, ignore_errors=True)
+        if unfinished and (files := self._files(api, link.settings, name)) is not None:
+            files.remove([f"{name}/{directory.name}" for directory in unfinished])
         created = self._create(api, record.experiment, manifest, limit=limit)
         if known is not None:
             remote.adopt(api, created, known)
@@ -324,6 +356,9 @@ class KubeflowEngine:
         if known is not None:
             # Some may have finished unseen.
             facts = in_order(known, remote.find(api, "suggestions", name))
+            if (files := self._files(api, link.settings, name)) is not None:
+                files.wait()
+                files.fetch(_unread(record, facts))
             mirror(writer, record, facts, foreign_names=None)
         return known
 
@@ -351,6 +386,53 @@ class KubeflowEngine:
             api.patch("experiments", record.name, {"spec": {"maxTrialCount": count}})
             save_link(self.store, record.name, replace(link, limit=limit))
         return True
+
+    # Files on a claim that is not mounted here.
+
+    def _files(self, api: Api, settings: ClusterSettings, name: str) -> ClaimFiles | None:
+        """How they are reached; None where they are here."""
+        if is_claim_here(self.workspace, settings):
+            return None
+        return ClaimFiles(api, settings, root=self.workspace.root, purpose=name, tell=self.tell)
+
+    def _fetched(self, api: Api, record: ExperimentRecord, link: Link, facts: list[TrialFacts]) -> str | None:
+        """Bring what trials have written since; None once it is here, or else what is waited for.
+
+        A trial that has ended is written down as it is then, so its files come first. Those that
+        run are looked at now and then.
+        """
+        files = None if link.read_only else self._files(api, link.settings, record.name)
+        folders = _unread(record, facts)
+        ended = {f"{record.name}/{fact.name}" for fact in facts if fact.state.is_finished()}
+        is_fresh = time.monotonic() - self._last_fetches.get(record.directory, -math.inf) < self._patience.files
+        if files is None or not folders or (is_fresh and ended.isdisjoint(folders)):
+            return None
+        return self._fetch(files, record, folders)
+
+    def _fetch(
+        self, files: ClaimFiles, record: ExperimentRecord, folders: list[str], *, most_bytes: int | None = SMALL_FILE
+    ) -> str | None:
+        trouble = files.is_ready()
+        if trouble is not None:
+            return f"waiting for {files.pod}, the pod that copies files here{trouble and f': {trouble}'}"
+        files.fetch(folders, most_bytes=most_bytes)
+        self._last_fetches[record.directory] = time.monotonic()
+        return None
+
+    def _delete_files(self, api: Api, settings: ClusterSettings, name: str) -> None:
+        if (files := self._files(api, settings, name)) is None:
+            return
+        try:
+            files.remove([name])
+        except ClusterError as error:
+            _logger.warning("the files of %s stay on claim %s: %s", name, settings.claim, error)
+        _close(files)
+
+    def _end_files(self, link: Link, name: str) -> None:
+        """Nothing more is to be copied."""
+        with suppress(NotConfigured):
+            if not link.read_only and (files := self._files(self._api(link.settings), link.settings, name)) is not None:
+                _close(files)
 
     # Looking.
 
@@ -381,6 +463,7 @@ class KubeflowEngine:
             hint = "" if link.read_only else "; resume starts it again"
             reason = f"the Katib experiment {where} is gone: somebody deleted it on the cluster{hint}"
             _put_back(writer, self.store)
+            self._end_files(link, record.name)
             writer.set_status(ExperimentState.INTERRUPTED, reason)
         except ClusterError as error:
             self._apis.clear()  # perhaps its address has changed
@@ -394,7 +477,13 @@ class KubeflowEngine:
         if link.silent or _is_old(link.seen):
             save_link(self.store, record.name, link.heard())
         names = link.names if link.read_only else None
-        mirror(writer, record, in_order(seen.trials, seen.suggestion), foreign_names=names)
+        facts = in_order(seen.trials, seen.suggestion)
+        if waiting := self._fetched(api, record, link, facts):
+            _say(writer, record, waiting)
+            return
+        if not mirror(writer, record, facts, foreign_names=names, seconds=self._patience.reading):
+            _say(writer, record, "the trials so far are being read from the cluster")
+            return
         if not link.read_only:
             see_to_baselines(self.store, record, self._functions)
         over = ending(seen.experiment)
@@ -429,9 +518,13 @@ class KubeflowEngine:
                 remote.take_away(api, name)
                 trials = remote.trials_of(api, name)
                 facts = in_order(trials, remote.find(api, "suggestions", name))
-                mirror(writer, record, facts, foreign_names=None)
                 remote.delete_unfinished(api, trials)
+                if waiting := self._fetched(api, record, link, facts):
+                    _say(writer, record, waiting)
+                    return
+                mirror(writer, record, facts, foreign_names=None)
         _put_back(writer, self.store)
+        self._end_files(link, name)
         save_link(self.store, name, replace(link, uid="").heard())
         writer.set_status(ExperimentState.STOPPED)
 
@@ -444,9 +537,10 @@ class KubeflowEngine:
         """
         _put_back(writer, self.store)
         record = self.store.load(writer.experiment.name)
-        if not link.read_only and self._is_judging(record, link):
-            _say(writer, record, JUDGING)
+        if not link.read_only and (waiting := self._is_judging(record, link)):
+            _say(writer, record, waiting)
             return
+        self._end_files(link, record.name)
         experiment = record.experiment
         exhausted = (
             "" if link.limit >= experiment.max_trials else f"all {link.limit} points of the grid have been tried"
@@ -466,13 +560,22 @@ class KubeflowEngine:
         end = end or katibs
         writer.set_status(end.state, end.reason, since=since if is_later else None)
 
-    def _is_judging(self, record: ExperimentRecord, link: Link) -> bool:
-        """Whether something is still to be judged, and somebody is at it."""
+    def _is_judging(self, record: ExperimentRecord, link: Link) -> str:
+        """What is still waited for before the best model is judged; empty once everything is."""
         if see_to_baselines(self.store, record, self._functions):
-            return True
+            return JUDGING
         if record.best is not None and self._snapshots:
             self._take_snapshot(link, record.name, record.best.number)
-        return see_to_best(self.store, record, self._functions)
+        if needs_judgement(self.store, record) and (waiting := self._best_is_missing(record, link)):
+            return waiting
+        return JUDGING if see_to_best(self.store, record, self._functions) else ""
+
+    def _best_is_missing(self, record: ExperimentRecord, link: Link) -> str | None:
+        """Bring all files of the best trial, its network too; None once they are here."""
+        assert record.best is not None
+        files = self._files(self._api(link.settings), link.settings, record.name)
+        folder = f"{record.name}/{record.best.directory.name}"
+        return None if files is None else self._fetch(files, record, [folder], most_bytes=None)
 
     def _take_snapshot(self, link: Link, name: str, trial: int) -> None:
         snapshot = f"{name}-{trial}"
@@ -506,6 +609,19 @@ def _manifest(experiment: Experiment, settings: ClusterSettings) -> Resource:
 
 def _is_same(existing: Resource, link: Link, record: ExperimentRecord) -> bool:
     return remote.is_same(existing, uid=link.uid, created=record.experiment.created)
+
+
+def _unread(record: ExperimentRecord, facts: Iterable[TrialFacts]) -> list[str]:
+    """Folders of trials that have begun, and are not written down to their end."""
+    done = {trial.directory.name for trial in record.trials if trial.state.is_finished()}
+    begun = (fact.name for fact in facts if fact.state is not TrialState.WAITING and fact.name not in done)
+    return [f"{record.name}/{name}" for name in begun if is_folder(name)]
+
+
+def _close(files: ClaimFiles) -> None:
+    """Its pod ends by itself where it cannot be ended now."""
+    with suppress(ClusterError):
+        files.close()
 
 
 def _put_back(writer: ExperimentWriter, store: Store) -> None:

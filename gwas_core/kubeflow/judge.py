@@ -49,10 +49,17 @@ def see_to_baselines(store: Store, record: ExperimentRecord, functions: ModelFun
 
 def see_to_best(store: Store, record: ExperimentRecord, functions: ModelFunctions) -> bool:
     """Have the best trial judged where it is not; True while it is."""
+    if record.best is None or not needs_judgement(store, record):
+        return False
+    return _see_to(store, record, record.best.number, functions)
+
+
+def needs_judgement(store: Store, record: ExperimentRecord) -> bool:
+    """Whether there is a best trial that is not judged, and could be."""
     best = record.best
     if best is None or (record.result is not None and record.result["trial"] == best.number):
         return False
-    return not failed_judgement(store, record) and _see_to(store, record, best.number, functions)
+    return not failed_judgement(store, record)
 
 
 def failed_judgement(store: Store, record: ExperimentRecord) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import SettingsError
@@ -25,18 +28,30 @@ def mirror(
     facts: Iterable[TrialFacts],
     *,
     foreign_names: Mapping[str, str] | None,
-) -> None:
-    """Bring the store's trials up to date; what is finished there stays as it is.
+    seconds: float = math.inf,
+) -> bool:
+    """Bring the store's trials up to date; what is finished there stays as it is. False where time ran out.
 
     Args:
         record: the experiment as the store has it.
         facts: all its trials on Katib, in the order of suggestion.
         foreign_names: of an experiment made elsewhere, Katib's parameter names and what they are called here.
+        seconds: after which no further trial is begun with: hundreds that are new take half a minute, and somebody
+            waits for the page.
     """
+    deadline = time.monotonic() + seconds
     known = {trial.directory.name: trial for trial in record.trials}
     for fact in facts:
-        if _FOLDER.fullmatch(fact.name):
+        if time.monotonic() > deadline:
+            return False
+        if is_folder(fact.name):
             _mirror_trial(writer, record, fact, known.get(fact.name), foreign_names)
+    return True
+
+
+def is_folder(name: str) -> bool:
+    """Whether a trial's name can be that of its folder."""
+    return _FOLDER.fullmatch(name) is not None
 
 
 def _mirror_trial(
@@ -48,16 +63,19 @@ def _mirror_trial(
 ) -> None:
     if trial is not None and trial.state.is_finished():
         return
+    directory = record.directory / fact.name
     if trial is None:
         parameters = read_parameters(record.experiment.space, fact.assignments, foreign_names)
         if parameters is None:
+            return
+        if fact.state.is_finished():
+            _add_finished(writer, fact, directory, parameters)
             return
         number, reported = writer.add(parameters, folder=fact.name), set[int]()
     else:
         number, reported = trial.number, {epoch for epoch, _ in trial.history}
     if fact.state is TrialState.WAITING:
         return
-    directory = record.directory / fact.name
     result = read_object(directory / RESULT_FILE)
     if trial is None or trial.state is not TrialState.RUNNING:
         writer.begin(number, seed=_whole(result.get("seed")), started=fact.started)
@@ -68,6 +86,19 @@ def _mirror_trial(
             writer.report(number, epoch, value)
     if fact.state.is_finished():
         writer.finish(number, _outcome(fact, result, history, read_object(directory / FAILURE_FILE)))
+
+
+def _add_finished(writer: ExperimentWriter, fact: TrialFacts, directory: Path, parameters: Mapping[str, Any]) -> None:
+    """A trial that is seen for the first time when it has ended: at once, for there may be hundreds."""
+    result, history = read_object(directory / RESULT_FILE), read_history(directory)
+    writer.add_finished(
+        parameters,
+        _outcome(fact, result, history, read_object(directory / FAILURE_FILE)),
+        folder=fact.name,
+        history=history,
+        seed=_whole(result.get("seed")),
+        started=fact.started,
+    )
 
 
 def read_parameters(

@@ -35,7 +35,9 @@ _NEEDED: tuple[tuple[str, str, str, str], ...] = (
     *((verb, "kubeflow.org", "experiments", "") for verb in ("create", "get", "list", "patch", "delete")),
     *((verb, "kubeflow.org", "trials", "") for verb in ("list", "patch", "delete")),
     *((verb, "kubeflow.org", "suggestions", "") for verb in ("get", "patch", "delete")),
-    ("list", "", "pods", ""),
+    *((verb, "", "pods", "") for verb in ("list", "get", "create", "delete")),
+    # The client's handshake is a GET; from Kubernetes 1.35 it needs the right to create as well.
+    *((verb, "", "pods", "exec") for verb in ("get", "create")),
     ("get", "", "pods", "log"),
     *((verb, "", "persistentvolumeclaims", "") for verb in ("get", "create")),
 )

@@ -27,6 +27,12 @@ from gwas_core.tuning.store import (
     Store,
 )
 
+_OPTUNA_STATES = {
+    TrialState.SUCCEEDED: OptunaState.COMPLETE,
+    TrialState.PRUNED: OptunaState.PRUNED,
+    TrialState.FAILED: OptunaState.FAIL,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
@@ -191,6 +197,41 @@ class ExperimentWriter:
         )
         return self._storage.get_trial_number_from_id(self._storage.create_new_trial(self._study_id, trial))
 
+    def add_finished(
+        self,
+        parameters: Mapping[str, Any],
+        outcome: Outcome,
+        *,
+        folder: str,
+        history: Iterable[tuple[int, float]],
+        seed: int | None,
+        started: str | None,
+    ) -> None:
+        """A trial that was suggested, and has ended, elsewhere: ``add`` to ``finish`` in one transaction.
+
+        Args:
+            history: (epoch, objective), as would have been reported.
+            seed: the trial's, where it is not the one this experiment gives that number.
+            started: when; ISO 8601.
+        """
+        distributions = self.experiment.space.to_distributions()
+        number = len(self.trials())
+        attempt = Attempt(
+            number=1,
+            seed=self.experiment.trial_seed(number) if seed is None else seed,
+            started=started or now(),
+            running=True,
+        )
+        trial = optuna.trial.create_trial(
+            state=_OPTUNA_STATES[outcome.state],
+            value=outcome.value if outcome.state is TrialState.SUCCEEDED else None,
+            params={name: parameters[name] for name in distributions},
+            distributions=distributions,
+            user_attrs={FOLDER: folder, ATTEMPT: asdict(attempt), OUTCOME: _outcome_record(outcome)},
+            intermediate_values=dict(history),
+        )
+        self._storage.create_new_trial(self._study_id, trial)
+
     def begin(self, number: int, *, seed: int | None = None, started: str | None = None) -> Attempt:
         """Write that an attempt at a trial starts; epochs of an earlier one no longer count.
 
@@ -256,8 +297,7 @@ class ExperimentWriter:
 
     def write_outcome(self, number: int, outcome: Outcome) -> None:
         """The first half of ``finish``: what belongs to a finished trial, before it counts as one."""
-        record = asdict(outcome) | {"state": outcome.state.value}
-        self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, record)
+        self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, _outcome_record(outcome))
 
     def take_over(self, *, maximum_crashes: int) -> None:
         """Sort out the trials that were under way when an earlier process ended.
@@ -279,16 +319,17 @@ class ExperimentWriter:
                 self.put_back(trial.number)
 
     def _tell(self, number: int, outcome: Outcome) -> None:
-        match outcome.state:
-            case TrialState.SUCCEEDED:
-                self.study.tell(number, outcome.value)
-            case TrialState.PRUNED:
-                self.study.tell(number, state=OptunaState.PRUNED)
-            case _:
-                self.study.tell(number, state=OptunaState.FAIL)
+        if outcome.state is TrialState.SUCCEEDED:
+            self.study.tell(number, outcome.value)
+        else:
+            self.study.tell(number, state=_OPTUNA_STATES[outcome.state])
 
     def _set_attempt(self, trial_id: int, attempt: Attempt) -> None:
         self._storage.set_trial_user_attr(trial_id, ATTEMPT, asdict(attempt))
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+
+def _outcome_record(outcome: Outcome) -> dict[str, Any]:
+    return asdict(outcome) | {"state": outcome.state.value}

@@ -1,7 +1,8 @@
 """One experiment on a real cluster, from the preflight to its deletion.
 
-The cluster is ``KUBECONFIG``'s and the settings are the environment's (``GWAS_KUBEFLOW_...``). It has to run where the
-claim is mounted, as in the notebook server: ``GWAS_WORKSPACE`` is the mount path. An hour may pass.
+The cluster is ``KUBECONFIG``'s and the settings are the environment's (``GWAS_KUBEFLOW_...``). Where the claim is
+mounted, as in the notebook server, ``GWAS_WORKSPACE`` is the mount path; elsewhere, as on a laptop, files are copied
+through a pod. An hour may pass.
 """
 
 from __future__ import annotations

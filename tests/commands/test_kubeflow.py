@@ -68,8 +68,9 @@ def test_compile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_submit_starts_the_pipeline_on_the_data_in_the_workspace(
-    workspace: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("GWAS_KUBEFLOW_MOUNT_PATH", str(workspace))
     started = threading.Event()
     with PipelinesServer(started=lambda run: started.set()) as server:
         command = ["pipeline", "submit", str(DEMO_FILE), "--pipeline-host", server.host, "--name", "first"]
@@ -79,8 +80,32 @@ def test_submit_starts_the_pipeline_on_the_data_in_the_workspace(
     assert capsys.readouterr().out.strip() == run["run_id"]
     told = run["runtime_config"]["parameters"]
     assert told["hyperparameters"] == {"epochs": "3"}
-    assert told["workspace"] == "/workspace"
+    assert told["workspace"] == str(workspace)
     assert Workspace(workspace).dataset_directory(told["dataset"]).is_dir()
+
+
+def test_submit_copies_the_data_to_a_claim_that_is_not_mounted_here(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cluster").mkdir()
+    on_this_cluster(monkeypatch, tmp_path / "claim")
+    started = threading.Event()
+    with KatibServer(tmp_path / "cluster") as cluster, PipelinesServer(started=lambda run: started.set()) as server:
+        monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+        command = ["pipeline", "submit", str(DEMO_FILE), "--pipeline-host", server.host, "--name", "first"]
+        cluster.denied.add(("create", "pods"))
+        assert main(command) == 1
+        assert "pods is forbidden" in capsys.readouterr().err
+        cluster.denied.clear()
+        assert main(command) == 0
+        assert started.wait(10)
+        told = server.run("first")["runtime_config"]["parameters"]
+        assert [path for method, path in cluster.requests if method == "DELETE"][-1].endswith("gwas-files-run-first")
+    assert "to claim gwas-workspace" in capsys.readouterr().err
+    here, there = (Workspace(root).dataset_directory(told["dataset"]) for root in (workspace, tmp_path / "claim"))
+    names = sorted(path.name for path in here.iterdir())
+    assert names
+    assert [(there / name).read_bytes() for name in names] == [(here / name).read_bytes() for name in names]
 
 
 @pytest.mark.parametrize("given", ["epochs", "=3", "epochs=many", "nothing=1"])

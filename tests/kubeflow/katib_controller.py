@@ -140,6 +140,7 @@ class Katib:
     Attributes:
         suggestion_trouble: while set, suggestion services do not start, for this reason (``OOMKilled``).
         pod_trouble: while set, trials' pods do not start, for this reason (``ImagePullBackOff``).
+        no_room: while true, no node has room for pods that somebody creates.
         is_asleep: while true, no controller does anything.
         errors: what the suggestion services raised.
         environment: what jobs started from now on find in theirs.
@@ -149,6 +150,7 @@ class Katib:
         self.objects = objects
         self.suggestion_trouble = ""
         self.pod_trouble = ""
+        self.no_room = False
         self.is_asleep = False
         self.errors: list[str] = []
         self.environment = environment
@@ -212,6 +214,7 @@ class Katib:
             "suggestions": self._suggestion,
             "trials": self._trial,
             "jobs": self._job,
+            "pods": self._pod,
         }.get(plural)
         if resource is None or work is None or "deletionTimestamp" in resource["metadata"]:
             return
@@ -456,6 +459,18 @@ class Katib:
                 complete(trial, "MetricsUnavailable", "MetricsUnavailable", "Metrics are not available")
         elif condition(trial, "Running") is None:
             set_condition(trial, "Running", "TrialRunning", "Trial is running")
+
+    # Pods that somebody creates: commands run in them as processes here.
+
+    def _pod(self, pod: Resource) -> None:
+        if "spec" not in pod or (pod.get("status") or {}).get("phase") == "Running":
+            return
+        if self.no_room:
+            unplaced = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}
+            pod["status"] = {"phase": "Pending", "conditions": [unplaced]}
+            self._later["pods", pod["metadata"]["name"]] = time.monotonic() + _RETRY_SECONDS
+            return
+        pod["status"] = {"phase": "Running"}
 
     # Jobs: each is one process here.
 

@@ -94,6 +94,24 @@ def test_silence_means_that_nothing_is_known(server: KatibServer, api: Api, monk
         api.get("experiments", "any")
 
 
+@pytest.mark.parametrize("fault", [{"cut": 150}, {"garble": True}])
+def test_half_an_answer_says_nothing(server: KatibServer, api: Api, fault: dict[str, Any]) -> None:
+    # What a watch that is dropped would be to whoever watches: here the list is asked for, and asked for again.
+    for number in range(5):
+        api.create("persistentvolumeclaims", claim(f"claim-{number}"))
+    server.faults.append(Fault(**fault))
+    with pytest.raises(Unreachable, match=r"cut off|does not answer"):
+        api.list("persistentvolumeclaims")
+    # In the middle of its pages.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api_module, "_PAGE", 2)
+        listings = iter(range(100))
+        server.faults.append(Fault(**fault, match=lambda method, path: next(listings) == 1))
+        with pytest.raises(Unreachable, match=r"cut off|does not answer"):
+            api.list("persistentvolumeclaims")
+    assert len(api.list("persistentvolumeclaims")) == 5
+
+
 def test_exchanged_credentials_are_read_anew(server: KatibServer, api: Api) -> None:
     server.token = "second-token"
     server.write_kubeconfig()

@@ -13,18 +13,18 @@ import pytest
 
 from gwas_core.engines import Engines
 from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.kubeflow import helper
 from gwas_core.kubeflow.api import Unreachable
 from gwas_core.kubeflow.cluster import connect
 from gwas_core.kubeflow.engine import KubeflowEngine, Patience
 from gwas_core.kubeflow.link import load_link
-from gwas_core.kubeflow.mapping import trial_facts
+from gwas_core.kubeflow.mapping import ending, trial_facts
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
-from gwas_core.workspace import Workspace
 from tests.kubeflow.katib_controller import set_condition
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
 from tests.kubeflow.quick_cluster import foreign_manifest
@@ -34,11 +34,11 @@ from tests.tuning.quick_trial import FUNCTIONS
 
 T = TypeVar("T")
 
-QUICK = Patience(stall=timedelta(seconds=60), silence=timedelta(milliseconds=50), look=0.0)
+QUICK = Patience(stall=timedelta(seconds=60), silence=timedelta(milliseconds=50), look=0.0, files=0.3)
 
 
 def kubeflow_bench(folder: Path, *, patience: Patience = QUICK, **settings: Any) -> Bench:
-    """An engine on the workspace that the cluster's claim holds."""
+    """An engine on the workspace that the cluster's claim holds, unless ``mount_path`` says that it is elsewhere."""
     workspace, dataset = quick_workspace(folder)
     cluster = ClusterSettings(**{"namespace": NAMESPACE, "mount_path": str(folder), "trial_kind": "job"} | settings)
     engine = KubeflowEngine(workspace, settings=cluster, functions=FUNCTIONS, patience=patience)
@@ -220,15 +220,83 @@ def test_what_katib_refuses_leaves_nothing_behind(quick_server: KatibServer, qui
         quick.engine.start(quick.experiment())
 
 
-def test_it_has_to_be_where_the_claim_is(quick: Bench, tmp_path: Path) -> None:
-    elsewhere = KubeflowEngine(
-        Workspace(tmp_path / "elsewhere"), settings=engine_of(quick).settings, functions=FUNCTIONS
-    )
-    with pytest.raises(ExperimentError, match=r"GWAS_WORKSPACE=.*claim"):
-        elsewhere.start(quick.experiment())
+def test_it_runs_only_its_own_experiments(quick: Bench) -> None:
     with pytest.raises(SettingsError) as refusal:
         quick.engine.start(quick.experiment(engine="local"))
     assert refusal.value.field == "engine"
+
+
+# Where the claim is not mounted.
+
+
+@pytest.fixture
+def far(quick_server: KatibServer, tmp_path: Path) -> Bench:
+    """An engine on a laptop: what trials write lies in another folder, that of the claim."""
+    (tmp_path / "claim").mkdir()
+    return kubeflow_bench(tmp_path / "laptop", mount_path=str(tmp_path / "claim"))
+
+
+def helper_pods(server: KatibServer) -> list[str]:
+    with server.objects.lock:
+        pods = [pod["metadata"] for pod in server.objects.all("pods")]
+    return [pod["name"] for pod in pods if "files" in pod["name"] and "deletionTimestamp" not in pod]
+
+
+def test_from_afar_everything_is_copied_there_and_back(quick_server: KatibServer, far: Bench, tmp_path: Path) -> None:
+    claim = tmp_path / "claim" / "quick"
+    far.engine.start(far.experiment(max_trials=4, parallel_trials=1))
+    assert helper_pods(quick_server) == ["gwas-files-quick"]
+    record = synced(far, lambda record: record.finished_trials >= 2)
+    folder = record.trials[0].directory
+    assert folder.is_relative_to(tmp_path / "laptop")
+    penalty = record.trials[0].parameters["penalty"]
+    assert record.trials[0].history == ((1, penalty), (2, penalty), (3, penalty))
+    assert record.trials[0].seed == 7, "from its result"
+    assert (folder / "metrics.jsonl").read_bytes() == (claim / folder.name / "metrics.jsonl").read_bytes()
+    stopped = far.engine.stop("quick")
+    assert stopped.state is ExperimentState.STOPPED
+    assert helper_pods(quick_server) == []
+    far.engine.resume("quick")
+    last = synced(far, ended)
+    assert last.state is ExperimentState.SUCCEEDED, last.reason
+    assert last.finished_trials == 4
+    assert last.result is not None, "judged here, with the network from there"
+    assert helper_pods(quick_server) == []
+    assert far.engine.extend("quick", 1).state is ExperimentState.RUNNING
+    assert synced(far, ended).finished_trials == 5
+    far.engine.delete("quick")
+    assert not claim.exists()
+    assert helper_pods(quick_server) == []
+
+
+def test_from_afar_without_a_place_for_the_pod_nothing_is_started(
+    quick_server: KatibServer, far: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick_server.katib.no_room = True
+    monkeypatch.setattr(helper, "_START_SECONDS", 0.3)
+    with pytest.raises(Unreachable, match="finds no place on the cluster"):
+        far.engine.start(far.experiment(max_trials=1))
+    assert quick_server.objects.get("experiments", "quick") is None
+    assert helper_pods(quick_server) == []
+    quick_server.katib.no_room = False
+    assert far.engine.resume("quick").state is ExperimentState.RUNNING
+    assert synced(far, ended).state is ExperimentState.SUCCEEDED
+
+
+def test_from_afar_what_cannot_be_read_is_waited_for(quick_server: KatibServer, far: Bench) -> None:
+    far.engine.start(far.experiment(max_trials=2))
+    quick_server.denied.add(("create", "pods/exec"))
+    record = synced(far, lambda record: "pods/exec" in record.reason)
+    assert record.state is ExperimentState.RUNNING
+    assert record.finished_trials == 0, "a trial ends here with all it has written, or not yet"
+    quick_server.denied.clear()
+    quick_server.katib.no_room = True
+    connect(engine_of(far).settings).delete("pods", "gwas-files-quick")
+    synced(far, lambda record: "waiting for gwas-files-quick" in record.reason)
+    quick_server.katib.no_room = False
+    last = synced(far, ended)
+    assert last.state is ExperimentState.SUCCEEDED
+    assert [trial.seed for trial in last.trials] == [7, 7]
 
 
 def test_a_suggestion_service_without_memory_is_explained(quick_server: KatibServer, tmp_path: Path) -> None:
@@ -420,6 +488,22 @@ def test_an_experiment_made_elsewhere_is_shown_and_left_alone(quick_server: Kati
     engine.delete("theirs")
     assert engine.experiments() == ()
     assert api.get("experiments", "theirs")
+
+
+def test_many_trials_that_are_new_are_read_a_few_at_a_look(quick_server: KatibServer, quick: Bench) -> None:
+    quick.engine.start(quick.experiment(max_trials=6))
+    api = connect(engine_of(quick).settings)
+    wait_for(lambda: ending(api.get("experiments", "quick")))
+    hurried = replace(QUICK, reading=0.0)
+    engine = KubeflowEngine(
+        engine_of(quick).workspace, settings=engine_of(quick).settings, functions=FUNCTIONS, patience=hurried
+    )
+    assert "being read from the cluster" in engine.sync("quick").reason
+    last = synced(quick, ended)
+    assert last.state is ExperimentState.SUCCEEDED
+    check_complete(last)
+    assert [trial.seed for trial in last.trials] == [7] * 6
+    assert all(len(trial.history) == 3 for trial in last.trials)
 
 
 def test_the_front_ends_engine_is_that_of_the_experiment(

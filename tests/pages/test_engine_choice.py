@@ -68,15 +68,14 @@ def rerun_until(app: AppTest, condition: Callable[[AppTest], bool]) -> None:
     pytest.fail(said(app))
 
 
-def test_without_a_cluster_the_choice_says_what_is_needed(
+def test_without_a_cluster_there_is_no_choice_but_what_it_takes_is_said(
     open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     app = open_page(SEARCH)
-    choice = app.radio(key=key(app, "no-engine"))
-    assert (choice.value, choice.disabled) == ("local", True)
+    assert "Run on" not in [choice.label for choice in app.radio]
     assert "docs/kubeflow.md" in said(app)
     assert not app.button(key="search-launch").disabled
     assert "cluster-look" not in [button.key for button in open_page(EXPERIMENTS).button]
@@ -135,14 +134,13 @@ def test_what_katib_refuses_is_said_beside_its_field(open_page: OpenPage) -> Non
     assert not app.button(key="search-launch").disabled
 
 
-def test_a_workspace_that_trials_would_not_find_is_refused(
+def test_a_workspace_that_trials_do_not_see_is_copied_to_them(
     open_page: OpenPage, server: KatibServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GWAS_KUBEFLOW_MOUNT_PATH", "/elsewhere")
     app = on_cluster(open_page(SEARCH))
-    assert "mounted at /elsewhere, but this workspace is" in said(app)
-    assert "where it runs" in said(app)
-    assert app.button(key="search-launch").disabled
+    assert "The claim is not this dashboard's workspace: the data are copied to it when you launch" in said(app)
+    assert not app.button(key="search-launch").disabled
     monkeypatch.setenv("GWAS_KUBEFLOW_NAMESPACE", "Not A Name")
     assert "Namespace must be" in said(app.run())
     app.radio(key=key(app, "engine")).set_value("local").run()

@@ -94,6 +94,37 @@ def test_what_is_written_comes_back(store: Store) -> None:
     assert (record.reason, record.finished is None) == ("gone", False)
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(state=TrialState.SUCCEEDED, result={"val_mean_absolute_error": 0.5}, finished="2026-01-01T00:02:00Z"),
+        Outcome(state=TrialState.PRUNED, reason="others were better", finished="2026-01-01T00:02:00Z"),
+        Outcome(state=TrialState.FAILED, reason="no luck", finished="2026-01-01T00:02:00Z"),
+    ],
+)
+def test_added_at_once_a_trial_is_as_it_would_be_step_by_step(store: Store, outcome: Outcome) -> None:
+    store.create(quick_experiment(HASH))
+    writer = ExperimentWriter(store, "quick")
+    writer.set_status(ExperimentState.RUNNING)
+    parameters = {parameter.name: parameter.at_position(0.5) for parameter in writer.experiment.space.parameters}
+    number = writer.add(parameters, folder="quick-a")
+    writer.begin(number, seed=7, started="2026-01-01T00:00:00Z")
+    for epoch, value in ((1, 0.9), (2, 0.5)):
+        writer.report(number, epoch, value)
+    writer.finish(number, outcome)
+    writer.add_finished(
+        parameters,
+        outcome,
+        folder="quick-a",
+        history=((1, 0.9), (2, 0.5)),
+        seed=7,
+        started="2026-01-01T00:00:00Z",
+    )
+    first, second = store.load("quick").trials
+    assert replace(second, number=0) == first
+    assert second.number == 1
+
+
 def test_begun_again_a_trial_starts_afresh(store: Store) -> None:
     store.create(quick_experiment(HASH))
     writer = ExperimentWriter(store, "quick")

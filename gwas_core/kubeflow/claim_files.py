@@ -1,0 +1,182 @@
+"""Files of the workspace's claim, for whoever has not mounted it: ``python -m gwas_core.kubeflow.claim_files``.
+
+Runs in a pod that has (``helper``). What it is asked comes by stdin, of a size and hash that are said; what it
+answers goes to stdout, and the hash of that to stderr. So a stream that broke off is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tarfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gwas_core.errors import GwasError, InputError
+from gwas_core.files import atomic_path
+
+HASH_PREFIX = "sha256 "
+"""Begins the last line of stderr, once the answer is complete."""
+
+# Nothing of ours is called otherwise; a file that begins with a dot is one being written.
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_BLOCK = 1 << 20
+
+
+def check_path(path: str, *, under: Collection[str] | None = None) -> str:
+    """A path below the workspace, as given.
+
+    Args:
+        under: folders of which it has to be in one; the workspace where not given.
+
+    Raises:
+        InputError: it leads elsewhere.
+    """
+    parts = path.split("/")
+    is_inside = under is None or any(path.startswith(f"{folder}/") for folder in under)
+    if not is_inside or not all(map(_PART.fullmatch, parts)):
+        raise InputError(f"{path[:80]!r} is no path of the workspace")
+    return path
+
+
+def files_in(root: Path, folders: Collection[str]) -> Iterator[str]:
+    """Every file of these folders, by its path below ``root``; links are left out, wherever they lead."""
+    for folder in folders:
+        top = root / check_path(folder)
+        if top.is_symlink():
+            continue
+        for directory, _, names in os.walk(top):
+            for name in sorted(names):
+                path = Path(directory, name)
+                relative = path.relative_to(root).as_posix()
+                if not path.is_symlink() and path.is_file() and all(map(_PART.fullmatch, relative.split("/"))):
+                    yield relative
+
+
+def digests(root: Path, folders: Collection[str]) -> dict[str, str]:
+    """The SHA-256 of every file of these folders."""
+    found = {}
+    for path in files_in(root, folders):
+        with (root / path).open("rb") as file:
+            found[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def stamps(root: Path, folders: Collection[str]) -> dict[str, list[int]]:
+    """Size, and time of the last change in nanoseconds, of every file of these folders."""
+    found = {}
+    for path in files_in(root, folders):
+        facts = (root / path).stat()
+        found[path] = [facts.st_size, facts.st_mtime_ns]
+    return found
+
+
+def pack(root: Path, paths: Collection[str]) -> bytes:
+    """These files as a tar archive, with their times; one that vanished meanwhile is left out."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path in paths:
+            try:
+                # Before its content: what is written after that changes the time, and is taken the next time.
+                changed = (root / path).stat().st_mtime_ns
+                content = (root / path).read_bytes()
+            except FileNotFoundError:
+                continue
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            entry.pax_headers = {"GWAS.mtime_ns": str(changed)}
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def unpack(root: Path, content: bytes, *, under: Collection[str] | None = None) -> list[str]:
+    """Write the files of an archive, each whole or not at all; returns their paths.
+
+    Raises:
+        InputError: it is no archive of ``pack``, or holds something that would lie elsewhere.
+    """
+    paths = []
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+            for entry in archive:
+                check_path(entry.name, under=under)
+                file = archive.extractfile(entry) if entry.isreg() else None
+                if file is None:
+                    raise InputError(f"{entry.name[:80]!r} is no plain file")
+                changed = int(entry.pax_headers["GWAS.mtime_ns"])
+                with atomic_path(root / entry.name) as temporary:
+                    with temporary.open("wb") as target:
+                        shutil.copyfileobj(file, target)
+                    os.utime(temporary, ns=(changed, changed))
+                paths.append(entry.name)
+    except (tarfile.TarError, KeyError, ValueError) as error:
+        raise InputError(f"this is no archive of the workspace's files: {error}") from error
+    return paths
+
+
+def changed_files(
+    root: Path, folders: Collection[str], *, known: Mapping[str, Sequence[int]], most_bytes: int | None
+) -> list[str]:
+    """Files of these folders that somebody who has ``known`` (see ``stamps``) lacks, up to a size each."""
+    return [
+        path
+        for path, stamp in stamps(root, folders).items()
+        if list(known.get(path, ())) != stamp and (most_bytes is None or stamp[0] <= most_bytes)
+    ]
+
+
+def answer(verb: str, root: Path, question: bytes) -> bytes:
+    """What is said to a question; see ``helper.ClaimFiles``, which asks them."""
+    if verb == "unpack":
+        return json.dumps(unpack(root, question)).encode()
+    asked: dict[str, Any] = json.loads(question)
+    folders = [check_path(folder) for folder in asked["folders"]]
+    if verb == "digests":
+        return json.dumps(digests(root, folders)).encode()
+    if verb == "remove":
+        for folder in folders:
+            shutil.rmtree(root / folder, ignore_errors=True)
+        return b"{}"
+    return pack(root, changed_files(root, folders, known=asked["known"], most_bytes=asked["most_bytes"]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer one question and return the exit code."""
+    parser = argparse.ArgumentParser(description="Files of the workspace; not meant to be started by hand.")
+    parser.add_argument("verb", choices=("digests", "pack", "unpack", "remove"))
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--bytes", type=int, required=True)
+    parser.add_argument("--sha256", required=True)
+    options = parser.parse_args(arguments)
+    try:
+        question = _read(options.bytes)
+        if hashlib.sha256(question).hexdigest() != options.sha256:
+            raise InputError("what arrived is not what was sent: try again")
+        said = answer(options.verb, options.root, question)
+    except (GwasError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    sys.stdout.buffer.write(said)
+    sys.stdout.buffer.flush()
+    print(f"{HASH_PREFIX}{hashlib.sha256(said).hexdigest()}", file=sys.stderr)
+    return 0
+
+
+def _read(size: int) -> bytes:
+    """So much of stdin, which does not end while the connection lasts."""
+    parts, left = [], size
+    while left and (part := sys.stdin.buffer.read(min(left, _BLOCK))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""Reaching the files of a claim that is not mounted here: through a pod that mounts it and does nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from gwas_core.kubeflow.api import Api, ClusterError, Conflict, NotFound, Resource, Unreachable
+from gwas_core.kubeflow.claim_files import HASH_PREFIX, digests, pack, stamps, unpack
+from gwas_core.kubeflow.cluster import LABELS
+from gwas_core.kubeflow.mapping import pod_trouble
+from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.messages import counted, shown
+
+SMALL_FILE = 256_000
+"""Bytes: what a page shows of every trial is smaller; networks are larger."""
+
+# It ends by itself, should nobody be left who ends it.
+_LIFE_SECONDS = 1800
+_START_SECONDS = 180.0
+_POLL_SECONDS = 0.2
+# Of an exchange: what every one may take, and the slowest line that is waited for.
+_EXCHANGE_SECONDS, _BYTES_A_SECOND = 60.0, 100_000.0
+# The group of the Jupyter images, so that notebook and trials may write the same volume.
+_GROUP = 100
+
+
+class ClaimFiles:
+    """The files of the workspace on the cluster, for one purpose.
+
+    Its pod is made when it is needed; whoever is done calls ``close``.
+
+    Args:
+        root: the workspace here.
+        purpose: names the pod: an experiment's name, or a run's.
+        tell: told what is being done, in sentences.
+
+    Raises:
+        ClusterError: from every method: the pod does not start, or the files do not get through.
+    """
+
+    def __init__(
+        self, api: Api, settings: ClusterSettings, *, root: Path, purpose: str, tell: Callable[[str], None]
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._root = root
+        self._tell = tell
+        self.pod = f"gwas-files-{purpose}"[:63].rstrip("-")
+
+    # The pod
+
+    def is_ready(self) -> str | None:
+        """None once the pod runs; why it does not yet, in a few words, which may be none."""
+        try:
+            pod = self._api.get("pods", self.pod)
+        except NotFound:
+            self._make()
+            return ""
+        phase = (pod.get("status") or {}).get("phase")
+        if "deletionTimestamp" in pod["metadata"]:
+            return ""
+        if phase in ("Succeeded", "Failed"):
+            self._api.delete("pods", self.pod)  # its time was over
+            return ""
+        return None if phase == "Running" else pod_trouble(pod)
+
+    def wait(self) -> None:
+        """Have the pod run."""
+        deadline = time.monotonic() + _START_SECONDS
+        while (trouble := self.is_ready()) is not None:
+            if time.monotonic() > deadline:
+                raise Unreachable(
+                    f"the pod that copies files to claim {self._settings.claim} has not started in "
+                    f"{counted(round(_START_SECONDS), 'second')}: {trouble or 'the cluster does not say why'}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def close(self) -> None:
+        """Delete the pod."""
+        self._api.delete("pods", self.pod)
+
+    def _make(self) -> None:
+        try:
+            self._api.create("pods", helper_pod(self.pod, self._settings))
+        except Conflict:
+            return  # somebody was faster
+
+    # What it does
+
+    def send(self, folders: Collection[str]) -> None:
+        """Have the claim hold these folders as they are here; what is the same there is not sent again."""
+        self.wait()
+        here = digests(self._root, folders)
+        there = json.loads(self._ask("digests", {"folders": list(folders)}))
+        paths = [path for path, digest in here.items() if there.get(path) != digest]
+        size = sum((self._root / path).stat().st_size for path in paths)
+        if paths:
+            self._tell(f"copying {counted(len(paths), 'file')} ({size / 1e6:.1f} MB) to claim {self._settings.claim}")
+            self._exchange("unpack", pack(self._root, paths))
+            there = json.loads(self._ask("digests", {"folders": list(folders)}))
+        if any(there.get(path) != digest for path, digest in here.items()):
+            raise Unreachable(f"claim {self._settings.claim} does not hold what was copied to it: try again")
+
+    def fetch(self, folders: Collection[str], *, most_bytes: int | None = SMALL_FILE) -> None:
+        """Bring files of these folders, up to a size each, that have changed there; the pod has to run."""
+        question = {"folders": list(folders), "known": stamps(self._root, folders), "most_bytes": most_bytes}
+        unpack(self._root, self._ask("pack", question), under=folders)
+
+    def remove(self, folders: Collection[str]) -> None:
+        """Delete these folders there."""
+        self.wait()
+        self._ask("remove", {"folders": list(folders)})
+
+    def _ask(self, verb: str, question: dict[str, Any]) -> bytes:
+        return self._exchange(verb, json.dumps(question).encode())
+
+    def _exchange(self, verb: str, question: bytes) -> bytes:
+        command = [
+            "python", "-m", "gwas_core.kubeflow.claim_files", verb,
+            "--root", self._settings.mount_path,
+            "--bytes", str(len(question)),
+            "--sha256", hashlib.sha256(question).hexdigest(),
+        ]  # fmt: skip
+        seconds = _EXCHANGE_SECONDS + len(question) / _BYTES_A_SECOND
+        try:
+            code, output, words = self._api.run(self.pod, command, question, seconds=seconds)
+        except NotFound as error:
+            raise Unreachable("the pod that copies files went away meanwhile: try again") from error
+        last = words.strip().rpartition("\n")[2]
+        if code != 0:
+            raise ClusterError(f"the pod that copies files failed ({code}): {shown(last) or 'without a word'}")
+        if last != f"{HASH_PREFIX}{hashlib.sha256(output).hexdigest()}":
+            raise Unreachable("what the cluster sent did not arrive as it was sent")
+        return output
+
+
+def helper_pod(name: str, settings: ClusterSettings) -> Resource:
+    """A pod that has the claim mounted and waits."""
+    no_proxy = {"sidecar.istio.io/inject": "false"}
+    container = {
+        "name": "files",
+        "image": settings.image,
+        "command": ["sleep", str(_LIFE_SECONDS)],
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}},
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "workspace", "mountPath": settings.mount_path}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {**LABELS, **no_proxy}, "annotations": no_proxy},
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": _LIFE_SECONDS,
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": False,
+            "securityContext": {"fsGroup": _GROUP},
+            "containers": [container],
+            "volumes": [{"name": "workspace", "persistentVolumeClaim": {"claimName": settings.claim}}],
+        },
+    }
