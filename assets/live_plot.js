@@ -167,7 +167,7 @@ class LivePlot {
     this.brushes = new Map();
     for (const trace of this.graph.data) {
       for (const dimension of trace.type === "parcoords" ? trace.dimensions : []) {
-        this.brushes.set(dimension.name, JSON.stringify(rangesOf(dimension)));
+        this.brushes.set(dimension.name, JSON.stringify({ ranges: rangesOf(dimension), drawn: dimension.range }));
       }
     }
     this.order = JSON.stringify([...this.brushes.keys()]);
@@ -179,7 +179,7 @@ class LivePlot {
     this.remember();
     for (const [axis, text] of this.brushes) {
       if (before.get(axis) === text) continue;
-      this.waiting.brushes.set(axis, this.change({ axis, ranges: JSON.parse(text) }));
+      this.waiting.brushes.set(axis, this.change({ axis, ...JSON.parse(text) }));
     }
     if (order !== this.order) this.waiting.order = this.change({ names: JSON.parse(this.order) });
     this.sendUnanswered();

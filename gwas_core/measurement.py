@@ -28,7 +28,14 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
-from gwas_core.model.calibration import Calibration, Timing, calibrate, cost_settings, time_training
+from gwas_core.model.calibration import (
+    Calibration,
+    Timing,
+    calibrate,
+    cost_settings,
+    time_first_start,
+    time_training,
+)
 from gwas_core.tuning.lock import FileLock
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.threads import thread_environment, usable_cores, worker_threads
@@ -136,7 +143,9 @@ class Measurement:
 
     Attributes:
         genotypes: training lines times SNPs.
-        startup_seconds: until the first network could be built: Python, TensorFlow, the data.
+        startup_seconds: until the first network could be built: Python, TensorFlow, the data and their filters.
+        first_start_seconds: to work out what networks start from, once for all that start alike.
+        baseline_seconds: to judge all baselines.
         calibration: with and without XLA; None where that was not a question.
         timings: by batch size, in the way in which trials will run.
         device: ``cpu`` or ``gpu``.
@@ -147,6 +156,8 @@ class Measurement:
     request: MeasurementRequest
     genotypes: int
     startup_seconds: float
+    first_start_seconds: float
+    baseline_seconds: float
     calibration: Calibration | None
     timings: Mapping[int, Timing]
     device: str
@@ -272,6 +283,7 @@ def measure(workspace: Workspace, request: MeasurementRequest, *, started: float
     prepared = preprocess(DatasetLibrary(workspace).load(request.dataset), request.preprocessing).dataset
     split = make_split(prepared, request.split)
     from gwas_core.model.backend import has_accelerator
+    from gwas_core.model.baselines import judge_baselines
 
     device = "gpu" if has_accelerator() else "cpu"
     startup_seconds = time.monotonic() - started
@@ -282,10 +294,15 @@ def measure(workspace: Workspace, request: MeasurementRequest, *, started: float
     for size in request.batch_sizes:
         if size not in timings:
             timings[size] = time_training(prepared, split, {**request.hyperparameters, "batch_size": size}, xla=xla)
+    first_start_seconds = time_first_start(prepared, split, typical)
+    begun = time.monotonic()
+    judge_baselines(prepared, split, threads=request.threads)
     return Measurement(
         request=request,
         genotypes=len(split.train) * len(prepared.snps),
         startup_seconds=startup_seconds,
+        first_start_seconds=first_start_seconds,
+        baseline_seconds=time.monotonic() - begun,
         calibration=calibration,
         timings=timings,
         device=device,

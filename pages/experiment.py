@@ -17,6 +17,10 @@ from ui.trials import chosen_trials, show_chosen_trials, show_trial_table
 through_app()
 
 REFRESH_SECONDS = 2
+FIRST_TRIAL = {
+    "local": "The first one appears here within seconds of the start.",
+    "kubeflow": "The first one appears here once its pod runs on the cluster: minutes where the image is new there.",
+}
 
 
 def load(name: str) -> ExperimentRecord | None:
@@ -37,7 +41,7 @@ def experiment(name: str, *, live: bool, first: list[ExperimentRecord]) -> None:
         st.rerun()  # the whole page: it came to its end, and is no longer looked at every few seconds
     show_header(record)
     if not record.trials:
-        st.info("It has no trials yet. The first one appears here within seconds of the start.", icon=":material/info:")
+        st.info(f"It has no trials yet. {FIRST_TRIAL[record.experiment.engine]}", icon=":material/info:")
         return
     importance = importance_of(record)
     st.subheader("Trials")

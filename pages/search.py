@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.errors import GwasError
-from ui.cluster import engine_choice
+from ui.cluster import cluster_note, engine_choice
 from ui.data import library
 from ui.refusals import Refusals
 from ui.router import through_app
@@ -45,6 +45,8 @@ def search() -> None:
     top = st.container(border=True)
     with top:
         engine = engine_choice(form, refusals)
+        launching = st.container()
+        cluster_note()
     lines = lines_form(entry, form, refusals)
     st.subheader("Search space")
     reading = space_editor(form)
@@ -52,7 +54,7 @@ def search() -> None:
     settings = {**search_form(form, refusals), "engine": engine or "kubeflow"}
     space = reading.space
     fits = lines is None or space is None or settings_fit(entry, lines, space, settings, refusals)
-    with top:
+    with launching:
         row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
         refusals.beside("name")
         with row:

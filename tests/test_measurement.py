@@ -128,20 +128,13 @@ def test_it_is_measured_in_another_process_and_kept(workspace: Workspace, conten
     assert measured.calibration is not None
     assert measured.timings[32] == measured.calibration.chosen
     assert measured.startup_seconds > 0
+    assert measured.first_start_seconds > 0
+    assert measured.baseline_seconds > 0
     assert 0 < measured.genotypes <= dataset.lines * len(dataset.snps)
     # Somebody else finds it; another search does not.
     assert Measurements(workspace).status(request).measurement == measured
     assert Measurement.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
     assert measurements.status(request_for(content_hash)) == MeasurementStatus()
-
-
-def test_without_a_question_about_xla_nothing_is_calibrated(workspace: Workspace, content_hash: str) -> None:
-    measurements, request = Measurements(workspace), request_for(content_hash)
-    measurements.start(request)
-    measured = finished(measurements, request).measurement
-    assert measured is not None
-    assert measured.calibration is None
-    assert set(measured.timings) == {16, 32, 64}
 
 
 def test_cancelling_ends_the_process_and_forgets_it(workspace: Workspace, content_hash: str) -> None:
@@ -151,9 +144,12 @@ def test_cancelling_ends_the_process_and_forgets_it(workspace: Workspace, conten
     assert processes_of(workspace, "gwas_core.measurement") == []
     assert measurements.status(request) == MeasurementStatus()
     measurements.cancel(request)
-    # It can be begun again.
+    # It can be begun again; without a question about XLA nothing is calibrated.
     measurements.start(request)
-    assert finished(measurements, request).measurement is not None
+    measured = finished(measurements, request).measurement
+    assert measured is not None
+    assert measured.calibration is None
+    assert set(measured.timings) == {16, 32, 64}
 
 
 def test_a_killed_process_is_said(workspace: Workspace, content_hash: str) -> None:
@@ -194,6 +190,7 @@ def test_what_another_version_left_is_no_measurement(
     folder = workspace.root / "_measurements" / request.key
     folder.mkdir(parents=True)
     (folder / "request.json").write_text("{}")
-    result = {"request": request.to_dict(), "genotypes": 1, "startup_seconds": 1.0, "calibration": None, "timings": {}}
+    result = {"request": request.to_dict(), "genotypes": 1, "calibration": None, "timings": {}}
+    result |= {"startup_seconds": 1.0, "first_start_seconds": 1.0, "baseline_seconds": 1.0}
     (folder / "result.json").write_text(damage(json.dumps({**result, "device": "cpu", "busy": False, "finished": ""})))
     assert measurements.status(request) == MeasurementStatus()

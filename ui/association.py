@@ -24,6 +24,7 @@ from ui.live_plot import PlotPoint
 from ui.text import markdown_text
 
 # Above this the p-values are so much too small that the line of the threshold means little.
+_QUANTILE_WIDTH = 620  # pixels: about as wide as high
 _INFLATED = 1.2
 _GWAS_SSF = (
     "chromosome",
@@ -49,19 +50,27 @@ class AssociationSettings:
 def show_settings(workspace: Workspace, record: ExperimentRecord) -> AssociationSettings:
     """What a person can choose."""
     dataset, _ = _data(workspace, record)
-    left, right, _ = st.columns([2, 1, 2])
     has_families = dataset.family is not None
-    family_effects = left.toggle(
-        "Compare lines within their family only",
-        value=has_families,
-        disabled=not has_families,
-        key="association-families",
-        help="One covariate a family. Without it, SNPs that merely differ between families look associated.",
-    )
-    alpha = right.number_input(
-        "Significance level", min_value=0.0001, max_value=0.5, value=0.05, step=0.01, format="%.4g",
-        key="association-alpha", help="Divided by the number of tests: the Bonferroni line.",
-    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        family_effects = st.toggle(
+            "Compare lines within their family only",
+            value=has_families,
+            disabled=not has_families,
+            key="association-families",
+            help="One covariate a family. Without it, SNPs that merely differ between families look associated.",
+            width="content",
+        )
+        alpha = st.number_input(
+            "Significance level",
+            min_value=0.0001,
+            max_value=0.5,
+            value=0.05,
+            step=0.01,
+            format="%.4g",
+            key="association-alpha",
+            help="Divided by the number of tests: the Bonferroni line.",
+            width=200,
+        )
     return AssociationSettings(family_effects=family_effects and has_families, alpha=float(alpha))
 
 
@@ -98,16 +107,21 @@ def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> No
         return
     threshold = bonferroni(settings.alpha, tests)
     inflation = genomic_inflation(associations["neg_log10_p_value"].dropna().to_numpy())
-    columns = st.columns(4)
-    columns[0].metric("Training lines", f"{int(associations['n'].max()):,}")
-    columns[1].metric("SNPs tested", f"{tests:,}")
-    columns[2].metric(
-        "Beyond the Bonferroni line", f"{int((p_values < threshold).sum()):,}", help=f"p below {threshold:.2g}"
-    )
-    columns[3].metric(
-        "Genomic inflation λ", "–" if inflation is None else f"{inflation:.2f}",
-        help="1 where nothing but chance is at work; above it, p-values are too small, or very many SNPs matter.",
-    )  # fmt: skip
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Training lines", f"{int(associations['n'].max()):,}", width="content")
+        st.metric("SNPs tested", f"{tests:,}", width="content")
+        st.metric(
+            "Beyond the Bonferroni line",
+            f"{int((p_values < threshold).sum()):,}",
+            help=f"p below {threshold:.2g}",
+            width="content",
+        )
+        st.metric(
+            "Genomic inflation λ",
+            "–" if inflation is None else f"{inflation:.2f}",
+            help="1 where nothing but chance is at work; above it, p-values are too small, or very many SNPs matter.",
+            width="content",
+        )
     if inflation is not None and inflation > _INFLATED:
         st.warning(
             f"λ is {inflation:.1f}: lines are related, and this test of one SNP at a time does not know it. Read the "
@@ -128,8 +142,7 @@ def show_plots(associations: pd.DataFrame, settings: AssociationSettings) -> Non
         on_points=_choose,
     )
     st.subheader("Against chance")
-    left, right = st.columns([3, 2])
-    with left:
+    with st.container(width=_QUANTILE_WIDTH):
         show(
             quantile_figure(quantile_plot(associations)),
             key="qq",
@@ -137,7 +150,7 @@ def show_plots(associations: pd.DataFrame, settings: AssociationSettings) -> Non
             description="Observed p-values against those expected where no SNP matters, with a 95 % band.",
             on_points=_choose,
         )
-    right.markdown(
+    st.caption(
         "Points inside the grey band are what chance alone gives. Points that leave the diagonal early, at large "
         "p-values, tell of relatedness or of very many small effects; points that leave it late tell of few SNPs "
         "with large ones."

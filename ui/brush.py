@@ -1,19 +1,16 @@
 """The parallel coordinates of an experiment, whose brushes filter its trials everywhere on the page.
 
 The filters live in the URL: a brush, a chip and the form write them there, every run reads them from there. So
-a link restores them, and nothing can disagree with anything. For some seconds what was written is also kept here,
-since the browser needs its time to follow.
+a link restores them, and nothing can disagree with anything.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gwas_core.errors import GwasError
 from gwas_core.messages import counted
@@ -36,11 +33,15 @@ from gwas_core.report.trial_filters import (
 )
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import Parameter
+from ui import url
 from ui.live_plot import AxisBrush, AxisChange, AxisOrder, live_plot
 from ui.text import markdown_text
 
 _MOST_CONSTANTS = 8
-_BROWSER_FOLLOWS_WITHIN = 30.0  # seconds, on a very busy machine
+_MOST_AXES = 200  # of the objective, each new best trial draws another one
+
+AxisDrawn = tuple[str, tuple[float, float]]
+"""An axis by its name and the positions at its ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ def trial_brush(
             description=_description(record, facts, passed=len(trials)),
             select="constraints",
             revision=page.revision,
-            on_change=partial(_changed, page, {axis.name: axis for axis in facts.axes}),
+            on_change=partial(_changed, page, page.axes_drawn(facts.axes)),
             file_name=f"{record.name}-parallel-coordinates",
         )
     elif facts.trials:
@@ -129,59 +130,44 @@ class _Page:
         """The key of something that belongs to this plot and experiment."""
         return f"{self.key}-{self.record.name}-{name}"
 
+    def axes_drawn(self, axes: Iterable[Axis]) -> dict[AxisDrawn, Axis]:
+        """These and the last ones before them: a brush means the axis that was under the hand.
+
+        Only the objective's axis changes, with a better trial or a worse one.
+        """
+        drawn: dict[AxisDrawn, Axis] = st.session_state.setdefault(self.within("drawn"), {})
+        for axis in axes:
+            drawn.pop((axis.name, axis.drawn), None)
+            drawn[axis.name, axis.drawn] = axis
+        for oldest in list(drawn)[:-_MOST_AXES]:
+            del drawn[oldest]
+        return drawn
+
     def title(self, name: str) -> str:
         return OBJECTIVE_TITLE if name == self.objective else name
 
     def read(self) -> tuple[tuple[TrialFilter, ...], tuple[str, ...]]:
-        return decode_filters(self._text(), self.record.experiment.space, objective=self.objective)
+        text = url.read(self.url_parameter)
+        return decode_filters(text, self.record.experiment.space, objective=self.objective)
 
     def write(self, filters: tuple[TrialFilter, ...]) -> None:
-        text = encode_filters(filters)
-        self._put_into_url(text)
-        st.session_state[self.within("written")] = text, time.monotonic() + _BROWSER_FOLLOWS_WITHIN
-
-    def _text(self) -> str:
-        """The filters of the URL, unless it is older than what was written last.
-
-        A run begins with the URL that the browser had when it asked for the run. It may have asked, to refresh or
-        for a second brush, before it was told of the first one, and that would be lost.
-        """
-        text = st.query_params.get(self.url_parameter, "")
-        if _is_back_or_forward():
-            st.session_state.pop(self.within("written"), None)
-        written, until = st.session_state.get(self.within("written"), (text, 0.0))
-        if text == written or time.monotonic() > until:
-            return text
-        self._put_into_url(written)
-        return str(written)
-
-    def _put_into_url(self, text: str) -> None:
-        if text:
-            st.query_params[self.url_parameter] = text
-        else:
-            st.query_params.pop(self.url_parameter, None)
+        url.write(self.url_parameter, encode_filters(filters))
 
     def set(self, parameter: str, trial_filter: TrialFilter | None) -> None:
         filters, _ = self.read()
         self.write(with_filter(filters, parameter, trial_filter))
 
 
-def _is_back_or_forward() -> bool:
-    """Whether this run is for the browser's back or forward button, whose URL is the one that is wanted."""
-    context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
-
-
-def _changed(page: _Page, axes: Mapping[str, Axis], changes: tuple[AxisChange, ...]) -> None:
+def _changed(page: _Page, axes: Mapping[AxisDrawn, Axis], changes: tuple[AxisChange, ...]) -> None:
     news = [change for change in changes if change.revision > page.revision]
     if not news:
         return
     filters, _ = page.read()
     for change in news:
-        if isinstance(change, AxisBrush) and change.axis in axes:
-            filters = with_filter(filters, change.axis, axes[change.axis].filter_of(change.ranges))
+        if isinstance(change, AxisBrush) and (axis := axes.get((change.axis, change.drawn))) is not None:
+            filters = with_filter(filters, change.axis, axis.filter_of(change.ranges))
         elif isinstance(change, AxisOrder):
-            _choose_axes(page, [name for name in change.names if name in axes])
+            _choose_axes(page, [name for name in change.names if name == page.objective or name in page.parameters])
     page.write(filters)
     st.session_state[page.within("revision")] = news[-1].revision
 

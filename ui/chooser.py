@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gwas_core.tuning.records import ExperimentSummary
+from ui import url
+from ui.experiments import show_nothing_yet
 from ui.text import markdown_text
 
 _URL = "experiment"
+_LAST = "experiment-last"
 
 
 def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forget: Sequence[str] = ()) -> str | None:
@@ -20,20 +23,20 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
     """
     names = [summary.name for summary in summaries]
     if not names:
-        st.info("There are no experiments yet: start one, and it appears here.", icon=":material/info:")
+        show_nothing_yet()
         return None
-    wanted = st.query_params.get(_URL)
+    wanted = url.read(_URL) or _default(names)
     widget = f"{key}-experiment"
-    if wanted not in names and wanted is not None:
+    known = wanted in names
+    if not known:
         st.error(
             f"There is no experiment named {markdown_text(wanted[:60])}: it was deleted, or the link is wrong. "
             "Choose another one.",
             icon=":material/error:",
         )
-        st.session_state[widget] = None
-    else:
-        st.session_state[widget] = wanted or names[0]
-        st.query_params[_URL] = wanted or names[0]
+    elif url.read(_URL) != wanted:
+        url.write(_URL, wanted)
+    st.session_state[widget] = wanted if known else None
     st.selectbox(
         "Experiment",
         names,
@@ -44,12 +47,21 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
         placeholder="Choose an experiment",
         width=420,
     )
-    return wanted if wanted in names else (None if wanted is not None else names[0])
+    if not known:
+        return None
+    st.session_state[_LAST] = wanted
+    return wanted
+
+
+def _default(names: Sequence[str]) -> str:
+    """The one looked at last, or else the newest: the menu's links name none."""
+    last: str = st.session_state.get(_LAST, "")
+    return last if last in names else names[0]
 
 
 def _choose(widget: str, forget: tuple[str, ...]) -> None:
     chosen = st.session_state[widget]
     if chosen:
-        st.query_params[_URL] = chosen
+        url.write(_URL, chosen)
         for name in forget:
-            st.query_params.pop(name, None)
+            url.write(name, "")

@@ -39,6 +39,8 @@ SEARCH_PAGE = "pages/search.py"
 _PREVIEW_LINES, _PREVIEW_SNPS = 10, 8
 # More datasets than these scroll, so that the report below them stays in reach.
 _FEW_ENTRIES, _LIBRARY_HEIGHT = 4, 420
+# Two beside each other at 1440 pixels.
+_CHART_WIDTH = 460
 _NO_FAMILIES, _CHARACTERS, _COLUMN = "none", "characters", "column"
 
 
@@ -124,9 +126,11 @@ def choose_source(refusals: Refusals, *, is_first: bool) -> Source | None:
 def _uploaded(refusals: Refusals) -> Source | None:
     count = st.session_state.setdefault("data-uploads", 0)
     limit = st.get_option("server.maxUploadSize")
-    file = st.file_uploader(
-        f"Genotype table, at most {limit:,} MB (a larger one can be read from a path on the server)",
-        key=f"data-upload-{count}",
+    file = st.file_uploader("Genotype table", key=f"data-upload-{count}")
+    # Below the field, where the browser says that a file is too large: it never comes to Python.
+    st.caption(
+        f"At most {limit:,} MB. A larger file: copy it to the computer that runs this dashboard, and choose **Path on "
+        "the server** above."
     )
     refusals.beside("file")
     if file is not None:
@@ -485,35 +489,30 @@ def _near_zero(report: QualityReport) -> float:
 def _quality_charts(entry: LibraryEntry, report: QualityReport) -> None:
     phenotype = report.phenotype
     snps, lines = report.missing_per_snp.histogram, report.missing_per_line.histogram
-    # A row at a time: the charts of a row stay beside each other however long a title is.
-    left, right = st.columns(2, gap="large")
-    with left:
-        _histogram(entry, "phenotype", phenotype.histogram, f"Trait {phenotype.name}", phenotype.name, "Lines")
-    with right:
-        _histogram(
-            entry, "allele-frequency", report.allele_frequency, "Frequency of the counted allele", "Frequency", "SNPs"
-        )
-    left, right = st.columns(2, gap="large")
-    with left:
-        _histogram(
-            entry, "missing-per-snp", snps, "Missing genotypes of SNPs", "Fraction missing", "SNPs", percent=True
-        )
-    with right:
-        _histogram(
-            entry, "missing-per-line", lines, "Missing genotypes of lines", "Fraction missing", "Lines", percent=True
-        )
-    left, right = st.columns(2, gap="large")
-    with left:
-        chart_with_table(
-            chromosomes_figure(report),
-            chromosomes_table(report),
-            key=_key(entry, "chromosomes"),
-            title="SNPs on each chromosome",
-        )
-    if report.families is not None:
-        with right:
-            st.markdown("**Families**")
-            st.dataframe(families_table(report), hide_index=True, height=HEIGHT, key=_key(entry, "families"))
+    # As many beside each other as there is room for.
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=_CHART_WIDTH):
+            _histogram(entry, "phenotype", phenotype.histogram, f"Trait {phenotype.name}", phenotype.name, "Lines")
+        with st.container(width=_CHART_WIDTH):
+            title = "Frequency of the counted allele"
+            _histogram(entry, "allele-frequency", report.allele_frequency, title, "Frequency", "SNPs")
+        with st.container(width=_CHART_WIDTH):
+            title = "Missing genotypes of SNPs"
+            _histogram(entry, "missing-per-snp", snps, title, "Fraction missing", "SNPs", percent=True)
+        with st.container(width=_CHART_WIDTH):
+            title = "Missing genotypes of lines"
+            _histogram(entry, "missing-per-line", lines, title, "Fraction missing", "Lines", percent=True)
+        with st.container(width=_CHART_WIDTH):
+            chart_with_table(
+                chromosomes_figure(report),
+                chromosomes_table(report),
+                key=_key(entry, "chromosomes"),
+                title="SNPs on each chromosome",
+            )
+        if report.families is not None:
+            with st.container(width=_CHART_WIDTH):
+                st.markdown("**Families**")
+                st.dataframe(families_table(report), hide_index=True, height=HEIGHT, key=_key(entry, "families"))
 
 
 def _histogram(

@@ -68,10 +68,12 @@ class AxisBrush:
 
     Attributes:
         ranges: (lowest, highest) position of each.
+        drawn: the ends of the axis as the browser had drawn it, which may be older than the figure sent last.
     """
 
     axis: str
     ranges: tuple[tuple[float, float], ...]
+    drawn: tuple[float, float]
     revision: int
 
 
@@ -195,12 +197,14 @@ def plot_points(payload: Any) -> tuple[PlotPoint, ...]:
 
 
 def _axis_change(entry: Mapping[str, Any]) -> AxisChange | None:
-    revision, axis, names, ranges = (entry.get(name) for name in ("revision", "axis", "names", "ranges"))
+    revision, axis, names, ranges, drawn = (
+        entry.get(name) for name in ("revision", "axis", "names", "ranges", "drawn")
+    )
     if not _is_count(revision):
         return None
-    if _is_name(axis) and isinstance(ranges, list) and all(_is_range(pair) for pair in ranges[:_MOST_RANGES]):
+    if _is_name(axis) and _is_range(drawn) and isinstance(ranges, list) and all(map(_is_range, ranges[:_MOST_RANGES])):
         pairs = tuple((float(low), float(high)) for low, high in ranges[:_MOST_RANGES])
-        return AxisBrush(axis=axis, ranges=pairs, revision=revision)
+        return AxisBrush(axis=axis, ranges=pairs, drawn=(float(drawn[0]), float(drawn[1])), revision=revision)
     if isinstance(names, list) and all(_is_name(name) for name in names):
         return AxisOrder(names=tuple(names), revision=revision)
     return None
@@ -214,7 +218,7 @@ def _is_name(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME
 
 
-def _is_range(value: Any) -> bool:
+def _is_range(value: Any) -> TypeGuard[list[float]]:
     return isinstance(value, list) and len(value) == 2 and all(_is_number(end) for end in value)
 
 

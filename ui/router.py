@@ -1,9 +1,11 @@
-"""Making sure that every page comes through ``app.py``."""
+"""Making sure that every page comes through ``app.py``, and that its own URL counts."""
 
 from __future__ import annotations
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+
+from ui import url
 
 
 def through_app() -> None:
@@ -17,3 +19,4 @@ def through_app() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+    url.arrive()

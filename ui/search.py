@@ -485,7 +485,8 @@ def measure_button(outlook: Outlook, refusals: Refusals) -> None:
         "Measure on this machine" if outlook.measured is None else again,
         icon=":material/timer:",
         key="search-measure",
-        help="Trains the network for a few steps on this dataset, in a process of its own: mostly under a minute. "
+        help="Does on this dataset, in a process of its own, what a search does: reads and filters, starts networks, "
+        "trains them for a few steps, judges the baselines. With thousands of lines it takes a minute or two. "
         + (
             "What it finds is kept, and spares the search the same measurement."
             if is_local

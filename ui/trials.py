@@ -21,6 +21,7 @@ from gwas_core.report.trial_table import (
 )
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from ui import url
 from ui.charts import show
 from ui.states import TRIAL_STATE_LABELS
 from ui.store import sentence
@@ -33,17 +34,14 @@ _LOG_TAIL_BYTES = 8 * 1024
 
 def chosen_trials() -> tuple[int, ...]:
     """The numbers of the trials in the URL; what is no number is left out."""
-    text = st.query_params.get(_URL, "")
+    text = url.read(_URL)
     numbers = [int(part) for part in text.split(",") if re.fullmatch(r"[0-9]{1,6}", part)]
     return tuple(dict.fromkeys(numbers))[:_MOST_COMPARED]
 
 
 def choose_trials(numbers: Sequence[int]) -> None:
     """Put trials into the URL."""
-    if numbers:
-        st.query_params[_URL] = ",".join(str(number) for number in numbers[:_MOST_COMPARED])
-    else:
-        st.query_params.pop(_URL, None)
+    url.write(_URL, ",".join(str(number) for number in numbers[:_MOST_COMPARED]))
 
 
 def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
@@ -89,6 +87,7 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
             },
             "Reason": st.column_config.TextColumn(width="large"),
         },
+        placeholder="–",
         alt=f"Trials of {record.name}",
     )
     st.caption(f"{counted(len(shown), 'trial')}. Select one to look into it, two or more to compare them.")

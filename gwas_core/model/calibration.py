@@ -8,9 +8,11 @@ takes seconds; so both are tried on a few batches of the network at hand.
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,6 +106,24 @@ def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, 
     start_seconds = time.monotonic() - started
     epoch_seconds = _epoch_seconds(trainer) + _seconds(lambda: trainer.predict(validation))
     return Timing(start_seconds=start_seconds, epoch_seconds=epoch_seconds)
+
+
+def time_first_start(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> float:
+    """Seconds to work out what networks of this kind start from, which the trials of an experiment share.
+
+    Raises:
+        SettingsError: hyperparameters that do not fit the network.
+    """
+    network, chosen = parse(hyperparameters)
+    if network.start is None:
+        return 0.0
+    with tempfile.TemporaryDirectory() as folder:
+
+        def build() -> None:
+            Trainer(dataset, split.train, network, chosen, seed=0, xla=False, start_folder=Path(folder))
+
+        first = _seconds(build)
+        return max(0.0, first - _seconds(build))
 
 
 def _epoch_seconds(trainer: Trainer) -> float:

@@ -39,7 +39,7 @@ _STRIP = 0.13  # share of the height for trials without a place on the axis
 # (state, what the legend says, symbol, colour): shape and word tell the state, colour only helps.
 _MARKS = (
     (TrialState.SUCCEEDED, "succeeded", "circle", BLUE),
-    (TrialState.PRUNED, "pruned, at its last epoch", "triangle-down", ORANGE),
+    (TrialState.PRUNED, "stopped early, at its last epoch", "triangle-down", ORANGE),
     (TrialState.RUNNING, "running, now", "diamond-open", GREEN),
     (TrialState.INTERRUPTED, "interrupted, at its last epoch", "square-open", GREY),
 )

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from gwas_core.messages import counted
 from gwas_core.report.figure_style import COLOURS, GREY, add_levels, new_figure, value_range, whole_ticks
 from gwas_core.report.history import baseline_levels
 from gwas_core.report.text import plot_text
@@ -28,7 +28,7 @@ _LARGEST_FILE = 16 * 1024**2
 _HEIGHT = 400
 _ENDS = {
     TrialState.SUCCEEDED: ("succeeded", "circle"),
-    TrialState.PRUNED: ("pruned", "triangle-down"),
+    TrialState.PRUNED: ("stopped early", "triangle-down"),
     TrialState.FAILED: ("failed", "x"),
     TrialState.RUNNING: ("running", "diamond-open"),
     TrialState.INTERRUPTED: ("interrupted", "square-open"),
@@ -82,9 +82,20 @@ def learning_curves(
         columns=["trial", "state", "best_epoch", "highlighted"],
     )
     levels = baseline_levels(baselines)
-    errors = curves[["validation", "training"]].to_numpy().ravel()
-    limits = value_range(errors[np.isfinite(errors)].tolist(), levels=levels["value"].tolist())
-    return LearningCurves(curves=curves, trials=table, baselines=levels, limits=limits)
+    return LearningCurves(curves=curves, trials=table, baselines=levels, limits=_limits(curves, chosen, levels))
+
+
+def _limits(curves: pd.DataFrame, chosen: Collection[int], levels: pd.DataFrame) -> tuple[float, float]:
+    """Of all curves, and of each chosen one, however bad it is; what exploded in a few epochs is cut off in both."""
+    ranges = [value_range(_errors(curves), levels=levels["value"].tolist())]
+    ranges += [value_range(_errors(curves[curves["trial"] == number])) for number in chosen]
+    lows, highs = zip(*ranges, strict=True)
+    return min(lows), max(highs)
+
+
+def _errors(curves: pd.DataFrame) -> list[float]:
+    errors: list[float] = curves[["validation", "training"]].to_numpy().ravel().tolist()
+    return [error for error in errors if math.isfinite(error)]
 
 
 def read_training_errors(directory: Path) -> dict[int, float]:
@@ -115,7 +126,8 @@ def curves_figure(facts: LearningCurves) -> go.Figure:
     by_trial = {int(str(number)): curve for number, curve in facts.curves.groupby("trial")}
     others = facts.trials[~facts.trials["highlighted"].astype(bool)]
     if len(others):
-        figure.add_trace(_grey_lines(others["trial"].tolist(), by_trial))
+        kind = "trial" if len(others) == len(facts.trials) else "other trial"
+        figure.add_trace(_grey_lines(others["trial"].tolist(), by_trial, name=counted(len(others), kind)))
     highlighted = facts.trials[facts.trials["highlighted"].astype(bool)]
     for colour, trial in zip(COLOURS, highlighted.itertuples(), strict=False):
         curve = by_trial[int(str(trial.trial))]
@@ -130,8 +142,8 @@ def curves_figure(facts: LearningCurves) -> go.Figure:
     return figure
 
 
-def _grey_lines(numbers: list[int], by_trial: dict[int, pd.DataFrame]) -> Any:
-    """All other trials as one trace, with a gap after each."""
+def _grey_lines(numbers: list[int], by_trial: dict[int, pd.DataFrame], *, name: str) -> Any:
+    """All these trials as one trace, with a gap after each."""
     epochs: list[int | None] = []
     values: list[float | None] = []
     names: list[list[int | None]] = []
@@ -146,7 +158,7 @@ def _grey_lines(numbers: list[int], by_trial: dict[int, pd.DataFrame]) -> Any:
         y=values,
         customdata=names,
         mode="lines+markers" if len(epochs) == 2 * len(numbers) else "lines",
-        name=f"{len(numbers):,} other trial{'' if len(numbers) == 1 else 's'}",
+        name=name,
         line={"color": GREY, "width": 1},
         opacity=0.4,
         hovertemplate="<b>trial %{customdata[0]}</b><br>epoch %{x}, validation %{y:.5g}<extra></extra>",

@@ -77,6 +77,12 @@ class Axis:
     open_high: bool = False
 
     @property
+    def drawn(self) -> tuple[float, float]:
+        """The positions at its lower and its upper end."""
+        margin = 0.5 if self.scale is AxisScale.STEPS else 0.0
+        return self.low - margin, self.high + margin
+
+    @property
     def snaps(self) -> bool:
         """Whether a brush jumps from step to step."""
         return self.scale is AxisScale.STEPS and len(self.choices) <= _MOST_SNAPPING_STEPS
@@ -358,12 +364,11 @@ def parallel_coordinates_figure(
 
 
 def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFilter | None) -> dict[str, Any]:
-    margin = 0.5 if axis.scale is AxisScale.STEPS else 0.0
     dimension: dict[str, Any] = {
         "name": axis.name,
         "label": plot_text(axis.title, limit=_TITLE_LENGTH),
         "values": positions.astype(np.float32),
-        "range": [axis.low - margin, axis.high + margin],
+        "range": list(axis.drawn),
         "tickvals": [position for position, _ in axis.ticks],
         "ticktext": [text for _, text in axis.ticks],
     }

@@ -24,6 +24,8 @@ _FEWEST_TRIALS = 2
 _SHORT_TRIAL = 1 / 3
 # By the median of the others about every second trial is stopped early, at most.
 _STOPPED_EARLY = 0.5
+# What networks.start_hybrid fits its model for.
+_DECIDE_START = ("conv_kernel_size", "conv_filters", "haplotype_sharpness", "linear_start")
 # Time grows with the number of genotypes, and nothing is known of what is much larger or smaller.
 _LARGEST_RATIO = 1.5
 
@@ -90,10 +92,11 @@ def project_measured(
 ) -> Projection | None:
     """The range for a search on ``genotypes`` (training lines times SNPs); None where too many others were measured.
 
-    At best all trials end after a third of their epochs, or once their patience is at its end, or are stopped early;
-    at worst all take all their epochs, and starting, the baselines and the last judgement cost another round. Their
-    batch sizes are taken to spread over those that were measured. More trials at a time than the processors have room
-    for slow each other down.
+    Both ends hold what is done once: starting, the baselines, what networks start from, the last judgement. At best all
+    trials end after a third of their epochs, or once their patience is at its end, or are stopped early; at worst all
+    take all their epochs, processes start twice, and the last trials leave processors idle for a round. Batch sizes are
+    taken to spread over those that were measured. More trials at a time than the processors have room for slow each
+    other down.
     """
     ratio = genotypes / max(measured.genotypes, 1)
     if not 1 / _LARGEST_RATIO <= ratio <= _LARGEST_RATIO:
@@ -107,11 +110,20 @@ def project_measured(
     parallel_trials = min(parallel_trials, max_trials)
     at_once = _trials_at_once(measured, parallel_trials)
     rounds = math.ceil(max_trials / parallel_trials)
+    once = measured.baseline_seconds + _starts(space, max_trials) * measured.first_start_seconds + start
     return Projection(
-        low=measured.startup_seconds + max_trials * (start + fewest * epoch) / max(at_once),
-        high=2 * measured.startup_seconds + (rounds + 1) * parallel_trials * (start + most * epoch) / min(at_once),
+        low=measured.startup_seconds + (once + max_trials * (start + fewest * epoch)) / max(at_once),
+        high=2 * measured.startup_seconds
+        + once
+        + (rounds + 1) * parallel_trials * (start + most * epoch) / min(at_once),
         basis="what was measured on this machine" + (", while it was busy with other work" if measured.busy else ""),
     )
+
+
+def _starts(space: SearchSpace, max_trials: int) -> int:
+    """How many different models networks of the search start from, at most."""
+    sizes = [entry.size or max_trials for entry in space.parameters if entry.name in _DECIDE_START]
+    return min(max_trials, math.prod(sizes))
 
 
 def _trials_at_once(measured: Measurement, parallel_trials: int) -> tuple[float, float]:

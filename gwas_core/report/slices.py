@@ -247,7 +247,7 @@ def _legend(slices: Slices) -> str:
     states = {state for panel in slices.panels for state in panel.points["state"]}
     parts = ["● succeeded"]
     if TrialState.PRUNED.value in states:
-        parts.append("▼ pruned, at its last epoch")
+        parts.append("▼ stopped early, at its last epoch")
     if slices.above:
         parts.append(f"{slices.above:,} higher: double-click to see {'it' if slices.above == 1 else 'them'}")
     return "   ".join(parts)

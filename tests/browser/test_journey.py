@@ -241,7 +241,7 @@ def test_bad_files_are_refused_in_the_words_of_the_command_line(
         refusal = sentence(capsys.readouterr().err.splitlines()[-1].removeprefix("error: "))
         upload(page, path)
         wait_for_alert(page, refusal)
-        expect(page.get_by_test_id("stAlert")).to_have_count(1)
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(1)
         expect(button(page, "Use this dataset")).to_have_count(0)
     assert page.evaluate("() => window.hacked") is None
     expect(page.get_by_test_id("stMain").locator("img")).to_have_count(0)
@@ -252,6 +252,7 @@ def test_bad_files_are_refused_in_the_words_of_the_command_line(
         file.truncate((UPLOAD_LIMIT + 1) * 1024**2)
     upload(page, large)
     expect(page.get_by_text(f"File must be {UPLOAD_LIMIT}.0MB or smaller.")).to_be_visible()
+    expect(page.get_by_text(f"At most {UPLOAD_LIMIT} MB. A larger file")).to_be_visible()
 
 
 def open_upload(page: Page, server: Server) -> None:

@@ -26,6 +26,11 @@ SCATTER = '.gwas-live-plot[aria-label="Errors"]'
 ORDER = f"() => document.querySelector('{PLOT} .js-plotly-plot').data[0].dimensions.map((entry) => entry.name)"
 ZOOM = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullLayout.xaxis.range"
 POINTS = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData.map((trace) => trace.x.length)"
+NAMES = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData.map((trace) => trace.name)"
+FOUND = f"""() => {{
+  const graph = document.querySelector('{SCATTER} .js-plotly-plot');
+  return graph._fullData.map((trace) => graph.querySelectorAll(`g.trace${{trace.uid}}`).length);
+}}"""
 SECOND_TRACE = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData[1].visible"
 LOOK = f"""() => {{
   const graph = document.querySelector('{PLOT} .js-plotly-plot');
@@ -166,6 +171,34 @@ def test_no_brush_is_lost_while_the_browser_is_behind(server: Server, settings: 
     page.go_back()
     expect(chips(page)).to_have_text([re.compile("linear_l2")])
     wait_for_brush(page, "dropout_rate", [])
+
+
+def test_a_brush_to_an_end_lets_a_better_trial_pass_that_came_meanwhile(
+    server: Server, settings: Settings, new_page: NewPage
+) -> None:
+    page = new_page()
+    settings(trials=20)
+    connection = Connection(page)
+    open_page(page, server)
+    connection.holds_answers = True
+    settings(trials=40)
+    wait_until(page, partial(connection.has_held, "40 trials"))
+    drag_along(page, "validation error ↓", top=0.6, bottom=1.0)
+    wait_until(page, partial(connection.has_held, "val_mean_absolute_error~"))
+    connection.release()
+    expect(chips(page)).to_have_text(re.compile("validation error ≤ "))
+    # Trial 28 is the best of 40: without it the axis ended higher, where the brush did.
+    wait_until(page, lambda: 28 in passing(page))
+
+
+def test_traces_are_found_by_their_identity_whatever_their_name(
+    server: Server, settings: Settings, new_page: NewPage
+) -> None:
+    page = new_page()
+    open_page(page, server)
+    assert page.evaluate(NAMES)[1] == "second, 2/3 (best) ★"
+    # As plotly itself looks for what it has drawn: by a CSS class that holds the identity.
+    assert page.evaluate(FOUND) == [1, 1]
 
 
 def test_a_brush_that_does_not_arrive_is_sent_again(server: Server, settings: Settings, new_page: NewPage) -> None:

@@ -9,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import ui.url
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
 from gwas_core.workspace import Workspace
@@ -25,7 +26,7 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.delenv("GWAS_STORAGE", raising=False)
     # AppTest goes past app.py in every run; starting over each time would lose the click that made it run.
-    monkeypatch.setattr("ui.router.through_app", lambda: None)
+    monkeypatch.setattr("ui.router.through_app", ui.url.arrive)
     st.cache_resource.clear()
     st.cache_data.clear()
 

@@ -23,7 +23,7 @@ def started(root: Path) -> Workspace:
 
 
 def test_no_experiment_says_so(open_page: OpenPage) -> None:
-    assert "no experiments yet" in open_page("pages/association.py").info[0].value
+    assert "no experiments yet" in open_page("pages/association.py").markdown[0].value
 
 
 def test_every_snp_is_tested_on_the_training_lines(tmp_path: Path, open_page: OpenPage) -> None:

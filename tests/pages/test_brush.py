@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import ui.brush
+import ui.url
 
 LINK = "learning_rate~1e-4..1e-3"
 
@@ -98,7 +98,7 @@ def test_an_address_from_before_the_last_change_brings_nothing_back_and_loses_no
 
 
 def test_an_address_that_changes_later_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ui.brush, "_BROWSER_FOLLOWS_WITHIN", -1.0)
+    monkeypatch.setattr(ui.url, "_FOLLOWS_WITHIN", -1.0)
     app = opened(link=LINK)
     app.button(key="trials-made-chip-learning_rate").click().run()
     app.query_params["brush"] = "dropout_rate~0.1.."

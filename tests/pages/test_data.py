@@ -99,7 +99,8 @@ def test_the_limit_of_an_upload_is_stated(open_page: OpenPage) -> None:
     app = open_page(PAGE)
     app.segmented_control(key="data-way").set_value("Upload").run()
     limit = st.get_option("server.maxUploadSize")
-    assert f"at most {limit:,} MB" in app.file_uploader[0].label
+    (said,) = (caption.value for caption in app.caption if f"At most {limit:,} MB" in caption.value)
+    assert "Path on the server" in said
 
 
 def test_the_next_step_is_said_first_and_only_one_button_stands_out(open_page: OpenPage) -> None:

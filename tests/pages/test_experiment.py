@@ -133,6 +133,45 @@ def test_two_trials_side_by_side(open_page: OpenPage, root: Path) -> None:
     assert rows.loc["penalty", "Differs"]
 
 
+def test_an_address_from_before_the_last_choice_undoes_nothing(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    succeed(new_experiment(root, "other"), 0.5)
+    app = open_page(PAGE, experiment="made", trial="1")
+    app.button(key="trial-close").click().run()
+    app.query_params["trial"] = "1"  # as the browser had it when it asked for a refresh
+    app.run()
+    assert "trial" not in app.query_params
+    assert "Trial 1" not in [header.value for header in app.subheader]
+    app.selectbox(key="experiment-experiment").set_value("other").run()
+    for name, value in (("experiment", "made"), ("trial", "1"), ("brush", "learning_rate~..0.1")):
+        app.query_params[name] = value
+    app.run()
+    assert app.selectbox(key="experiment-experiment").value == "other"
+    assert {name: app.query_params[name] for name in app.query_params} == {"experiment": "other"}
+
+
+def test_who_comes_from_another_page_sees_what_the_address_says(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    app = open_page(PAGE, experiment="made", trial="1")
+    app.button(key="trial-close").click().run()
+    app.switch_page("pages/experiments.py").run()
+    app.switch_page(PAGE)
+    app.query_params["trial"] = "1"
+    app.run()
+    assert [header.value for header in app.subheader][-1] == "Trial 1"
+
+
+def test_the_menu_leads_to_the_experiment_looked_at_last(open_page: OpenPage, root: Path) -> None:
+    for name in ("first", "second", "third"):
+        new_experiment(root, name)
+    app = open_page(PAGE, experiment="second")
+    for page in ("pages/association.py", PAGE):
+        app.switch_page(page)
+        app.query_params.clear()
+        app.run()
+        assert app.query_params["experiment"] == "second"
+
+
 def test_states_filter_the_table(open_page: OpenPage, root: Path) -> None:
     mixed_store(root, ExperimentState.STOPPED)
     app = open_page(PAGE, experiment="made")
@@ -163,7 +202,7 @@ def test_stop_resume_extend_and_delete(open_page: OpenPage, root: Path, monkeypa
     workspace, dataset = quick_workspace(root)
     engine = LocalEngine(workspace, functions=FUNCTIONS)
     monkeypatch.setattr("ui.actions.engines", lambda: LocalEngine(Workspace(root), functions=FUNCTIONS))
-    engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.2}, max_trials=6))
+    engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.5}, max_trials=6))
     try:
         app = open_page(PAGE, experiment="quick")
         app.button(key="experiment-quick-stop").click().run()

@@ -92,12 +92,12 @@ def test_a_folder_that_cannot_be_written_is_an_error_the_next_time_too(tmp_path:
 def test_changes_come_in_the_order_they_were_made() -> None:
     payload = [
         {"names": ["b", "a"], "revision": 7},
-        {"axis": "a", "ranges": [[0, 1.5], [2, 3]], "revision": 6},
-        {"axis": "b", "ranges": [], "revision": 5},
+        {"axis": "a", "ranges": [[0, 1.5], [2, 3]], "drawn": [0, 9], "revision": 6},
+        {"axis": "b", "ranges": [], "drawn": [-2.5, 1], "revision": 5},
     ]
     assert axis_changes(payload) == (
-        AxisBrush(axis="b", ranges=(), revision=5),
-        AxisBrush(axis="a", ranges=((0.0, 1.5), (2.0, 3.0)), revision=6),
+        AxisBrush(axis="b", ranges=(), drawn=(-2.5, 1.0), revision=5),
+        AxisBrush(axis="a", ranges=((0.0, 1.5), (2.0, 3.0)), drawn=(0.0, 9.0), revision=6),
         AxisOrder(names=("b", "a"), revision=7),
     )
 
@@ -110,15 +110,17 @@ def test_changes_come_in_the_order_they_were_made() -> None:
         {"axis": "a"},
         [1, None, "text", []],
         [{}],
-        [{"axis": "a", "ranges": [[0, 1]]}],
-        [{"axis": "a", "ranges": [[0, 1]], "revision": -1}],
-        [{"axis": "a", "ranges": [[0, 1]], "revision": True}],
-        [{"axis": "a", "ranges": [[0, 1]], "revision": 10**30}],
-        [{"axis": "", "ranges": [[0, 1]], "revision": 1}],
-        [{"axis": "a" * 1000, "ranges": [[0, 1]], "revision": 1}],
-        [{"axis": "a", "ranges": [[0]], "revision": 1}],
-        [{"axis": "a", "ranges": [[0, "1"]], "revision": 1}],
-        [{"axis": "a", "ranges": [[0, float("nan")]], "revision": 1}],
+        [{"axis": "a", "ranges": [[0, 1]], "drawn": [0, 1]}],
+        [{"axis": "a", "ranges": [[0, 1]], "drawn": [0, 1], "revision": -1}],
+        [{"axis": "a", "ranges": [[0, 1]], "drawn": [0, 1], "revision": True}],
+        [{"axis": "a", "ranges": [[0, 1]], "drawn": [0, 1], "revision": 10**30}],
+        [{"axis": "", "ranges": [[0, 1]], "drawn": [0, 1], "revision": 1}],
+        [{"axis": "a" * 1000, "ranges": [[0, 1]], "drawn": [0, 1], "revision": 1}],
+        [{"axis": "a", "ranges": [[0]], "drawn": [0, 1], "revision": 1}],
+        [{"axis": "a", "ranges": [[0, "1"]], "drawn": [0, 1], "revision": 1}],
+        [{"axis": "a", "ranges": [[0, float("nan")]], "drawn": [0, 1], "revision": 1}],
+        [{"axis": "a", "ranges": [[0, 1]], "revision": 1}],
+        [{"axis": "a", "ranges": [[0, 1]], "drawn": [0], "revision": 1}],
         [{"names": "abc", "revision": 1}],
         [{"names": [1], "revision": 1}],
     ],

@@ -362,7 +362,7 @@ def test_what_was_measured_is_projected_and_handed_to_the_search(
     deadline = time.monotonic() + 200
     while any("Measuring on this machine" in text.value for text in app.markdown):
         assert time.monotonic() < deadline
-        time.sleep(1)
+        time.sleep(0.2)
         app.run()
     assert not app.error
     assert figures(app)["Projected time"] != "not known yet"

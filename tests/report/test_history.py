@@ -66,7 +66,7 @@ def test_the_figure_tells_states_by_words_and_shapes() -> None:
     assert set(named) == {
         "best so far: 0.7, trial 3",
         "succeeded (3)",
-        "pruned, at its last epoch (1)",
+        "stopped early, at its last epoch (1)",
         "running, now (1)",
         "interrupted, at its last epoch (1)",
         "best",

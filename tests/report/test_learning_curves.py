@@ -56,6 +56,19 @@ def test_validation_comes_from_the_record_and_training_from_the_file(tmp_path: P
     assert len(figure.layout.shapes) == 4
 
 
+def test_a_chosen_curve_stays_in_the_picture(tmp_path: Path) -> None:
+    good = [trial(number, history=((1, 0.6), (2, 0.5)), directory=tmp_path) for number in range(8)]
+    bad = trial(9, history=((1, 9.0), (2, 6.0), (3, 5.0), (4, 4.5)), directory=tmp_path)
+    levels = baselines()
+    assert curves_figure(learning_curves(good)).data[0].name == "8 trials"
+    assert learning_curves([*good, bad], highlighted=[0], baselines=levels).limits[1] < 4.5
+    low, high = learning_curves([*good, bad], highlighted=[0, 9], baselines=levels).limits
+    assert low < 0.5
+    assert high > 9.0
+    exploded = trial(9, history=((1, 1e9), (2, 0.7), (3, 0.6), (4, 0.6), (5, 0.6)), directory=tmp_path)
+    assert learning_curves([*good, exploded], highlighted=[9], baselines=levels).limits[1] < 4.5
+
+
 def test_a_damaged_file_gives_what_it_has(tmp_path: Path) -> None:
     rest = b"\n".join(
         [

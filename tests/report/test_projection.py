@@ -11,7 +11,7 @@ from gwas_core.measurement import Measurement, MeasurementRequest
 from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
-from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from tests.report.made_records import made_record
 
 RATE = {"name": "learning_rate", "kind": "double", "minimum": 1e-5, "maximum": 1e-2}
@@ -94,10 +94,14 @@ REQUEST = MeasurementRequest(
     threads=2,
     machine="this one",
 )
+# The baselines, one start, the last judgement.
+ONCE = 11 + 20 + 5
 MEASURED = Measurement(
     request=REQUEST,
     genotypes=1000,
     startup_seconds=7.0,
+    first_start_seconds=20.0,
+    baseline_seconds=11.0,
     calibration=None,
     timings={16: Timing(start_seconds=4.0, epoch_seconds=3.0), 64: Timing(start_seconds=6.0, epoch_seconds=1.0)},
     device="cpu",
@@ -118,25 +122,35 @@ def ends(projection: Projection | None) -> tuple[float, float]:
 
 def test_trials_are_short_at_best_and_take_all_epochs_at_worst() -> None:
     # 5 s and 10 or 30 epochs of 2 s, which is the mean over the batch sizes.
-    assert ends(measured()) == pytest.approx((7 + 35 * 25 / 3, 14 + 13 * 65))
+    assert ends(measured()) == pytest.approx((7 + (ONCE + 35 * 25) / 3, 14 + ONCE + 13 * 65))
 
 
 def test_a_patience_that_outlasts_a_third_of_the_epochs_counts() -> None:
     space = SearchSpace(SPACE.parameters, {**SPACE.fixed, "patience": 19})
-    assert ends(measured(space=space))[0] == pytest.approx(7 + 35 * (5 + 20 * 2) / 3)
+    assert ends(measured(space=space))[0] == pytest.approx(7 + (ONCE + 35 * (5 + 20 * 2)) / 3)
     space = SearchSpace(SPACE.parameters, {**SPACE.fixed, "patience": 100})
-    assert ends(measured(space=space))[0] == pytest.approx(7 + 35 * (5 + 30 * 2) / 3)
+    assert ends(measured(space=space))[0] == pytest.approx(7 + (ONCE + 35 * (5 + 30 * 2)) / 3)
 
 
 def test_stopping_early_shortens_the_best_case_only() -> None:
     stopping = EarlyStoppingSettings(start_step=4)
-    assert ends(measured(early_stopping=stopping)) == pytest.approx((7 + 35 * (5 + 7 * 2) / 3, ends(measured())[1]))
+    assert ends(measured(early_stopping=stopping)) == pytest.approx(
+        (7 + (ONCE + 35 * (5 + 7 * 2)) / 3, ends(measured())[1])
+    )
 
 
 def test_more_trials_than_the_processors_have_room_for_slow_each_other_down() -> None:
     crowded = replace(MEASURED, request=replace(REQUEST, cores=2, threads=1))
-    assert ends(measured(crowded)) == pytest.approx((7 + 35 * 25 / 2, 14 + 13 * 65 * 3 / 2))
-    assert ends(measured(crowded, max_trials=1)) == pytest.approx((7 + 25, 14 + 2 * 65))
+    assert ends(measured(crowded)) == pytest.approx((7 + (ONCE + 35 * 25) / 2, 14 + ONCE + 13 * 65 * 3 / 2))
+    assert ends(measured(crowded, max_trials=1)) == pytest.approx((7 + ONCE + 25, 14 + ONCE + 2 * 65))
+
+
+def test_what_networks_start_from_is_worked_out_once_for_each_block_size() -> None:
+    sizes = Parameter(name="conv_kernel_size", kind=ParameterKind.DISCRETE, choices=(5, 10, 20), default=10)
+    space = SearchSpace((*SPACE.parameters, sizes), SPACE.fixed)
+    more = [after - before for before, after in zip(ends(measured()), ends(measured(space=space)), strict=True)]
+    assert more == pytest.approx([2 * 20 / 3, 2 * 20])
+    assert ends(measured(space=space, max_trials=1)) == pytest.approx(ends(measured(max_trials=1)))
 
 
 def test_a_machine_that_was_busy_is_said() -> None:
@@ -148,11 +162,13 @@ def test_a_machine_that_was_busy_is_said() -> None:
 
 
 def test_an_accelerator_may_be_shared_or_not() -> None:
-    assert ends(measured(replace(MEASURED, device="gpu"))) == pytest.approx((7 + 35 * 25 / 3, 14 + 39 * 65))
+    assert ends(measured(replace(MEASURED, device="gpu"))) == pytest.approx(
+        (7 + (ONCE + 35 * 25) / 3, 14 + ONCE + 39 * 65)
+    )
 
 
 def test_other_filters_are_counted_in_proportion_and_other_data_not_at_all() -> None:
-    assert ends(measured(genotypes=1200))[1] == pytest.approx(14 + 13 * (5 + 30 * 2 * 1.2))
+    assert ends(measured(genotypes=1200))[1] == pytest.approx(14 + ONCE + 13 * (5 + 30 * 2 * 1.2))
     assert measured(genotypes=2000) is None
     assert measured(genotypes=100) is None
     assert measured(replace(MEASURED, genotypes=0)) is None

@@ -81,7 +81,7 @@ def test_axes_come_from_the_space() -> None:
     assert "&lt;b&gt;mse" in figure.data[3].hovertext[1]
     assert figure.data[0].customdata.tolist() == [[0], [1]]
     note = figure.layout.annotations[-1].text
-    assert "pruned" in note
+    assert "stopped early" in note
     assert "1 higher" in note
 
 
