@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri_exp
-from scipy.stats import false_discovery_control
 
 from gwas_core.errors import SettingsError
 
@@ -49,6 +48,9 @@ def genomic_inflation(neg_log10_p: Floats) -> float | None:
 
 def false_discovery_rate(p_values: Floats) -> Floats:
     """The smallest false discovery rate at which each test is significant (Benjamini and Hochberg 1995); NaN stays."""
+    # Here, since all of scipy.stats comes with it, and every process of a trial imports this module.
+    from scipy.stats import false_discovery_control
+
     adjusted = np.full(len(p_values), np.nan)
     tested = ~np.isnan(p_values)
     if tested.any():

@@ -107,7 +107,8 @@ def unpack(root: Path, content: bytes, *, under: Collection[str] | None = None) 
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for entry in archive:
                 check_path(entry.name, under=under)
-                file = archive.extractfile(entry) if entry.isreg() else None
+                # A sparse file would be as large as it says, whatever the archive's size.
+                file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
                 if file is None:
                     raise InputError(f"{entry.name[:80]!r} is no plain file")
                 changed = int(entry.pax_headers["GWAS.mtime_ns"])
@@ -116,7 +117,7 @@ def unpack(root: Path, content: bytes, *, under: Collection[str] | None = None) 
                         shutil.copyfileobj(file, target)
                     os.utime(temporary, ns=(changed, changed))
                 paths.append(entry.name)
-    except (tarfile.TarError, KeyError, ValueError) as error:
+    except (tarfile.TarError, KeyError, ValueError, OverflowError) as error:
         raise InputError(f"this is no archive of the workspace's files: {error}") from error
     return paths
 

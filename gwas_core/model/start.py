@@ -25,7 +25,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from gwas_core.files import atomic_path
-from gwas_core.model.effects import Design, fit_effects, no_effects
+from gwas_core.model.effects import ROUNDS, Design, fit_effects, no_effects
 
 Floats = NDArray[np.float32]
 
@@ -102,18 +102,20 @@ def mixed_model_start(
     prototypes: int,
     sharpness: float,
     effects: bool = True,
+    rounds: int = ROUNDS,
     cache: Path | None = None,
 ) -> Start:
-    """Fit the model of this module: some 10 s for 4,000 lines × 4,000 SNPs, once for every ``cache``.
+    """Fit the model of this module: about a minute for 4,000 lines × 4,000 SNPs, once for every ``cache``.
 
     Args:
         block: SNPs in a block.
         prototypes: haplotypes a block is compared with.
         sharpness: 1 for a bandwidth of the mean squared distance between lines, 2 for half of it.
         effects: without them all effects are zero, and the network starts as the mean.
+        rounds: how often the variances of blocks are renewed; 0 leaves one for all.
         cache: folder for what was found; trials of one experiment share it.
     """
-    settings = block, prototypes, sharpness, effects
+    settings = block, prototypes, sharpness, effects, rounds
     if cache is None:
         return _fit(lines, *settings)
     path = cache / f"start-{_digest(lines, *settings)}.npz"
@@ -146,7 +148,7 @@ def _digest(lines: TrainingLines, *settings: float) -> str:
     return digest.hexdigest()[:16]
 
 
-def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, with_effects: bool) -> Start:
+def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, with_effects: bool, rounds: int) -> Start:
     mean = lines.genotypes.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = lines.genotypes - mean
     scale = np.float32(max(np.sqrt(np.mean(np.square(centred), dtype=np.float64)), 1e-3))
@@ -157,7 +159,7 @@ def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, wi
     features -= feature_mean
     member = _membership(lines)
     design = Design(snps=centred, features=features, member=member, blocks=len(blocks.matrix))
-    effects = fit_effects(design, lines.target) if with_effects else no_effects(design)
+    effects = fit_effects(design, lines.target, rounds=rounds) if with_effects else no_effects(design)
     scores, score_bias = _family_scores(centred, member)
     return Start(
         mean=mean,

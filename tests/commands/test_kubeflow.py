@@ -186,3 +186,15 @@ def test_a_search_on_the_cluster_by_the_commands_of_every_search(
         assert main(["delete", "height", "--yes"]) == 0
         assert said("status") == []
         assert server.objects.get("experiments", "height") is None
+
+
+def test_what_is_copied_to_a_claim_that_is_not_mounted_here_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_this_cluster(monkeypatch, tmp_path / "claim")
+    (tmp_path / "claim").mkdir()
+    with quick_cluster(tmp_path, monkeypatch, epoch_seconds=0.5):
+        tune = ["tune", str(DEMO_FILE), "--engine", "kubeflow", "--name", "height", "--algorithm", "random"]
+        assert main([*tune, "--detach"]) == 0
+        assert "to claim gwas-workspace" in capsys.readouterr().err
+        assert main(["stop", "height"]) == 0

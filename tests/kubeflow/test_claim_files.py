@@ -61,9 +61,9 @@ def test_paths_that_lead_elsewhere(path: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def archive(entry: tarfile.TarInfo) -> bytes:
+def archive(entry: tarfile.TarInfo, **headers: str) -> bytes:
     buffer = io.BytesIO()
-    entry.pax_headers = {"GWAS.mtime_ns": "1"}
+    entry.pax_headers = {"GWAS.mtime_ns": "1", **headers}
     with tarfile.open(fileobj=buffer, mode="w") as content:
         content.addfile(entry, io.BytesIO())
     return buffer.getvalue()
@@ -72,10 +72,44 @@ def archive(entry: tarfile.TarInfo) -> bytes:
 def test_an_archive_that_is_none_of_ours(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no path of the workspace"):
         unpack(tmp_path, archive(tarfile.TarInfo("other/file")), under=["quick"])
-    link = tarfile.TarInfo("quick/link")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-    with pytest.raises(InputError, match="no plain file"):
-        unpack(tmp_path, archive(link))
     with pytest.raises(InputError, match="no archive"):
         unpack(tmp_path, b"x" * 2048)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+)
+def test_an_entry_that_is_no_plain_file(kind: bytes, tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("quick/entry")
+    entry.type, entry.linkname = kind, "/etc/passwd"
+    with pytest.raises(InputError, match="no plain file"):
+        unpack(tmp_path, archive(entry), under=["quick"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sparse_file_that_would_fill_the_disk(tmp_path: Path) -> None:
+    headers = {"GNU.sparse.size": str(1 << 50), "GNU.sparse.numblocks": "0", "GNU.sparse.map": f"{1 << 50},0"}
+    with pytest.raises(InputError, match="no plain file"):
+        unpack(tmp_path, archive(tarfile.TarInfo("quick/sparse"), **headers), under=["quick"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_that_says_it_is_larger_than_the_archive(tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("quick/large")
+    entry.size = 1 << 50
+    with pytest.raises(InputError, match="no archive"):
+        unpack(tmp_path, archive_header(entry), under=["quick"])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def archive_header(entry: tarfile.TarInfo) -> bytes:
+    """An archive that ends after what it says of its only entry."""
+    entry.pax_headers = {"GWAS.mtime_ns": "1"}
+    return entry.tobuf(tarfile.PAX_FORMAT)
+
+
+def test_a_time_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no archive"):
+        unpack(tmp_path, archive(tarfile.TarInfo("quick/file"), **{"GWAS.mtime_ns": "9" * 40}), under=["quick"])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -1,0 +1,133 @@
+"""Where the network could start, compared without the folds that evaluations are judged on: python -m benchmarks.starts
+
+Each of the folds to tune on is predicted from the others of them. Two programs that share nothing with ours, a lasso
+and boosted trees (scikit-learn), say whether what a start finds is there to be found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import REAL_DATA, read_dataset
+from gwas_core.evaluation.folds import PreparedPart, fold_parts, prepare_part
+from gwas_core.evaluation.plan import default_folds
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.model.baselines import predict_baselines
+from gwas_core.model.effects import ROUNDS
+from gwas_core.model.metrics import judge
+from gwas_core.model.start import TrainingLines, mixed_model_start
+from gwas_core.tuning.threads import usable_cores
+
+Floats = NDArray[np.float64]
+_PROTOTYPES, _SHARPNESS = 16, 2.0
+_LASSO = 0.006
+
+
+def main() -> None:
+    """Print a row for each model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, nargs="?", default=REAL_DATA / "IMP_height.txt.gz")
+    parser.add_argument("--blocks", type=int, nargs="+", default=[5, 10, 20], help="SNPs in a block")
+    parser.add_argument("--folds", type=int, nargs="+", help="to predict; all of those to tune on where not given")
+    options = parser.parse_args()
+    dataset = read_dataset(options.file)
+    tune, _ = default_folds(dataset)
+    assert dataset.folds is not None
+    dataset = dataset.take(lines=np.flatnonzero(np.isin(dataset.folds, tune)))
+    parts = [
+        prepare_part(dataset, part, PreprocessingSettings()) for part in fold_parts(dataset, options.folds or tune)
+    ]
+    observed = [dataset.phenotype[part.test] for part in fold_parts(dataset, options.folds or tune)]
+    print("| model | PCC | within | MAE | s a fold |\n|---|---|---|---|---|", flush=True)
+    for name, model in models(options.blocks).items():
+        began = time.monotonic()
+        predicted = [model(part) for part in parts]
+        seconds = (time.monotonic() - began) / len(parts)
+        judgements = [
+            judge(values, found, family=None if part.dataset.family is None else part.dataset.family[part.test])
+            for values, found, part in zip(observed, predicted, parts, strict=True)
+        ]
+        figures = [
+            np.mean([getattr(judgement, figure) for judgement in judgements])
+            for figure in ("pearson", "within_family_pearson", "mean_absolute_error")
+        ]
+        print(f"| {name} | {figures[0]:.3f} | {figures[1]:.3f} | {figures[2]:.3f} | {seconds:.0f} |", flush=True)
+
+
+def models(blocks: list[int]) -> dict[str, Callable[[PreparedPart], Floats]]:
+    """By what the table calls them; each predicts the test lines of a part."""
+    found: dict[str, Callable[[PreparedPart], Floats]] = {
+        "GBLUP + family": _baseline,
+        "lasso of SNPs and families": _lasso,
+        "boosted trees of SNPs and family mean": _trees,
+    }
+    for block in blocks:
+        for rounds in (0, ROUNDS):
+            variances = "each its own" if rounds else "one"
+            found[f"start, blocks of {block}, variance: {variances}"] = _start(block, rounds)
+    return found
+
+
+def _baseline(part: PreparedPart) -> Floats:
+    return predict_baselines(part.dataset, part.train, part.test, threads=usable_cores())["gblup_family"]
+
+
+def _start(block: int, rounds: int) -> Callable[[PreparedPart], Floats]:
+    def predict(part: PreparedPart) -> Floats:
+        phenotype = part.dataset.phenotype[part.train]
+        mean, deviation = phenotype.mean(), phenotype.std()
+        start = mixed_model_start(
+            TrainingLines(
+                genotypes=part.dataset.genotypes[part.train],
+                target=((phenotype - mean) / deviation).astype(np.float32),
+                family=None if part.dataset.family is None else part.dataset.family[part.train],
+            ),
+            block=block,
+            prototypes=_PROTOTYPES,
+            sharpness=_SHARPNESS,
+            rounds=rounds,
+        )
+        return np.asarray(start.predict(part.dataset.genotypes[part.test]) * deviation + mean, dtype=np.float64)
+
+    return predict
+
+
+def _lasso(part: PreparedPart) -> Floats:
+    from sklearn.linear_model import Lasso
+
+    family = part.dataset.family
+    member = np.zeros((part.dataset.lines, 0)) if family is None else 3.0 * (family[:, None] == np.unique(family))
+    return _by(Lasso(alpha=_LASSO, max_iter=3000), part, np.concatenate([_scaled(part), member], axis=1))
+
+
+def _trees(part: PreparedPart) -> Floats:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    columns = [part.dataset.genotypes.astype(np.float32)]
+    if (family := part.dataset.family) is not None:
+        known, of_line = family[part.train], part.dataset.phenotype[part.train]
+        columns.append(np.array([[of_line[known == name].mean()] for name in family], dtype=np.float32))
+    trees = HistGradientBoostingRegressor(max_iter=300, learning_rate=0.05, max_features=0.1, random_state=0)
+    return _by(trees, part, np.concatenate(columns, axis=1))
+
+
+def _scaled(part: PreparedPart) -> NDArray[np.float32]:
+    counts = part.dataset.genotypes.astype(np.float32)
+    counts -= counts[part.train].mean(axis=0)
+    return np.asarray(counts / np.sqrt(np.square(counts[part.train]).mean()), dtype=np.float32)
+
+
+def _by(model: Any, part: PreparedPart, columns: NDArray[Any]) -> Floats:
+    model.fit(columns[part.train], part.dataset.phenotype[part.train])
+    return np.asarray(model.predict(columns[part.test]), dtype=np.float64)
+
+
+if __name__ == "__main__":
+    main()
