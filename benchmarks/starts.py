@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import REAL_DATA, read_dataset
-from gwas_core.evaluation.folds import PreparedPart, fold_parts, prepare_part
+from gwas_core.evaluation.folds import PreparedPart, fold_parts, prepare_part, with_folds
 from gwas_core.evaluation.plan import default_folds
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.model.baselines import predict_baselines
@@ -34,12 +34,13 @@ def main() -> None:
     """Print a row for each model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, nargs="?", default=REAL_DATA / "IMP_height.txt.gz")
-    parser.add_argument("--blocks", type=int, nargs="+", default=[5, 10, 20], help="SNPs in a block")
+    parser.add_argument("--blocks", type=int, nargs="+", default=[5, 10, 20], help="SNPs in a block (default: 5 10 20)")
     parser.add_argument("--folds", type=int, nargs="+", help="to predict; all of those to tune on where not given")
     options = parser.parse_args()
     dataset = read_dataset(options.file)
+    if dataset.folds is None:
+        dataset = with_folds(dataset, seed=0)
     tune, _ = default_folds(dataset)
-    assert dataset.folds is not None
     dataset = dataset.take(lines=np.flatnonzero(np.isin(dataset.folds, tune)))
     parts = [
         prepare_part(dataset, part, PreprocessingSettings()) for part in fold_parts(dataset, options.folds or tune)

@@ -21,6 +21,7 @@ from gwas_core.report.trial_table import (
 )
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.space import Scale
 from ui import url
 from ui.charts import show
 from ui.states import TRIAL_STATE_LABELS
@@ -65,6 +66,7 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
     # A new key where the order changed: a selection is kept by row number, and must stay with its trials.
     key = f"trials-{record.name}-{hash(tuple(numbers))}"
     chosen = set(chosen_trials())
+    by_powers = {entry.name for entry in record.experiment.space.parameters if entry.scale is Scale.LOG}
     st.dataframe(
         table,
         hide_index=True,
@@ -81,7 +83,8 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
             "Epochs": st.column_config.NumberColumn(width="small"),
             "Seconds": st.column_config.NumberColumn(format="%.1f", width="small"),
             **{
-                name: st.column_config.NumberColumn(format="%.4g")
+                # In powers of ten what was searched by them: 3.4e-06 and not 0.0000034.
+                name: st.column_config.NumberColumn(format="%.2e" if name in by_powers else "%.4g")
                 for name in names
                 if name in table and table[name].dtype == "float64"
             },

@@ -160,7 +160,10 @@ class Dataset:
         try:
             description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
             if description["format"] != _FORMAT:
-                raise InputError(f"{directory} was written by another version (format {description['format']})")
+                raise InputError(
+                    f"{directory.name[:12]} was written by another version (format {description['format']}): "
+                    "load the genotypes again"
+                )
             family, folds = description["family"], description["folds"]
             return cls(
                 genotypes=np.load(directory / "genotypes.npy", mmap_mode="r", allow_pickle=False),
@@ -172,4 +175,7 @@ class Dataset:
                 folds=None if folds is None else np.array(folds, dtype=np.int64),
             )
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise InputError(f"{directory} does not hold a prepared dataset: load the genotypes again") from error
+            # Its name, a hash, and not where it is: pages show this to whoever looks.
+            raise InputError(
+                f"{directory.name[:12]} does not hold a prepared dataset: load the genotypes again"
+            ) from error

@@ -26,7 +26,7 @@ from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace, Value
 
-AXES_SHOWN = 10
+AXES_SHOWN = 7
 """Parameters shown at first; more are hard to follow with the eye."""
 
 OBJECTIVE_TITLE = "validation error"

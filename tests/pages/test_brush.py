@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import ui.url
+from gwas_core.report.parallel_coordinates import AXES_SHOWN
 
 LINK = "learning_rate~1e-4..1e-3"
 
@@ -128,16 +129,16 @@ def test_what_is_not_drawn_and_what_is_the_same_everywhere_is_said() -> None:
 
 def test_with_many_parameters_the_most_important_are_shown_until_others_are_chosen() -> None:
     app = opened(preset="tutorial", importance={"epochs": 0.9, "loss": 0.5})
-    assert len(drawn(app)) == 11
+    assert len(drawn(app)) == AXES_SHOWN + 1
     assert {"epochs", "loss"} <= set(drawn(app))
     (axes,) = app.multiselect
-    assert len(axes.value) == 11
+    assert len(axes.value) == AXES_SHOWN + 1
     axes.set_value(["loss", "val_mean_absolute_error", "epochs"]).run()
     assert list(drawn(app)) == ["loss", "val_mean_absolute_error", "epochs"]
     app.run()
     assert list(drawn(app)) == ["loss", "val_mean_absolute_error", "epochs"]
     app.button(key="trials-made-most-important").click().run()
-    assert len(drawn(app)) == len(app.multiselect[0].value) == 11
+    assert len(drawn(app)) == len(app.multiselect[0].value) == AXES_SHOWN + 1
 
 
 def test_a_filtered_parameter_is_an_axis_although_it_was_not_chosen() -> None:
