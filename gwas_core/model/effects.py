@@ -28,6 +28,8 @@ _LINES_FOR_REML = 1500
 # A block's own variance needs all the lines there are; this is where a round would take longer than some seconds.
 _LINES_FOR_BLOCKS = 4500
 _PORTION = 2048
+# Share of the trait's variance: with less, single precision could not invert the covariance.
+_LEAST_RESIDUAL = 1e-3
 ROUNDS = 6
 PRIOR_EFFECTS = 0.3
 """How many well-determined effects the mean variance of all blocks counts as, against those of a block itself."""
@@ -176,12 +178,9 @@ def renew_variances(
         expected = np.concatenate(columns) - np.square(matrix.T @ ones[rows]) / np.float32(total)
         return np.square(matrix.T @ weights[rows]), np.maximum(expected, 1e-12)
 
-    def mean_variance(of_blocks: NDArray[np.float64]) -> float:
-        return float(np.average(of_blocks, weights=heights))
-
     def renewed(of_blocks: NDArray[np.float64], found: Floats, expected: Floats) -> NDArray[np.float64]:
         """(v² y'PXX'Py + prior) / (v tr(X'PX) + prior), of every block."""
-        mean = mean_variance(of_blocks)
+        mean = float(np.average(of_blocks, weights=heights))
         determined = of_blocks * design.by_block(expected)
         squares = np.square(of_blocks) * design.by_block(found)
         return np.asarray((squares + prior_effects * mean) / (determined + prior_effects))
@@ -205,7 +204,7 @@ def renew_variances(
         within_families=renewed(variances.within_families, *(sum(pair) for pair in zip(*within, strict=True)))
         if within
         else variances.within_families,
-        residual=variances.residual * float(weights @ weights) / trace,
+        residual=max(variances.residual * float(weights @ weights) / trace, _LEAST_RESIDUAL * float(target.var())),
     )
 
 
@@ -251,7 +250,7 @@ def estimate_variances(kernels: list[Floats], phenotype: Floats) -> NDArray[np.f
     """REML variances of components with these covariances (n, n), then of the residual; none is negative.
 
     Two steps of expectation maximisation, then average information; a variance that would fall below zero is drawn
-    towards it.
+    towards it, and none grows beyond ten times that of the phenotype, as a step may where there is no residual.
     """
     lines = len(phenotype)
     total = float(phenotype.var())
@@ -273,8 +272,9 @@ def estimate_variances(kernels: list[Floats], phenotype: Floats) -> NDArray[np.f
             information = fit.information[np.ix_(free, free)] + 1e-9 * np.eye(int(free.sum()))
             step[free] = np.linalg.solve(information, fit.gradient[free])
         moved = variances + step
-        variances = np.where(moved < least, np.maximum(0.1 * variances, least), moved)
+        variances = np.where(moved < least, np.maximum(0.1 * variances, least), np.minimum(moved, 10 * total))
         variances = np.where(present, variances, 0.0)
+        variances[-1] = max(variances[-1], _LEAST_RESIDUAL * total)
     return np.where(variances > 10 * least, variances, 0.0)
 
 

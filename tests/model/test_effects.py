@@ -108,3 +108,10 @@ def test_a_trait_that_nothing_explains_gets_hardly_any_effects() -> None:
     trait = np.random.default_rng(2).standard_normal(900).astype(np.float32)
     predicted = predict(replace(design), fit_effects(design, trait))
     assert predicted.std() < 0.5 * trait.std()
+
+
+def test_a_trait_without_noise_is_fitted_too() -> None:
+    design = make_design()
+    _, genetic = make_trait(design, [1, 20], within_families=False)
+    effects = fit_effects(design, genetic.astype(np.float32))
+    assert np.corrcoef(predict(design, effects), genetic)[0, 1] > 0.999
