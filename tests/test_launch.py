@@ -59,9 +59,10 @@ def test_what_was_measured_before_is_not_measured_again(store: Store, dataset: D
 def test_what_cannot_be_started_leaves_its_name_free(
     store: Store, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GWAS_KUBEFLOW_MOUNT_PATH", "/elsewhere")
+    monkeypatch.setenv("KUBECONFIG", "")
+    monkeypatch.setenv("HOME", str(store.workspace.root))
     engines = Engines(store.workspace)
-    with pytest.raises(ExperimentError, match="mounted at /elsewhere, but this workspace is"):
+    with pytest.raises(ExperimentError, match="no Kubernetes cluster is configured"):
         launch_experiment(engines, dataset, name="first", source="made.txt", space=SPACE, engine="kubeflow")
     assert store.experiments() == ()
     assert not store.workspace.experiment_directory("first").exists()

@@ -85,6 +85,8 @@ def _mirror_trial(
         if epoch not in reported:
             writer.report(number, epoch, value)
     if fact.state.is_finished():
+        if (seed := _whole(result.get("seed"))) is not None:
+            writer.correct_seed(number, seed)  # a running trial has not told it yet
         writer.finish(number, _outcome(fact, result, history, read_object(directory / FAILURE_FILE)))
 
 

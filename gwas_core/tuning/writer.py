@@ -257,6 +257,10 @@ class ExperimentWriter:
             self._storage.set_trial_state_values(trial_id, OptunaState.RUNNING)
         return attempt
 
+    def correct_seed(self, number: int, seed: int) -> None:
+        """Write the seed of the attempt under way, where it was not known yet when the attempt began."""
+        self._set_attempt(self._trial_id(number), replace(self.attempt(number), seed=seed))
+
     def put_back(self, number: int, *, death: bool = False, crash: bool = False, reason: str = "") -> Attempt:
         """Write that the attempt under way ended without an outcome.
 
