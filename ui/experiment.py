@@ -33,7 +33,7 @@ _WHAT_NEXT = {
     ExperimentState.STOPPING: "It stops as soon as the trials under way have let go.",
     ExperimentState.STOPPED: "It was stopped. What is finished is kept; Resume goes on.",
     ExperimentState.INTERRUPTED: "It was interrupted. What is finished is kept; Resume goes on.",
-    ExperimentState.FAILED: "It failed. Look at the failed trials below; mend the cause, then Resume.",
+    ExperimentState.FAILED: "Look at the failed trials below; mend the cause, then Resume.",
 }
 
 

@@ -161,8 +161,8 @@ class Dataset:
             description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
             if description["format"] != _FORMAT:
                 raise InputError(
-                    f"{directory.name[:12]} was written by another version (format {description['format']}): "
-                    "load the genotypes again"
+                    f"the dataset {directory.name[:12]} was written by another version "
+                    f"(format {description['format']}): load the genotypes again"
                 )
             family, folds = description["family"], description["folds"]
             return cls(
@@ -177,5 +177,5 @@ class Dataset:
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
             # Its name, a hash, and not where it is: pages show this to whoever looks.
             raise InputError(
-                f"{directory.name[:12]} does not hold a prepared dataset: load the genotypes again"
+                f"the dataset {directory.name[:12]} is gone or damaged: load the genotypes again"
             ) from error

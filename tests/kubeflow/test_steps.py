@@ -108,7 +108,7 @@ def test_a_damaged_dataset_is_not_used(run: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="damaged"):
         prepare(run, out=tmp_path, dataset="ab" * 32)
     assert "damaged" in text(run.workspace / PIPELINE_RUNS / "steps" / "preprocessing.log")
-    with pytest.raises(InputError, match="does not hold a prepared dataset"):
+    with pytest.raises(InputError, match="is gone or damaged"):
         prepare(run, out=tmp_path, dataset="cd" * 32)
     # A later success takes the old reason away.
     prepare(run, out=tmp_path)
