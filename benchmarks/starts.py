@@ -15,18 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import REAL_DATA, read_dataset
-from gwas_core.evaluation.folds import PreparedPart, fold_parts, prepare_part, with_folds
+from benchmarks.common import REAL_DATA
+from gwas_core.evaluation.folds import PreparedPart, fold_parts, prepare_part, usable_lines, with_folds
 from gwas_core.evaluation.plan import default_folds
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
-from gwas_core.model.baselines import predict_baselines
+from gwas_core.genotypes.readers import read_table
+from gwas_core.genotypes.roles import guess_roles, make_dataset
+from gwas_core.model.baselines import family_means, predict_baselines
 from gwas_core.model.effects import ROUNDS
+from gwas_core.model.hyperparameters import HybridHyperparameters
 from gwas_core.model.metrics import judge
 from gwas_core.model.start import TrainingLines, mixed_model_start
+from gwas_core.model.trainer import Standardisation
 from gwas_core.tuning.threads import usable_cores
 
 Floats = NDArray[np.float64]
-_PROTOTYPES, _SHARPNESS = 16, 2.0
 _LASSO = 0.006
 
 
@@ -37,15 +40,17 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, nargs="+", default=[5, 10, 20], help="SNPs in a block (default: 5 10 20)")
     parser.add_argument("--folds", type=int, nargs="+", help="to predict; all of those to tune on where not given")
     options = parser.parse_args()
-    dataset = read_dataset(options.file)
+    settings = PreprocessingSettings()
+    table = read_table(options.file)
+    dataset, _ = make_dataset(table, guess_roles(table))
+    dataset, _ = usable_lines(dataset, settings)
     if dataset.folds is None:
         dataset = with_folds(dataset, seed=0)
     tune, _ = default_folds(dataset)
     dataset = dataset.take(lines=np.flatnonzero(np.isin(dataset.folds, tune)))
-    parts = [
-        prepare_part(dataset, part, PreprocessingSettings()) for part in fold_parts(dataset, options.folds or tune)
-    ]
-    observed = [dataset.phenotype[part.test] for part in fold_parts(dataset, options.folds or tune)]
+    divided = fold_parts(dataset, options.folds or tune)
+    parts = [prepare_part(dataset, part, settings) for part in divided]
+    observed = [dataset.phenotype[part.test] for part in divided]
     print("| model | PCC | within | MAE | s a fold |\n|---|---|---|---|---|", flush=True)
     for name, model in models(options.blocks).items():
         began = time.monotonic()
@@ -83,19 +88,20 @@ def _baseline(part: PreparedPart) -> Floats:
 def _start(block: int, rounds: int) -> Callable[[PreparedPart], Floats]:
     def predict(part: PreparedPart) -> Floats:
         phenotype = part.dataset.phenotype[part.train]
-        mean, deviation = phenotype.mean(), phenotype.std()
+        standardisation = Standardisation.of(phenotype)
+        defaults = HybridHyperparameters()
         start = mixed_model_start(
             TrainingLines(
                 genotypes=part.dataset.genotypes[part.train],
-                target=((phenotype - mean) / deviation).astype(np.float32),
+                target=standardisation.forward(phenotype),
                 family=None if part.dataset.family is None else part.dataset.family[part.train],
             ),
             block=block,
-            prototypes=_PROTOTYPES,
-            sharpness=_SHARPNESS,
+            prototypes=defaults.conv_filters,
+            sharpness=defaults.haplotype_sharpness,
             rounds=rounds,
         )
-        return np.asarray(start.predict(part.dataset.genotypes[part.test]) * deviation + mean, dtype=np.float64)
+        return standardisation.back(start.predict(part.dataset.genotypes[part.test]))
 
     return predict
 
@@ -113,8 +119,8 @@ def _trees(part: PreparedPart) -> Floats:
 
     columns = [part.dataset.genotypes.astype(np.float32)]
     if (family := part.dataset.family) is not None:
-        known, of_line = family[part.train], part.dataset.phenotype[part.train]
-        columns.append(np.array([[of_line[known == name].mean()] for name in family], dtype=np.float32))
+        means = family_means(part.dataset.phenotype[part.train], family[part.train], family)
+        columns.append(means[:, None].astype(np.float32))
     trees = HistGradientBoostingRegressor(max_iter=300, learning_rate=0.05, max_features=0.1, random_state=0)
     return _by(trees, part, np.concatenate(columns, axis=1))
 

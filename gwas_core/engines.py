@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,19 @@ class Engines:
 
     Args:
         cluster: where new experiments on a cluster go; the environment's settings where not given.
+        tell: told in sentences what takes time; the log where not given.
     """
 
-    def __init__(self, workspace: Workspace, *, cluster: ClusterSettings | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        cluster: ClusterSettings | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self.workspace = Workspace(workspace.root.absolute())
         self._cluster = cluster
+        self._tell = tell
 
     @cached_property
     def store(self) -> Store:
@@ -44,7 +53,9 @@ class Engines:
         """The engine of the cluster that the environment names."""
         from gwas_core.kubeflow.engine import KubeflowEngine
 
-        return KubeflowEngine.from_environment(self.workspace, store=self.store, settings=self._cluster)
+        return KubeflowEngine.from_environment(
+            self.workspace, store=self.store, settings=self._cluster, tell=self._tell
+        )
 
     def engine_for(self, name: str) -> LocalEngine | KubeflowEngine:
         """The engine that an experiment belongs to.

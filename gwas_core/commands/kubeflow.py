@@ -161,8 +161,7 @@ def render_katib(options: argparse.Namespace) -> None:
 def submit_katib(options: argparse.Namespace) -> None:
     """Create an experiment on the cluster."""
     cluster = cluster_settings(options)
-    engines = Engines(Workspace.from_environment(), cluster=cluster)
-    engines.kubeflow.tell = say
+    engines = Engines(Workspace.from_environment(), cluster=cluster, tell=say)
     dataset, notes = load_dataset(options)
     for note in notes:
         say(f"note: {note}")

@@ -55,9 +55,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...], *, source: str, stem: str) -> None:
-    engine = Engines(Workspace.from_environment())
-    if getattr(options, "engine", None) == "kubeflow":  # ``demo`` has no such option
-        engine.kubeflow.tell = say
+    engine = Engines(Workspace.from_environment(), tell=say)
     experiment = launch_experiment(
         engine,
         dataset,

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 Resource = dict[str, Any]
+_Answer = TypeVar("_Answer")
 
 KATIB = "/apis/kubeflow.org/v1beta1"
 CORE = "/api/v1"
@@ -157,7 +158,7 @@ class Api:
         self, method: str, path: str, *, body: Resource | None = None, query: Mapping[str, Any] | None = None
     ) -> Resource:
         """The answer to one request: an object."""
-        text = self._send(method, path, body, query)
+        text = self._authenticated(lambda: self._send(method, path, body, query))
         try:
             answer = json.loads(text)
         except ValueError as error:
@@ -190,14 +191,7 @@ class Api:
         return found
 
     def _run(self, pod: str, command: Sequence[str], data: bytes, deadline: float) -> tuple[int, bytes, str]:
-        try:
-            connection = self._attach(pod, command)
-        except _Unauthenticated:
-            self._client = self._connect()
-            try:
-                connection = self._attach(pod, command)
-            except _Unauthenticated as error:
-                raise NotAllowed(str(error)) from error
+        connection = self._authenticated(lambda: self._attach(pod, command))
         from websocket import WebSocketException
 
         try:
@@ -235,18 +229,19 @@ class Api:
             error.status, error.body = status, getattr(cause, "resp_body", b"")
             raise _as_sentence(error) from error
 
-    def _send(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
+    def _authenticated(self, ask: Callable[[], _Answer]) -> _Answer:
+        """What is answered, to a second question where the first was refused."""
         try:
-            return self._send_once(method, path, body, query)
+            return ask()
         except _Unauthenticated:
             # Tokens are exchanged now and then; the configuration knows where the new one is.
             self._client = self._connect()
         try:
-            return self._send_once(method, path, body, query)
+            return ask()
         except _Unauthenticated as error:
             raise NotAllowed(str(error)) from error
 
-    def _send_once(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
+    def _send(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
         from kubernetes.client import ApiException
 
         content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"

@@ -120,15 +120,20 @@ class KubeflowEngine:
         self._reach = reach
         self._patience = patience or Patience()
         self._snapshots = snapshots
-        self.tell = tell or _logger.info
+        self._tell = tell or _logger.info
 
     @classmethod
     def from_environment(
-        cls, workspace: Workspace, *, store: Store | None = None, settings: ClusterSettings | None = None
+        cls,
+        workspace: Workspace,
+        *,
+        store: Store | None = None,
+        settings: ClusterSettings | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> KubeflowEngine:
         """As the environment says: ``GWAS_KUBEFLOW_SNAPSHOTS=on`` has snapshots taken."""
         snapshots = os.environ.get(f"{ENVIRONMENT_PREFIX}SNAPSHOTS", "").lower() in ("1", "on", "true", "yes")
-        return cls(workspace, store=store, settings=settings, snapshots=snapshots)
+        return cls(workspace, store=store, settings=settings, tell=tell, snapshots=snapshots)
 
     @property
     def settings(self) -> ClusterSettings:
@@ -393,7 +398,7 @@ class KubeflowEngine:
         """How they are reached; None where they are here."""
         if is_claim_here(self.workspace, settings):
             return None
-        return ClaimFiles(api, settings, root=self.workspace.root, purpose=name, tell=self.tell)
+        return ClaimFiles(api, settings, root=self.workspace.root, purpose=name, tell=self._tell)
 
     def _fetched(self, api: Api, record: ExperimentRecord, link: Link, facts: list[TrialFacts]) -> str | None:
         """Bring what trials have written since; None once it is here, or else what is waited for.

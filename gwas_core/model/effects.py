@@ -186,24 +186,21 @@ def renew_variances(
         return np.asarray((squares + prior_effects * mean) / (determined + prior_effects))
 
     def scaled(variance: float, found: Floats, expected: Floats) -> float:
-        ratio = found.sum(dtype=np.float64) / expected.sum(dtype=np.float64) if variance > 0 else 0.0
-        return variance * float(ratio)
+        return variance * float(found.sum(dtype=np.float64) / expected.sum(dtype=np.float64))
 
     everyone = slice(None)
     heights = np.maximum(design.by_block(np.einsum("ij,ij->j", design.features, design.features)), 1e-12)
-    within = [sizes(design.features[rows], rows) for rows in design.families()]
-    families = [sizes(np.ones((len(rows), 1), dtype=np.float32), rows) for rows in design.families()]
-    none = np.zeros(1, dtype=np.float32)
+    families, within_families = variances.families, variances.within_families
+    if by_family := [sizes(_with_ones(design.features[rows]), rows) for rows in design.families()]:
+        found, expected = (np.sum(part, axis=0) for part in zip(*by_family, strict=True))
+        families = scaled(families, found[-1:], expected[-1:])
+        within_families = renewed(within_families, found[:-1], expected[:-1])
     trace = float(np.trace(inverse, dtype=np.float64)) - float(ones @ ones) / total
     return Variances(
         snps=scaled(variances.snps, *sizes(design.snps, everyone)) if variances.snps > 0 else 0.0,
         haplotypes=renewed(variances.haplotypes, *sizes(design.features, everyone)),
-        families=scaled(variances.families, *(sum(pair, none) for pair in zip(*families, strict=True)))
-        if families
-        else 0.0,
-        within_families=renewed(variances.within_families, *(sum(pair) for pair in zip(*within, strict=True)))
-        if within
-        else variances.within_families,
+        families=families,
+        within_families=within_families,
         residual=max(variances.residual * float(weights @ weights) / trace, _LEAST_RESIDUAL * float(target.var())),
     )
 
@@ -224,6 +221,11 @@ def _covariance(design: Design, variances: Variances) -> Floats:
         covariance[np.ix_(rows, rows)] += scaled @ scaled.T + np.float32(variances.families)
     covariance[np.diag_indices_from(covariance)] += np.float32(variances.residual)
     return covariance
+
+
+def _with_ones(features: Floats) -> Floats:
+    """Features within a family, and a last column for the family itself."""
+    return np.column_stack([features, np.ones(len(features), dtype=np.float32)])
 
 
 def _portions(matrix: Floats) -> list[Floats]:
