@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
+from gwas_core.report.parallel_coordinates import AXES_SHOWN
 from tests.browser.conftest import NewPage, Server, StartServer
 from tests.browser.mouse import AXIS, BRUSH, PLOT, drag_along
 
@@ -216,7 +217,7 @@ def test_axes_are_moved_and_added(server: Server, settings: Settings, new_page: 
     settings(preset="tutorial")
     open_page(page, server)
     first, second, *_ = before = page.evaluate(ORDER)
-    assert len(before) == 11
+    assert len(before) == AXES_SHOWN + 1
     target = page.evaluate(AXIS, second)["x"] + 12
     axis = page.evaluate(AXIS, first)
     page.mouse.move(axis["titleX"], axis["titleY"])
