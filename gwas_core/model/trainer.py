@@ -19,7 +19,7 @@ from gwas_core.model.hyperparameters import Hyperparameters
 from gwas_core.model.networks import Network, PlainParts, Shape, numbers_of, structure_of
 from gwas_core.model.start import TrainingLines
 
-PREDICTION_BATCH = 256
+PREDICTION_BATCH = 64
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,45 @@ def test_patches_give_keras_convolution_and_its_gradients(
 
 
 @pytest.mark.parametrize("xla", [False, True])
+def test_a_convolution_is_a_product_over_patches_where_xla_compiles_it(program: Any, xla: bool) -> None:
+    import tensorflow as tf
+
+    layer = program.LiveParts({}, xla=xla).convolution(6, 20, activation="elu")
+    inputs = tf.random.stateless_normal((4, 57, 3), seed=(1, 2))
+    layer(inputs)
+    operations = {
+        operation.type for operation in tf.function(layer).get_concrete_function(inputs).graph.get_operations()
+    }
+    assert ("Conv2D" in operations) is not xla
+    assert ("MatMul" in operations or "BatchMatMulV2" in operations) is xla
+
+
+def test_elu_and_its_gradient_are_keras_own(program: Any) -> None:
+    import tensorflow as tf
+
+    keras = import_keras()
+    values = tf.constant([-80.0, -3.0, -1e-3, -1e-8, 0.0, 1e-8, 0.5, 80.0])
+
+    def value_and_slope(function: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            outputs = function(values)
+        return outputs, tape.gradient(outputs, values)
+
+    found, wanted = value_and_slope(program._elu), value_and_slope(keras.activations.elu)
+    np.testing.assert_allclose(found, wanted, atol=2e-7)
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 1), (30, 11, 4)])
+def test_penalties_are_keras_own(program: Any, shape: tuple[int, ...]) -> None:
+    import tensorflow as tf
+
+    values = tf.random.stateless_normal(shape, seed=(1, 2))
+    found = program.LivePenalty(tf.constant(0.3), tf.constant(0.2))(values)
+    np.testing.assert_allclose(found, import_keras().regularizers.L1L2(l1=0.3, l2=0.2)(values), rtol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, True])
 def test_dropout_drops_at_its_rate_and_keeps_the_mean(program: Any, xla: bool) -> None:
     import tensorflow as tf
 
