@@ -18,6 +18,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from gwas_core.memory import give_back_memory
+
 _KEPT_PROGRAMS = 6
 _programs: OrderedDict[Hashable, Program] = OrderedDict()
 
@@ -53,6 +55,7 @@ class Program:
         self._start = [tf.Variable(variable.value) for variable in self._model.trainable_variables]
         # XLA compiles the step, TensorFlow runs the loop: inside a loop of its own XLA's matrix products for CPUs are
         # several times slower.
+        self._is_compiled = False
         self._step = tf.function(self._trace_step, jit_compile=xla, autograph=False)
         self._epoch = tf.function(self._trace_epoch, autograph=False)
         self._predict = tf.function(self._trace_prediction, jit_compile=xla, autograph=False)
@@ -85,6 +88,9 @@ class Program:
             target: float32 tensor (lines, 1).
         """
         loss, error = self._epoch(genotypes, target, tf.constant(order), tf.constant(steps))
+        if not self._is_compiled:
+            self._is_compiled = True
+            give_back_memory()
         return float(loss), float(error)
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float32]:

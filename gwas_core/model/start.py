@@ -25,6 +25,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from gwas_core.files import atomic_path
+from gwas_core.memory import give_back_memory
 from gwas_core.model.effects import ROUNDS, Design, fit_effects, no_effects
 
 Floats = NDArray[np.float32]
@@ -130,6 +131,7 @@ def mixed_model_start(
             start = _fit(lines, *settings)
             with atomic_path(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, allow_pickle=False, **_arrays(start))
+            give_back_memory()
         with np.load(path, allow_pickle=False) as arrays:
             return Start(**{field.name: arrays[field.name] for field in fields(Start)})
     finally:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import logging
 import math
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -138,6 +141,7 @@ class BayesianSampler(BaseSampler):
             if other.state is TrialState.RUNNING and (point := point_of(other, self._space)) is not None
         ]
         if not points or not self._searched or len(points) + len(running) < self._settings.n_initial_points:
+            _bring_in_optimizer()
             return dict(self._random_point(study, trial))
         points, values = most_telling(points, values, limit=MAXIMUM_MODEL_POINTS)
         try:
@@ -176,7 +180,6 @@ class BayesianSampler(BaseSampler):
         }
 
     def _optimizer(self, seed: int) -> Any:
-        # Imported here: with scipy and scikit-learn behind it, it takes over a second.
         from skopt import Optimizer
 
         chosen = self._settings
@@ -240,6 +243,12 @@ def _value(trial: FrozenTrial, sign: float) -> float | None:
 
 def _has_order(parameter: Parameter) -> bool:
     return parameter.kind is not ParameterKind.CATEGORICAL
+
+
+@functools.cache
+def _bring_in_optimizer() -> None:
+    """Import scikit-optimize while the first trials run: with scikit-learn behind it, it takes a second."""
+    threading.Thread(target=importlib.import_module, args=("skopt",), daemon=True).start()
 
 
 def _dimension(parameter: Parameter) -> Any:

@@ -47,9 +47,6 @@ MAXIMUM_DEATHS = 2
 MAXIMUM_CRASHES = 5
 """A trial that was under way when the supervisor died, this often, has failed: it may be what kills it."""
 
-TRIALS_PER_WORKER = 40
-"""After so many trials a worker is replaced: TensorFlow keeps about 11 MB of every network it has trained."""
-
 MAXIMUM_FAILED_STARTS = 3
 """So many workers in a row that die before they are ready end the experiment."""
 
@@ -313,7 +310,6 @@ class Supervisor:
             with suppress(FileNotFoundError):
                 shutil.rmtree(Path(job["directory"]))
             job = {**job, "seed": attempt.seed}
-            worker.trials += 1
         worker.send(job)
 
     def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:
@@ -333,7 +329,7 @@ class Supervisor:
                 self._finish_trial(task.trial, Outcome(state=TrialState.PRUNED, reason=content["reason"]))
             case "failed":
                 self._on_failure(task, content["reason"])
-        if content.get("spent") or worker.trials >= TRIALS_PER_WORKER:
+        if content.get("spent"):
             self._crew.dismiss(slot)
 
     def _on_done(self, task: Task, result: dict[str, Any]) -> None:

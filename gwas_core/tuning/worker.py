@@ -6,7 +6,7 @@ else prints to stdout ends in the log.
 
 Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once;
 ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
-``done``, ``pruned``, ``failed``.
+``done``, ``pruned``, ``failed``, with ``spent`` set where the worker had better be replaced.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ from typing import Any
 from gwas_core.errors import GwasError, TrialFailed, TrialPruned
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
+from gwas_core.memory import give_back_memory, held_bytes
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.tuning.functions import ModelFunctions, load_function
+
+MOST_GROWTH = 300_000_000
+"""Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
+about 100 MB of every network whose shapes it had not seen before."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -73,6 +78,7 @@ class Worker:
         self._dataset = dataset
         self._split = split
         self._functions = functions
+        self._held_at_first: int | None = None
         self._jobs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "trial": self._trial,
             "baselines": self._baselines,
@@ -85,7 +91,17 @@ class Worker:
         self._channel.send({"type": "ready"})
         while True:
             job = self._channel.receive()
-            self._channel.send(self._answer(job))
+            answer = self._answer(job)
+            if self._has_grown():
+                answer["spent"] = True
+            self._channel.send(answer)
+
+    def _has_grown(self) -> bool:
+        give_back_memory()
+        held = held_bytes()
+        if self._held_at_first is None:
+            self._held_at_first = held
+        return held - self._held_at_first > MOST_GROWTH
 
     def _answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -33,7 +33,7 @@ class WorkerSettings:
 class WorkerProcess:
     """A running worker: send it jobs, read its messages, kill it.
 
-    ``fileno`` is the descriptor to wait on for messages; ``trials`` counts those it was given.
+    ``fileno`` is the descriptor to wait on for messages.
     """
 
     def __init__(self, settings: WorkerSettings, log: Path) -> None:
@@ -62,7 +62,6 @@ class WorkerProcess:
         self._rest = b""
         self._ended = False
         self.ready = False
-        self.trials = 0
 
     def fileno(self) -> int:
         return self._out.fileno()

@@ -80,12 +80,17 @@ def run_trial(
     )
 
 
+_kept: list[bytes] = []
+
+
 def misbehave(behaviour: str, directory: Path, epoch: int) -> None:
     """Do what the behaviour says, in the second epoch or the only one."""
     if behaviour == "fails":
         raise TrialFailed("this trial was told to fail")
     if behaviour == "raises":
         raise RuntimeError("this trial was told\nto raise")
+    if behaviour == "grows" and epoch == 1:
+        _kept.append(b"x" * 250_000_000)
     if behaviour == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "exits":

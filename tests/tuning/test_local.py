@@ -12,10 +12,7 @@ import psutil
 import pytest
 
 from gwas_core.errors import ExperimentError, SettingsError
-from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import MISSING, Dataset
-from gwas_core.genotypes.splits import SPLIT_FILE
-from gwas_core.tuning import supervisor
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
@@ -142,25 +139,14 @@ def test_told_to_end_by_the_system_it_stops(bench: Bench) -> None:
     assert last.reason == ""
 
 
-def test_workers_are_replaced_before_they_grow_too_large(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "TRIALS_PER_WORKER", 2)
-    experiment = bench.experiment(max_trials=5, parallel_trials=1)
-    engine_of(bench).store.create(experiment)
-    split = {"train": list(range(50)), "validation": list(range(50, 65)), "test": list(range(65, 80))}
-    write_json(bench.store.load("quick").directory / SPLIT_FILE, split)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        # In this process, where the limit can be changed.
-        runs = supervisor.Supervisor(bench.store.workspace, "quick", FUNCTIONS)
-        runs.prepare()
-        runs.run()
-        runs.close()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    record = bench.store.load("quick")
+def test_workers_are_replaced_before_they_grow_too_large(bench: Bench) -> None:
+    engine = engine_of(bench)
+    engine.start(bench.experiment(max_trials=5, parallel_trials=1, fixed={"behaviour": "grows"}))
+    *_, record = watch(engine, "quick")
     check_complete(record)
     workers = [trial.result["worker"] for trial in record.trials if trial.result is not None]
-    assert [workers.count(worker) for worker in dict.fromkeys(workers)] == [2, 2, 1]
+    # A quarter of a gigabyte a trial: the first worker began with the baselines, the second one with a trial.
+    assert [workers.count(worker) for worker in dict.fromkeys(workers)] == [2, 3]
 
 
 def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:

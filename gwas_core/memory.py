@@ -1,0 +1,30 @@
+"""What this process holds of the machine's memory, and giving back what it no longer uses."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system, where the C library is glibc; elsewhere nothing.
+
+    glibc keeps what lies between blocks still in use: after XLA compiled a network that is 200 MB, after a mixed model
+    was fitted as much again, in each of the workers.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def held_bytes() -> int:
+    """Memory of this process that no other one shares and no file backs; 0 where the system does not say."""
+    with suppress(OSError):
+        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return 0
