@@ -2,6 +2,8 @@
 
     python -m benchmarks.search FILE [--trials 35] [--parallel 3] [--preset tutorial]
 
+A trial worse than the median of the others at the same epoch is given up (Katib's median stopping).
+
 Memory is the proportional set size of the command's process and everything it started, so that what processes share
 counts once.
 """
@@ -65,7 +67,7 @@ def run_search(file: Path, *, preset: str, trials: int, parallel: int) -> dict[s
         done = subprocess.run(
             [
                 sys.executable, "-m", "gwas_core", "tune", str(file), "--preset", preset, "--max-trials", str(trials),
-                "--parallel-trials", str(parallel), "--name", "benchmark", "--json",
+                "--parallel-trials", str(parallel), "--early-stopping", "medianstop", "--name", "benchmark", "--json",
             ],
             cwd=ROOT,
             env={**os.environ, "GWAS_WORKSPACE": str(workspace)},

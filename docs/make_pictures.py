@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -27,19 +26,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 ROOT = Path(__file__).resolve().parents[1]
-# Parallel coordinates are drawn by WebGL, here in software.
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--no-first-run",
-]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.chromium import NOT_HERE, chromium, find_chromium  # noqa: E402
+
 WAIT = 60_000  # milliseconds
 
 
@@ -95,19 +88,6 @@ def dashboard(workspace: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    path = os.environ.get("GWAS_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        raise SystemExit(
-            "Chromium is needed: install it (Debian: apt-get install chromium) or name it in GWAS_CHROMIUM."
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 def open_page(browser: Browser, url: str, *, dark: bool = False, width: int = 1280) -> Page:
@@ -273,6 +253,8 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--kubeflow", action="store_true", help="those of docs/kubeflow.md")
     options = parser.parse_args()
+    if find_chromium() is None:
+        raise SystemExit(NOT_HERE)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.kubeflow:
         with tempfile.TemporaryDirectory() as folder:

@@ -15,22 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from benchmarks.chromium import chromium as open_chromium
+from benchmarks.chromium import find_chromium
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
 FAILED = pytest.StashKey[bool]()
-
-# Software drawing, so that it works without a screen; parallel coordinates need WebGL.
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--no-first-run",
-]
 
 
 @dataclass(frozen=True)
@@ -49,13 +41,10 @@ NewPage = Callable[..., Page]
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, or whatever ``GWAS_CHROMIUM`` names; skipped, and counted, where there is none."""
-    path = os.environ.get("GWAS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
+    if find_chromium() is None:
         pytest.skip("no browser test was run: Chromium is not here (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
