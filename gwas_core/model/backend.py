@@ -9,19 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+_found_devices: list[bool] = []
+
+
+def import_tensorflow() -> None:
+    """Only import it, and Keras: no device is looked for and no thread started."""
+    # 3 leaves TensorFlow's errors that matter: those come as Python exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    with _held_back_stderr():
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401
+
 
 def import_keras() -> Any:
     """Keras on TensorFlow; the first call takes seconds."""
-    if "keras" not in sys.modules:
-        # 3 leaves TensorFlow's errors that matter: those come as Python exceptions.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        with _held_back_stderr():
-            import keras
-            import tensorflow as tf
+    if not _found_devices:
+        import_tensorflow()
+        import tensorflow as tf
 
+        with _held_back_stderr():
             # The device scan prints too; it happens once.
             tf.config.get_visible_devices()
+        _found_devices.append(True)
     import keras
 
     return keras

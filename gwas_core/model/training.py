@@ -20,6 +20,7 @@ from gwas_core.errors import InputError, SettingsError, TrialFailed, TrialPruned
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
+from gwas_core.model.backend import import_tensorflow
 from gwas_core.model.calibration import calibrate
 from gwas_core.model.hyperparameters import Hyperparameters
 from gwas_core.model.metrics import Judgement, judge
@@ -61,6 +62,13 @@ class TrialResult:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrialResult:
         return cls(**{**values, "validation": Judgement.from_dict(values["validation"])})
+
+
+def bring_in() -> None:
+    """Import what a trial needs, TensorFlow included, without starting any of it: forks of this process share it."""
+    import_tensorflow()
+    import gwas_core.model.finalise
+    import gwas_core.model.program  # noqa: F401
 
 
 def run_trial(

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gwas_core.tuning.worker_process import WorkerProcess, WorkerSettings
+from gwas_core.tuning.worker_process import Template, WorkerProcess, WorkerSettings
+
+TEMPLATE_LOG = "workers.log"
 
 
 @dataclass
@@ -85,6 +87,7 @@ class Crew:
     def __init__(self, size: int, settings: WorkerSettings, log_directory: Path) -> None:
         self._settings = settings
         self._log_directory = log_directory
+        self._template: Template | None = None
         self._slots = [Slot(index) for index in range(size)]
         self._due: list[Event] = []
         self._selector = selectors.DefaultSelector()
@@ -111,7 +114,9 @@ class Crew:
         slot = min((slot for slot in self._slots if slot.task is None), key=lambda slot: slot.worker is None)
         slot.task = task
         if slot.worker is None:
-            slot.worker = WorkerProcess(self._settings, self._log_directory / f"worker-{slot.index}.log")
+            if self._template is None or not self._template.runs:
+                self._template = Template(self._settings, self._log_directory / TEMPLATE_LOG)
+            slot.worker = WorkerProcess(self._template, self._log_directory / f"worker-{slot.index}.log")
             self._selector.register(slot.worker, selectors.EVENT_READ, slot)
         elif slot.worker.ready:
             self._due.append(CanBegin(slot))
@@ -154,6 +159,9 @@ class Crew:
         for slot in self._slots:
             slot.task = None
             self.dismiss(slot)
+        if self._template is not None:
+            self._template.end()
+            self._template = None
 
     def _listen(self, slot: Slot) -> Iterator[Event]:
         worker = slot.worker
@@ -163,7 +171,6 @@ class Crew:
             if content["type"] != "ready":
                 yield Message(slot, content)
                 continue
-            worker.ready = True
             if slot.task is not None:
                 yield CanBegin(slot)
         if worker.has_ended and slot.worker is worker:

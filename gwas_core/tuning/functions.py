@@ -16,7 +16,8 @@ class ModelFunctions:
     """Addresses, ``module:function``, importable in a worker.
 
     Attributes:
-        trial: has the signature and contract of ``gwas_core.model.training.run_trial``.
+        trial: has the signature and contract of ``gwas_core.model.training.run_trial``; its module may have a function
+            ``bring_in`` that imports what takes long, and starts no thread.
         finalise: has those of ``gwas_core.model.finalise.finalise``.
         calibrate: has those of ``gwas_core.model.calibration.calibrate``; empty where there is no XLA to choose.
     """
@@ -24,6 +25,17 @@ class ModelFunctions:
     trial: str = "gwas_core.model.training:run_trial"
     finalise: str = "gwas_core.model.finalise:finalise"
     calibrate: str = "gwas_core.model.calibration:calibrate"
+
+    def bring_in(self) -> None:
+        """Import what all workers need, before they are forked.
+
+        Raises:
+            InputError: there is no such function.
+        """
+        load_function(self.trial)
+        module = importlib.import_module(self.trial.partition(":")[0])
+        if hasattr(module, "bring_in"):
+            module.bring_in()
 
     def to_json(self) -> str:
         """As one argument of a command."""

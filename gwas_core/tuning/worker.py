@@ -4,7 +4,12 @@ It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs an
 are JSON, one object a line, over stdin and what was stdout when it started; whatever
 else prints to stdout ends in the log.
 
-Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once;
+Workers are forks of one process that has imported everything and run nothing: what they hold alike is held once, and
+a new one is there at once. That process takes requests over the socket that is its stdin: stdin, stdout and stderr
+for a new worker, or the process id of one whose exit status is wanted.
+
+Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once, with
+``pid``;
 ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
 ``done``, ``pruned``, ``failed``, with ``spent`` set where the worker had better be replaced.
 """
@@ -18,8 +23,10 @@ import math
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +43,8 @@ MOST_GROWTH = 300_000_000
 """Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
 about 100 MB of every network whose shapes it had not seen before."""
 
+REQUEST_BYTES = 64
+_END_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -88,7 +97,7 @@ class Worker:
 
     def serve(self) -> None:
         """Do jobs for as long as there is a supervisor."""
-        self._channel.send({"type": "ready"})
+        self._channel.send({"type": "ready", "pid": os.getpid()})
         while True:
             job = self._channel.receive()
             answer = self._answer(job)
@@ -181,6 +190,52 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
+def answer_requests(requests: socket.socket, work: Callable[[], None]) -> None:
+    """Fork a worker for every request that brings it three descriptors, and say how those that are asked for ended.
+
+    Returns when the other end is closed.
+    """
+    this = os.getpid()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 3)
+        if not message:
+            return
+        if len(descriptors) < 3:
+            pid = int(message)
+            requests.sendall(json.dumps({"pid": pid, "code": _exit_code(pid)}).encode() + b"\n")
+            continue
+        if os.fork() == 0:
+            try:
+                requests.close()
+                # A group of its own: a kill reaches whatever it may start.
+                os.setpgid(0, 0)
+                die_with(this)
+                for place, descriptor in enumerate(descriptors):
+                    os.dup2(descriptor, place)
+                    os.close(descriptor)
+                work()
+            except BaseException:  # noqa: BLE001 - nothing of a worker may go on in here as a second template
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _exit_code(pid: int) -> int | None:
+    """As ``subprocess`` has it, of a process that is ending; None for one that goes on, or was asked for before."""
+    until = time.monotonic() + _END_SECONDS
+    while time.monotonic() < until:
+        try:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    return None
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m gwas_core.tuning.worker``."""
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
@@ -193,10 +248,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # When a machine shuts down everyone is told to end. That is for the supervisor to deal with:
     # a worker that went first would look like one that its trial had killed.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    channel = Channel()
     dataset = Dataset.load(options.dataset)
     split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
-    Worker(channel, dataset, split, options.functions).serve()
+    options.functions.bring_in()
+    answer_requests(
+        socket.socket(fileno=os.dup(0)), lambda: Worker(Channel(), dataset, split, options.functions).serve()
+    )
 
 
 if __name__ == "__main__":

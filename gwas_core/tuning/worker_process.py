@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -30,11 +31,8 @@ class WorkerSettings:
     environment: Mapping[str, str]
 
 
-class WorkerProcess:
-    """A running worker: send it jobs, read its messages, kill it.
-
-    ``fileno`` is the descriptor to wait on for messages.
-    """
+class Template:
+    """The process that workers are forked from; see ``worker``."""
 
     def __init__(self, settings: WorkerSettings, log: Path) -> None:
         command = module_command(
@@ -45,22 +43,78 @@ class WorkerProcess:
             "--parent", str(os.getpid()),
         )  # fmt: skip
         self.log = log
-        with log.open("ab") as stderr:
+        self._requests, theirs = socket.socketpair()
+        self._requests.settimeout(2 * _END_SECONDS)
+        self._answers = self._requests.makefile("rb")
+        with theirs, log.open("ab") as stderr:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=theirs.fileno(),
+                stdout=stderr,
                 stderr=stderr,
                 env=import_environment(settings.environment),
-                # A group of its own: a kill reaches whatever it may have started.
+                # A group of its own, so that what is typed at a terminal does not reach it.
                 process_group=0,
             )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._in, self._out = self._process.stdin, self._process.stdout
-        os.set_blocking(self._out.fileno(), False)
+
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def fork(self, stdin: int, stdout: int, stderr: int) -> None:
+        """Ask for a worker with these descriptors. It says itself when it is ready; where the template ends first,
+        the worker's stdout is closed."""
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._requests, [b"fork"], [stdin, stdout, stderr])
+
+    def exit_code(self, pid: int) -> int | None:
+        """Of a worker that has ended or is about to; None where that is not to be learned."""
+        try:
+            self._requests.sendall(str(pid).encode())
+            for line in iter(self._answers.readline, b""):
+                answer = json.loads(line)
+                if answer["pid"] == pid:  # and not one that came too late
+                    return None if answer["code"] is None else int(answer["code"])
+        except OSError:
+            pass
+        return None
+
+    def ended(self) -> int | None:
+        """Its exit code, if it has ended or is just ending."""
+        try:
+            return self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def end(self) -> None:
+        """Kill it, and with it its workers."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._answers.close()
+        self._requests.close()
+
+
+class WorkerProcess:
+    """A running worker: send it jobs, read its messages, kill it.
+
+    ``fileno`` is the descriptor to wait on for messages; ``ready`` is whether it has said that it takes jobs.
+    """
+
+    def __init__(self, template: Template, log: Path) -> None:
+        self.log = log
+        self._template = template
+        their_in, our_out = os.pipe()
+        our_in, their_out = os.pipe()
+        with log.open("ab") as stderr:
+            template.fork(their_in, their_out, stderr.fileno())
+        os.close(their_in)
+        os.close(their_out)
+        self._in, self._out = os.fdopen(our_out, "wb"), os.fdopen(our_in, "rb", buffering=0)
+        os.set_blocking(our_in, False)
         self._rest = b""
         self._ended = False
+        self._pid: int | None = None
         self.ready = False
 
     def fileno(self) -> int:
@@ -88,14 +142,26 @@ class WorkerProcess:
             self._ended = True
             return []
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        messages = [json.loads(line) for line in lines]
+        for message in messages:
+            if message["type"] == "ready":
+                self._pid, self.ready = message["pid"], True
+        return messages
 
     def death(self) -> str:
         """How it ended, in words; to be asked after it has."""
-        try:
-            code = self._process.wait(timeout=_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self._pid is None:
+            code = self._template.ended()
+            if code is None:
+                return "the worker ended before it was ready"
+            self.log = self._template.log  # which tells why
+            return f"the worker could not be started: what it is made from ended with code {code}"
+        code = self._template.exit_code(self._pid)
+        self._pid = None
+        if code is None:
+            # Whatever ended the template took its workers along.
+            code = self._template.ended()
+        if code is None:
             return "the worker stopped answering"
         if code >= 0:
             return f"the worker ended by itself with code {code}"
@@ -107,9 +173,12 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it and whatever it started, now."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._template.exit_code(self._pid)
+            self._pid = None
+        # One that is not ready yet ends when it finds these closed.
         with contextlib.suppress(BrokenPipeError):
             self._in.close()
         self._out.close()

@@ -106,7 +106,10 @@ def test_workers_killed_at_random_moments(engine: LocalEngine, seed: int) -> Non
         record = wait_until(partial(engine.sync, "quick"), lambda record, begun=begun: attempts(record) > begun)
         time.sleep(moments.uniform(0.0, 0.4))
         seen = finished(engine.sync("quick"))
-        moments.choice(processes_of(workspace, WORKER)).kill()
+        # Any of them, or what they are forked from, which is the end of all. After that there is none for a moment.
+        while not (living := processes_of(workspace, WORKER)):
+            time.sleep(0.01)
+        moments.choice(living).kill()
     record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active())
     check_complete(record)
     assert seen.items() <= finished(record).items()

@@ -103,7 +103,8 @@ def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
     process = supervisor_of(workspace)
     assert os.getsid(process.pid) == process.pid, "its own session: no terminal's end reaches it"
     wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == 2)
-    workers = [child for child in process.children() if "gwas_core.tuning.worker" in child.cmdline()]
+    (template,) = (child for child in process.children() if "gwas_core.tuning.worker" in child.cmdline())
+    workers = template.children()
     assert len(workers) == 2
     threads = {worker.environ()["OMP_NUM_THREADS"] for worker in workers}
     assert threads == {str(max(1, len(os.sched_getaffinity(0)) // 2))}
