@@ -16,6 +16,7 @@ from gwas_core.engines import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.launch import launch_experiment
+from gwas_core.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison, summarise, verdict
@@ -64,6 +65,7 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
         notes=notes,
         **experiment_settings(options),
     )
+    give_back_memory()  # what reading the file took: from here on this process only looks on
     say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {experiment.parallel_trials} at a time.")
     _follow_or_leave(engine, experiment.name, options)
 

@@ -27,7 +27,7 @@ _ENOUGH = 0.02
 _LINES_FOR_REML = 1500
 # A block's own variance needs all the lines there are; this is where a round would take longer than some seconds.
 _LINES_FOR_BLOCKS = 4500
-_PORTION = 2048
+_PORTION = 1024
 # Share of the trait's variance: with less, single precision could not invert the covariance.
 _LEAST_RESIDUAL = 1e-3
 ROUNDS = 6
@@ -123,7 +123,8 @@ def fit_effects(design: Design, target: Floats, *, rounds: int = ROUNDS) -> Effe
     for _ in range(rounds):
         variances = renew_variances(part, target[many], variances)
     covariance = _covariance(design, variances)
-    factor = scipy.linalg.cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
+    # Transposed it is in LAPACK's order, and symmetric it is the same: no copy is made.
+    factor = scipy.linalg.cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
     both = scipy.linalg.cho_solve(factor, np.stack([target, np.ones_like(target)], axis=1), check_finite=False)
     mean = float(both[:, 0].sum() / both[:, 1].sum())
     weights = both[:, 0] - np.float32(mean) * both[:, 1]
@@ -235,11 +236,21 @@ def _portions(matrix: Floats) -> list[Floats]:
 
 def _inverse(covariance: Floats) -> tuple[Floats, float]:
     """Of a positive definite matrix, which is used up; and the logarithm of its determinant."""
-    factor = scipy.linalg.cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+    factor = scipy.linalg.cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
     log_determinant = 2 * float(np.log(np.diag(factor)).sum(dtype=np.float64))
     (invert,) = scipy.linalg.get_lapack_funcs(("potri",), (factor,))
     inverse = invert(factor, lower=1, overwrite_c=True)[0]
-    return np.tril(inverse) + np.tril(inverse, -1).T, log_determinant
+    _mirror(inverse)
+    return inverse, log_determinant
+
+
+def _mirror(matrix: Floats) -> None:
+    """Copy what is below the diagonal to above it, in place: the matrix is as large as many others together."""
+    for at in range(0, len(matrix), _PORTION):
+        end = at + _PORTION
+        on_diagonal = matrix[at:end, at:end]
+        on_diagonal[:] = np.tril(on_diagonal) + np.tril(on_diagonal, -1).T
+        matrix[at:end, end:] = matrix[end:, at:end].T
 
 
 def _spread_out(lines: int, wanted: int) -> NDArray[np.int64]:

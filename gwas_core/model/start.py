@@ -198,7 +198,7 @@ def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
     share = member.mean(axis=0)
     kernel = centred @ centred.T
     kernel[np.diag_indices_from(kernel)] += np.float32(_FAMILY_RIDGE * _diagonal_mean(centred))
-    factor = scipy.linalg.cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+    factor = scipy.linalg.cho_factor(kernel.T, lower=True, overwrite_a=True, check_finite=False)
     solved = scipy.linalg.cho_solve(factor, member - share, check_finite=False)
     sharp = np.float32(FAMILY_SHARPNESS)
     return sharp * (centred.T @ solved), sharp * share
