@@ -22,7 +22,8 @@ def give_back_memory() -> None:
 
 
 def held_bytes() -> int:
-    """Memory of this process that no other one shares and no file backs; 0 where the system does not say."""
+    """Memory of this process that no file backs (what it shares since a fork included); 0 where the system does not
+    say."""
     with suppress(OSError):
         for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith("RssAnon:"):

@@ -7,13 +7,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
-
-_found_devices: list[bool] = []
 
 
 def import_tensorflow() -> None:
-    """Only import it, and Keras: no device is looked for and no thread started."""
+    """Only import it, and Keras: no device is looked for and no thread started, so that the process may be forked."""
+    if "keras" in sys.modules:
+        return
     # 3 leaves TensorFlow's errors that matter: those come as Python exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -24,17 +25,20 @@ def import_tensorflow() -> None:
 
 def import_keras() -> Any:
     """Keras on TensorFlow; the first call takes seconds."""
-    if not _found_devices:
-        import_tensorflow()
-        import tensorflow as tf
-
-        with _held_back_stderr():
-            # The device scan prints too; it happens once.
-            tf.config.get_visible_devices()
-        _found_devices.append(True)
+    import_tensorflow()
+    _find_devices()
     import keras
 
     return keras
+
+
+@cache
+def _find_devices() -> None:
+    """Once: it prints."""
+    import tensorflow as tf
+
+    with _held_back_stderr():
+        tf.config.get_visible_devices()
 
 
 def has_accelerator() -> bool:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import ast
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +166,23 @@ def test_a_start_that_no_epoch_improves_is_kept(dataset: Dataset, split: Split, 
     assert result.val_mean_absolute_error == pytest.approx(again.val_mean_absolute_error, rel=1e-4)
     # Both found the same start, and only the first had to work it out.
     assert len(list(tmp_path.glob("start-*.npz"))) == 1
+
+
+def test_what_workers_are_forked_from_has_tensorflow_and_no_threads_of_it() -> None:
+    """A fork keeps one thread of its process: whatever others hold or were to do would be lost."""
+    script = (
+        "import os, sys; from pathlib import Path; from gwas_core.model.training import bring_in; bring_in();"
+        "tasks = [Path(task, 'comm').read_text().strip() for task in Path('/proc/self/task').iterdir()];"
+        # pyarrow brings jemalloc, which looks after its thread itself when a process is forked.
+        "print('tensorflow' in sys.modules, [name for name in tasks if not name.startswith('jemalloc')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    brought_in, threads = done.stdout.strip().split(" ", 1)
+    assert brought_in == "True"
+    assert len(ast.literal_eval(threads)) == 1
