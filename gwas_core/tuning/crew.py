@@ -114,9 +114,7 @@ class Crew:
         slot = min((slot for slot in self._slots if slot.task is None), key=lambda slot: slot.worker is None)
         slot.task = task
         if slot.worker is None:
-            if self._template is None or not self._template.runs:
-                self._template = Template(self._settings, self._log_directory / TEMPLATE_LOG)
-            slot.worker = WorkerProcess(self._template, self._log_directory / f"worker-{slot.index}.log")
+            slot.worker = WorkerProcess(self._living_template(), self._log_directory / f"worker-{slot.index}.log")
             self._selector.register(slot.worker, selectors.EVENT_READ, slot)
         elif slot.worker.ready:
             self._due.append(CanBegin(slot))
@@ -159,6 +157,16 @@ class Crew:
         for slot in self._slots:
             slot.task = None
             self.dismiss(slot)
+        self._end_template()
+
+    def _living_template(self) -> Template:
+        if self._template is not None and not self._template.runs:
+            self._end_template()
+        if self._template is None:
+            self._template = Template(self._settings, self._log_directory / TEMPLATE_LOG)
+        return self._template
+
+    def _end_template(self) -> None:
         if self._template is not None:
             self._template.end()
             self._template = None

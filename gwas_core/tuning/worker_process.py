@@ -157,12 +157,13 @@ class WorkerProcess:
             self.log = self._template.log  # which tells why
             return f"the worker could not be started: what it is made from ended with code {code}"
         code = self._template.exit_code(self._pid)
-        self._pid = None
         if code is None:
             # Whatever ended the template took its workers along.
             code = self._template.ended()
         if code is None:
+            self.kill()
             return "the worker stopped answering"
+        self._pid = None
         if code >= 0:
             return f"the worker ended by itself with code {code}"
         try:
