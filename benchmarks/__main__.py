@@ -350,10 +350,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = options.file or full_size_file(Path(folder))
         chosen = Options(file=file, quick=options.quick)
-        rows = []
+        rows, failed = [], []
         for name in names:
             print(f"{name} ...", file=sys.stderr, flush=True)
-            rows += PARTS[name](chosen)
+            try:
+                rows += PARTS[name](chosen)
+            except RuntimeError as error:
+                # What the other parts measured took too long to be lost.
+                print(error, file=sys.stderr)
+                failed.append(name)
     if options.json:
         print(json.dumps([row.to_dict() for row in rows]))
         return
@@ -367,6 +372,8 @@ def main() -> None:
         text += _draw(chosen.found["picture"], options.out.parent)
     write_section(options.out, text)
     print(text)
+    if failed:
+        sys.exit(f"failed, and not in the table: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

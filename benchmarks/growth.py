@@ -33,7 +33,7 @@ PARTS = {
     "epoch": "one epoch of training",
 }
 _COLOURS = {"baselines": GREEN, "start": VERMILION, "epoch": BLUE}
-_FAMILIES = 20
+_FAMILIES = 25
 _STEPS = 20
 
 

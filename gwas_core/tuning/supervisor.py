@@ -48,7 +48,7 @@ MAXIMUM_CRASHES = 5
 """A trial that was under way when the supervisor died, this often, has failed: it may be what kills it."""
 
 MAXIMUM_FAILED_STARTS = 3
-"""So many workers in a row that die before they are ready end the experiment."""
+"""So often in a row may all workers die before one is ready; then the experiment ends."""
 
 _LOCK_SECONDS = 1.0
 _logger = logging.getLogger(__name__)
@@ -368,7 +368,7 @@ class Supervisor:
         self._failed_starts += 1
         if death.task is not None:
             self._queue.appendleft(death.task)
-        if self._failed_starts >= MAXIMUM_FAILED_STARTS:
+        if self._failed_starts >= MAXIMUM_FAILED_STARTS * self._experiment.parallel_trials:
             reason = f"workers do not start: {last_line(death.log) or death.words}"
             self._fatal = Ending(state=ExperimentState.FAILED, reason=reason)
 
