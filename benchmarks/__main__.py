@@ -26,15 +26,15 @@ import psutil
 
 from benchmarks.chromium import save_picture
 from benchmarks.common import BATCH, LINES, REAL_DATA, ROOT, Row, full_size_file, in_fresh_process, seconds
+from benchmarks.growth import KEPT_LINES, KEPT_SNPS, Growth, draw, fit
 from benchmarks.growth import PARTS as GROWING
-from benchmarks.growth import Growth, draw, fit
 from gwas_core.messages import counted
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.threads import usable_cores
 
 _TUTORIAL_TRIALS, _TUTORIAL_PARALLEL = 35, 3
 _QUICK_TRIALS = 6
-_GROWTH_SNPS = (4_000, 10_000, 40_000)
+_GROWTH_SNPS = (KEPT_SNPS, 10_000, 40_000)
 _GROWTH_LINES = {
     # Of 20,000 lines the baselines decompose the relationship of 14,000: a quarter of an hour, so that is projected.
     "baselines": (1_000, 2_000, 5_000),
@@ -152,8 +152,8 @@ def search(options: Options) -> list[Row]:
     best = ours["answer"].get("best") or {}
     note = (
         "theirs: preprocessing, import, compiling and the mean number of epochs of its space, as one trial took "
-        f"them, {counted(trials, 'trial')} sharing the cores; ours run, {preset} space, baselines and bundle included, "
-        f"best validation MAE {best.get('val_mean_absolute_error', math.nan):.4f}"
+        f"them, {counted(trials, 'trial')} sharing the cores; ours run with median stopping, {preset} space, baselines "
+        f"and bundle included, best validation MAE {best.get('val_mean_absolute_error', math.nan):.4f}"
     )
     return [
         Row(
@@ -210,11 +210,8 @@ def growth(options: Options) -> list[Row]:
     """Time and memory over the size, a power of the size fitted to them, a drawing, and what breaks first."""
     if options.quick:
         return []
-    fewest_lines, fewest_snps = _GROWTH_LINES["start"][0], _GROWTH_SNPS[0]
-    growths = [
-        fit(part, "lines", [_size(part, lines, fewest_snps) for lines in _GROWTH_LINES[part]]) for part in GROWING
-    ]
-    growths += [fit(part, "snps", [_size(part, fewest_lines, snps) for snps in _GROWTH_SNPS]) for part in GROWING]
+    growths = [fit(part, "lines", [_size(part, lines, KEPT_SNPS) for lines in _GROWTH_LINES[part]]) for part in GROWING]
+    growths += [fit(part, "snps", [_size(part, KEPT_LINES, snps) for snps in _GROWTH_SNPS]) for part in GROWING]
     memory = psutil.virtual_memory().total / 1e9
     options.found["picture"] = draw(growths, memory_gigabytes=memory)
     first = min(growths, key=lambda growth: growth.size_that_fills(memory) / _FARTHEST[growth.over])
@@ -261,7 +258,7 @@ def _project_tutorial(theirs: dict[str, Any], *, trials: int) -> float:
     return float(trials * (fixed + (epochs.minimum + epochs.maximum) / 2 * theirs["epoch_seconds"]))
 
 
-_UNITS = {"lines": "lines of 4,000 SNPs", "snps": "SNPs of 1,000 lines"}
+_UNITS = {"lines": f"lines of {KEPT_SNPS:,} SNPs", "snps": f"SNPs of {KEPT_LINES:,} lines"}
 
 
 def _size(part: str, lines: int, snps: int) -> dict[str, Any]:
@@ -361,19 +358,25 @@ def main() -> None:
                 failed.append(name)
     if options.json:
         print(json.dumps([row.to_dict() for row in rows]))
-        return
+    else:
+        _write(chosen, rows, options.out, took=time.perf_counter() - started)
+    if failed:
+        sys.exit(f"failed, and not among the results: {', '.join(failed)}")
+
+
+def _write(options: Options, rows: Sequence[Row], out: Path, *, took: float) -> None:
+    """The table, and the drawing where growth was measured, into ``out``'s section; printed too."""
+    file = options.file
     source = "the real height data" if REAL_DATA in file.parents else f"`{file.name}`"
     manner = "quick" if options.quick else "full"
     text = (
-        f"{time.strftime('%Y-%m-%d')}, {manner} run of {seconds(time.perf_counter() - started)}, {source}; "
+        f"{time.strftime('%Y-%m-%d')}, {manner} run of {seconds(took)}, {source}; "
         f"{_machine()}. An epoch is {LINES:,} training lines.\n\n{_table(rows)}\n"
     )
-    if "picture" in chosen.found:
-        text += _draw(chosen.found["picture"], options.out.parent)
-    write_section(options.out, text)
+    if "picture" in options.found:
+        text += _draw(options.found["picture"], out.parent)
+    write_section(out, text)
     print(text)
-    if failed:
-        sys.exit(f"failed, and not in the table: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from benchmarks.common import BATCH
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.simulate import SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
+from gwas_core.memory import peak_bytes
 from gwas_core.report.figure_style import BLUE, GREEN, GREY, VERMILION, new_figure
 
 PARTS = {
@@ -32,17 +32,11 @@ PARTS = {
     "start": "the network's start",
     "epoch": "one epoch of training",
 }
+KEPT_SNPS, KEPT_LINES = 4_000, 1_000
+"""While lines grow, and while SNPs do."""
 _COLOURS = {"baselines": GREEN, "start": VERMILION, "epoch": BLUE}
 _FAMILIES = 25
 _STEPS = 20
-
-
-def peak_gigabytes() -> float:
-    """The most memory this process has held so far (VmHWM)."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e9
-    return 0.0
 
 
 def _baselines(dataset: Dataset, split: Split) -> float:
@@ -98,22 +92,24 @@ class Growth:
     factor: float
     memory: tuple[float, float]
 
-    @property
-    def _memory_power(self) -> int:
-        """Relationships among lines are of every pair; all else is of every line and SNP."""
-        return 2 if self.over == "lines" and self.part != "epoch" else 1
-
     def seconds_at(self, size: float) -> float:
         return float(self.factor * size**self.power)
 
     def gigabytes_at(self, size: float) -> float:
-        return float(self.memory[0] + self.memory[1] * size**self._memory_power)
+        return float(self.memory[0] + self.memory[1] * size ** _memory_power(self.part, self.over))
 
     def size_that_fills(self, gigabytes: float) -> float:
         """Infinite where memory does not grow."""
         if self.memory[1] <= 0:
             return float("inf")
-        return float((max(gigabytes - self.memory[0], 0.0) / self.memory[1]) ** (1 / self._memory_power))
+        return float(
+            (max(gigabytes - self.memory[0], 0.0) / self.memory[1]) ** (1 / _memory_power(self.part, self.over))
+        )
+
+
+def _memory_power(part: str, over: str) -> int:
+    """Relationships among lines are of every pair; all else is of every line and SNP."""
+    return 2 if over == "lines" and part != "epoch" else 1
 
 
 def fit(part: str, over: str, measured: Sequence[dict[str, Any]]) -> Growth:
@@ -122,8 +118,7 @@ def fit(part: str, over: str, measured: Sequence[dict[str, Any]]) -> Growth:
     seconds = np.array([entry["seconds"] for entry in measured])
     gigabytes = np.array([entry["gigabytes"] for entry in measured])
     power, logarithm = np.polyfit(np.log(sizes), np.log(seconds), 1)
-    exponent = 2 if over == "lines" and part != "epoch" else 1
-    slope, base = np.polyfit(sizes**exponent, gigabytes, 1)
+    slope, base = np.polyfit(sizes ** _memory_power(part, over), gigabytes, 1)
     return Growth(
         part=part,
         over=over,
@@ -138,7 +133,7 @@ def fit(part: str, over: str, measured: Sequence[dict[str, Any]]) -> Growth:
 
 def draw(growths: Sequence[Growth], *, memory_gigabytes: float) -> go.Figure:
     """Measured points and what was fitted to them: time above, memory below; over lines left, over SNPs right."""
-    titles = ("lines (4,000 SNPs)", "SNPs (1,000 lines)")
+    titles = (f"lines ({KEPT_SNPS:,} SNPs)", f"SNPs ({KEPT_LINES:,} lines)")
     figure = make_subplots(
         rows=2, cols=2, shared_yaxes=True, shared_xaxes=True, horizontal_spacing=0.06, vertical_spacing=0.08,
         figure=new_figure(height=620),
@@ -184,7 +179,6 @@ def main() -> None:
     dataset = simulate(
         SimulationSettings(families=_FAMILIES, lines_per_family=options.lines // _FAMILIES, snps=options.snps, seed=1)
     ).dataset
-    data_gigabytes = peak_gigabytes()
     split = make_split(dataset, SplitSettings())
     seconds = {"baselines": _baselines, "start": _start, "epoch": _epoch}[options.part](dataset, split)
     print(
@@ -194,8 +188,7 @@ def main() -> None:
                 "lines": dataset.lines,
                 "snps": options.snps,
                 "seconds": seconds,
-                "gigabytes": peak_gigabytes(),
-                "data_gigabytes": data_gigabytes,
+                "gigabytes": peak_bytes() / 1e9,
             }
         )
     )

@@ -167,7 +167,6 @@ def tour(browser: Browser, address: str, *, experiment: str, out: Path) -> None:
 @contextlib.contextmanager
 def local_katib(folder: Path, workspace: Path) -> Iterator[None]:
     """The environment of a dashboard whose cluster is the Katib of the tests, on this machine."""
-    sys.path.insert(0, str(ROOT))
     from tests.kubeflow.katib_server import KatibServer
 
     folder.mkdir()

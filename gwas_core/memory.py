@@ -24,8 +24,17 @@ def give_back_memory() -> None:
 def held_bytes() -> int:
     """Memory of this process that no file backs (what it shares since a fork included); 0 where the system does not
     say."""
+    return _status("RssAnon:")
+
+
+def peak_bytes() -> int:
+    """The most memory this process has held so far; 0 where the system does not say."""
+    return _status("VmHWM:")
+
+
+def _status(name: str) -> int:
     with suppress(OSError):
         for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("RssAnon:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return 0

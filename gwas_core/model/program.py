@@ -55,10 +55,10 @@ class Program:
         self._start = [tf.Variable(variable.value) for variable in self._model.trainable_variables]
         # XLA compiles the step, TensorFlow runs the loop: inside a loop of its own XLA's matrix products for CPUs are
         # several times slower.
-        self._is_compiled = False
         self._step = tf.function(self._trace_step, jit_compile=xla, autograph=False)
         self._epoch = tf.function(self._trace_epoch, autograph=False)
         self._predict = tf.function(self._trace_prediction, jit_compile=xla, autograph=False)
+        self._is_compiled = False
 
     def begin(self, weights: Sequence[NDArray[Any]], numbers: Mapping[str, float], *, seed: int) -> None:
         """Forget the last network: set weights and numbers, empty the optimiser, seed the dropout."""

@@ -43,7 +43,7 @@ MOST_GROWTH = 300_000_000
 """Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
 about 100 MB of every network whose shapes it had not seen before."""
 
-REQUEST_BYTES = 64
+_REQUEST_BYTES = 64
 _END_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 
@@ -197,7 +197,7 @@ def answer_requests(requests: socket.socket, work: Callable[[], None]) -> None:
     """
     this = os.getpid()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 3)
+        message, descriptors, _, _ = socket.recv_fds(requests, _REQUEST_BYTES, 3)
         if not message:
             return
         if len(descriptors) < 3:
