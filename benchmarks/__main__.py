@@ -35,12 +35,7 @@ from gwas_core.tuning.threads import usable_cores
 _TUTORIAL_TRIALS, _TUTORIAL_PARALLEL = 35, 3
 _QUICK_TRIALS = 6
 _GROWTH_SNPS = (KEPT_SNPS, 10_000, 40_000)
-_GROWTH_LINES = {
-    # Of 20,000 lines the baselines decompose the relationship of 14,000: a quarter of an hour, so that is projected.
-    "baselines": (1_000, 2_000, 5_000),
-    "start": (1_000, 5_000, 20_000),
-    "epoch": (1_000, 5_000, 20_000),
-}
+_GROWTH_LINES = (1_000, 5_000, 20_000)
 _FARTHEST = {"lines": 20_000, "snps": 40_000}
 
 
@@ -210,7 +205,7 @@ def growth(options: Options) -> list[Row]:
     """Time and memory over the size, a power of the size fitted to them, a drawing, and what breaks first."""
     if options.quick:
         return []
-    growths = [fit(part, "lines", [_size(part, lines, KEPT_SNPS) for lines in _GROWTH_LINES[part]]) for part in GROWING]
+    growths = [fit(part, "lines", [_size(part, lines, KEPT_SNPS) for lines in _GROWTH_LINES]) for part in GROWING]
     growths += [fit(part, "snps", [_size(part, KEPT_LINES, snps) for snps in _GROWTH_SNPS]) for part in GROWING]
     memory = psutil.virtual_memory().total / 1e9
     options.found["picture"] = draw(growths, memory_gigabytes=memory)

@@ -337,9 +337,10 @@ def test_text_from_outside_is_shown_letter_by_letter(server: Server, settings: S
     written = page.get_by_test_id("stText")
     expect(written).to_have_count(14)
     texts = [text.replace("\n", " ") for text in written.all_inner_texts()]
-    shown = page.get_by_test_id("stCaptionContainer").all_inner_texts()
-    assert [text.replace("\u2060", "") for text in shown] == texts
-    expect(page.get_by_test_id("stCaptionContainer").locator("a, img, b, strong, code, svg")).to_have_count(0)
+    captions = page.get_by_test_id("stCaptionContainer")
+    expect(captions).to_have_count(len(texts))  # each comes after its text
+    assert [text.replace("\u2060", "") for text in captions.all_inner_texts()] == texts
+    expect(captions.locator("a, img, b, strong, code, svg")).to_have_count(0)
     expect(page.get_by_test_id("stButton")).to_have_text(texts[0])
 
 
