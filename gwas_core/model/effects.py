@@ -12,6 +12,7 @@ doi:10.2307/2533274.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,29 +37,83 @@ PRIOR_EFFECTS = 0.3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Design:
-    """What the effects are of, by line: centred SNPs (lines, SNPs), centred features of B blocks (lines, B * p), and
-    membership of families (lines, q), one 1 a row; q may be 0."""
+class Features:
+    """A matrix (lines, B * p): p features of each of B blocks, decided by the haplotype that a line carries there.
 
-    snps: Floats
-    features: Floats
-    member: Floats
-    blocks: int
+    A block has few haplotypes, so that this takes a tenth of the matrix's memory and less. Columns are made some at a
+    time, as they are used.
 
-    def rows(self, chosen: NDArray[np.int64]) -> Design:
-        return replace(self, snps=self.snps[chosen], features=self.features[chosen], member=self.member[chosen])
+    Attributes:
+        values: (haplotypes of all blocks, p) float32.
+        carried: (lines, B) int32, the row of ``values``.
+    """
 
-    def families(self) -> list[NDArray[np.int64]]:
-        """Rows of each family."""
-        return [np.flatnonzero(column) for column in self.member.T]
+    values: Floats
+    carried: NDArray[np.int32]
+
+    @property
+    def columns(self) -> int:
+        return self.blocks * int(self.values.shape[1])
+
+    @property
+    def blocks(self) -> int:
+        return int(self.carried.shape[1])
+
+    def rows(self, chosen: NDArray[np.int64]) -> Features:
+        return replace(self, carried=self.carried[chosen])
+
+    def dense(self) -> Floats:
+        """All of it."""
+        return np.asarray(self.values[self.carried].reshape(len(self.carried), -1))
+
+    def portions(self) -> Iterator[tuple[slice, Floats]]:
+        """Which columns, and these columns, which the caller may change."""
+        width = self.values.shape[1]
+        step = max(_PORTION // width, 1)
+        for at in range(0, self.blocks, step):
+            some = Features(values=self.values, carried=self.carried[:, at : at + step])
+            yield slice(at * width, at * width + some.columns), some.dense()
+
+    def times(self, vectors: Floats) -> Floats:
+        """The product with ``vectors`` (B * p, ...)."""
+        out = np.zeros((len(self.carried), *vectors.shape[1:]), dtype=np.float32)
+        for columns, features in self.portions():
+            out += features @ vectors[columns]
+        return out
+
+    def transposed_times(self, vectors: Floats) -> Floats:
+        """The product of the transposed matrix with ``vectors`` (lines, ...)."""
+        return np.concatenate([features.T @ vectors for _, features in self.portions()])
+
+    def sums_of_squares(self) -> NDArray[np.float64]:
+        """Over all lines and a block's features, (B,)."""
+        squares = np.einsum("ij,ij->i", self.values, self.values, dtype=np.float64)
+        return np.asarray(squares[self.carried].sum(axis=0))
 
     def by_block(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sums over a block's features, (B,), of ``values`` (B * p,)."""
         return np.asarray(values.reshape(self.blocks, -1).sum(axis=1, dtype=np.float64))
 
-    def to_features(self, of_blocks: NDArray[np.float64]) -> Floats:
-        """(B,) to (B * p,)."""
-        return np.repeat(of_blocks, self.features.shape[1] // self.blocks).astype(np.float32)
+    def of_blocks(self, values: NDArray[np.float64]) -> Floats:
+        """To every feature of a block the block's value: (B,) to (B * p,)."""
+        return np.repeat(values, self.values.shape[1]).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Design:
+    """What the effects are of, by line: centred SNPs (lines, SNPs), centred features of blocks, and membership of
+    families (lines, q), one 1 a row; q may be 0."""
+
+    snps: Floats
+    features: Features
+    member: Floats
+
+    def rows(self, chosen: NDArray[np.int64]) -> Design:
+        return replace(self, snps=self.snps[chosen], features=self.features.rows(chosen), member=self.member[chosen])
+
+    def families(self) -> list[NDArray[np.int64]]:
+        """Rows of each family."""
+        return [np.flatnonzero(column) for column in self.member.T]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,8 +129,8 @@ class Variances:
 
     def explained(self, design: Design) -> NDArray[np.float64]:
         """Variance among lines that comes of SNPs, haplotypes, families, haplotypes within families, residual: (5,)."""
-        lines = len(design.features)
-        of_blocks = design.by_block(np.einsum("ij,ij->j", design.features, design.features)) / lines
+        lines = len(design.snps)
+        of_blocks = design.features.sums_of_squares() / lines
         snps = float(np.einsum("ij,ij->", design.snps, design.snps, dtype=np.float64)) / lines
         within = float(self.within_families @ of_blocks)
         return np.array(
@@ -98,7 +153,7 @@ class Effects:
 
 def no_effects(design: Design) -> Effects:
     """All of them zero."""
-    features, families = design.features.shape[1], design.member.shape[1]
+    features, families = design.features.columns, design.member.shape[1]
     return Effects(
         mean=0.0,
         snps=np.zeros(design.snps.shape[1], dtype=np.float32),
@@ -122,30 +177,32 @@ def fit_effects(design: Design, target: Floats, *, rounds: int = ROUNDS) -> Effe
     part = design if len(many) == lines else design.rows(many)
     for _ in range(rounds):
         variances = renew_variances(part, target[many], variances)
-    covariance = _covariance(design, variances)
-    # Transposed it is in LAPACK's order, and symmetric it is the same: no copy is made.
-    factor = scipy.linalg.cho_factor(covariance.T, lower=True, overwrite_a=True, check_finite=False)
+    factor = scipy.linalg.cho_factor(_covariance(design, variances), lower=True, overwrite_a=True, check_finite=False)
     both = scipy.linalg.cho_solve(factor, np.stack([target, np.ones_like(target)], axis=1), check_finite=False)
     mean = float(both[:, 0].sum() / both[:, 1].sum())
     weights = both[:, 0] - np.float32(mean) * both[:, 1]
     by_family = design.member * weights[:, None]
     shares = variances.explained(design)
+    features = design.features
     return Effects(
         mean=mean,
         snps=np.float32(variances.snps) * (design.snps.T @ weights),
-        haplotypes=design.to_features(variances.haplotypes) * (design.features.T @ weights),
+        haplotypes=features.of_blocks(variances.haplotypes) * features.transposed_times(weights),
         families=np.float32(variances.families) * by_family.sum(axis=0),
-        within_families=design.to_features(variances.within_families)[:, None] * (design.features.T @ by_family),
+        within_families=features.of_blocks(variances.within_families)[:, None] * features.transposed_times(by_family),
         variances=shares / shares.sum(),
     )
 
 
 def _single_variances(design: Design, target: Floats) -> Variances:
     """By REML, the same one for all blocks."""
-    ones = np.ones(design.blocks)
+    ones = np.ones(design.features.blocks)
     unit = Variances(snps=1.0, haplotypes=ones, families=1.0, within_families=ones, residual=1.0)
     sizes = np.maximum(unit.explained(design), 1e-6)
-    haplotypes = design.features @ design.features.T / np.float32(sizes[1])
+    haplotypes = _no_covariance(len(target))
+    for _, features in design.features.portions():
+        _add_products(haplotypes, features, 1 / sizes[1])
+    _mirror(haplotypes)
     same = design.member @ design.member.T
     kernels = [design.snps @ design.snps.T / np.float32(sizes[0]), haplotypes, same, haplotypes * same]
     found = estimate_variances(kernels, target) / sizes
@@ -172,34 +229,37 @@ def renew_variances(
     weights = inverse @ target
     weights -= ones * np.float32(float(ones @ target) / total)
 
-    def sizes(matrix: Floats, rows: NDArray[np.int64] | slice) -> tuple[Floats, Floats]:
-        """(y'Px)² and x'Px of every column x that is ``matrix`` in these rows and 0 in others."""
-        part = inverse[rows][:, rows]
-        columns = [np.einsum("ij,ij->j", some, part @ some) for some in _portions(matrix)]
-        expected = np.concatenate(columns) - np.square(matrix.T @ ones[rows]) / np.float32(total)
-        return np.square(matrix.T @ weights[rows]), np.maximum(expected, 1e-12)
+    def sizes(portions: Iterable[Floats], rows: NDArray[np.int64] | slice) -> tuple[Floats, Floats]:
+        """(y'Px)² and x'Px of every column x that is one of ``portions`` in these rows and 0 in others."""
+        part = np.asarray(inverse[rows][:, rows], order="F")
+        found, expected = [], []
+        for some in portions:
+            found.append(np.square(some.T @ weights[rows]))
+            of_mean = np.square(some.T @ ones[rows]) / np.float32(total)
+            expected.append(_quadratic_forms(part, some) - of_mean)
+        return np.concatenate(found), np.maximum(np.concatenate(expected), 1e-12)
 
     def renewed(of_blocks: NDArray[np.float64], found: Floats, expected: Floats) -> NDArray[np.float64]:
         """(v² y'PXX'Py + prior) / (v tr(X'PX) + prior), of every block."""
         mean = float(np.average(of_blocks, weights=heights))
-        determined = of_blocks * design.by_block(expected)
-        squares = np.square(of_blocks) * design.by_block(found)
+        determined = of_blocks * features.by_block(expected)
+        squares = np.square(of_blocks) * features.by_block(found)
         return np.asarray((squares + prior_effects * mean) / (determined + prior_effects))
 
     def scaled(variance: float, found: Floats, expected: Floats) -> float:
         return variance * float(found.sum(dtype=np.float64) / expected.sum(dtype=np.float64))
 
-    everyone = slice(None)
-    heights = np.maximum(design.by_block(np.einsum("ij,ij->j", design.features, design.features)), 1e-12)
+    everyone, features = slice(None), design.features
+    heights = np.maximum(features.sums_of_squares(), 1e-12)
     families, within_families = variances.families, variances.within_families
-    if by_family := [sizes(_with_ones(design.features[rows]), rows) for rows in design.families()]:
+    if by_family := [sizes([_with_ones(features.rows(rows).dense())], rows) for rows in design.families()]:
         found, expected = (np.sum(part, axis=0) for part in zip(*by_family, strict=True))
         families = scaled(families, found[-1:], expected[-1:])
         within_families = renewed(within_families, found[:-1], expected[:-1])
     trace = float(np.trace(inverse, dtype=np.float64)) - float(ones @ ones) / total
     return Variances(
-        snps=scaled(variances.snps, *sizes(design.snps, everyone)) if variances.snps > 0 else 0.0,
-        haplotypes=renewed(variances.haplotypes, *sizes(design.features, everyone)),
+        snps=scaled(variances.snps, *sizes(_portions(design.snps), everyone)) if variances.snps > 0 else 0.0,
+        haplotypes=renewed(variances.haplotypes, *sizes((some for _, some in features.portions()), everyone)),
         families=families,
         within_families=within_families,
         residual=max(variances.residual * float(weights @ weights) / trace, _LEAST_RESIDUAL * float(target.var())),
@@ -207,21 +267,36 @@ def renew_variances(
 
 
 def _covariance(design: Design, variances: Variances) -> Floats:
-    """Of the lines, (lines, lines) float32."""
-    lines = len(design.features)
-    covariance = np.zeros((lines, lines), dtype=np.float32)
-    deviations = np.sqrt(design.to_features(variances.haplotypes))
-    for features, deviation in zip(_portions(design.features), _portions(deviations), strict=True):
-        scaled = features * deviation
-        covariance += scaled @ scaled.T
+    """Of the lines, (lines, lines) float32 in LAPACK's order; what is above the diagonal does not count."""
+    covariance = _no_covariance(len(design.snps))
+    deviations = np.sqrt(design.features.of_blocks(variances.haplotypes))
+    for columns, features in design.features.portions():
+        features *= deviations[columns]
+        _add_products(covariance, features)
     if variances.snps > 0:
-        covariance += np.float32(variances.snps) * (design.snps @ design.snps.T)
-    deviations = np.sqrt(design.to_features(variances.within_families))
+        _add_products(covariance, design.snps, variances.snps)
+    deviations = np.sqrt(design.features.of_blocks(variances.within_families))
     for rows in design.families():
-        scaled = design.features[rows] * deviations
+        scaled = design.features.rows(rows).dense() * deviations
         covariance[np.ix_(rows, rows)] += scaled @ scaled.T + np.float32(variances.families)
     covariance[np.diag_indices_from(covariance)] += np.float32(variances.residual)
     return covariance
+
+
+def _no_covariance(lines: int) -> Floats:
+    return np.zeros((lines, lines), dtype=np.float32, order="F")
+
+
+def _add_products(covariance: Floats, matrix: Floats, factor: float = 1.0) -> None:
+    """Add factor * XX' for ``matrix`` X (lines, columns), in place, on and below the diagonal alone."""
+    scipy.linalg.blas.ssyrk(factor, matrix.T, beta=1, c=covariance, trans=1, lower=1, overwrite_c=1)
+
+
+def _quadratic_forms(symmetric: Floats, matrix: Floats) -> Floats:
+    """x'Sx of every column x. By S's lower half alone, which is half the multiplications: 2 x'Lx - x'Dx."""
+    products = scipy.linalg.blas.strmm(1, symmetric, matrix.T, side=1, lower=1).T
+    twice = 2 * np.einsum("ij,ij->j", matrix, products)
+    return np.asarray(twice - np.diag(symmetric) @ np.square(matrix, out=products))
 
 
 def _with_ones(features: Floats) -> Floats:
@@ -231,12 +306,12 @@ def _with_ones(features: Floats) -> Floats:
 
 def _portions(matrix: Floats) -> list[Floats]:
     """Some columns at a time: what is made of them all at once would be as large as the data."""
-    return [matrix[..., at : at + _PORTION] for at in range(0, matrix.shape[-1], _PORTION)]
+    return [matrix[:, at : at + _PORTION] for at in range(0, matrix.shape[1], _PORTION)]
 
 
 def _inverse(covariance: Floats) -> tuple[Floats, float]:
-    """Of a positive definite matrix, which is used up; and the logarithm of its determinant."""
-    factor = scipy.linalg.cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
+    """Of a positive definite matrix (as ``_covariance``), which is used up; and the logarithm of its determinant."""
+    factor = scipy.linalg.cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
     log_determinant = 2 * float(np.log(np.diag(factor)).sum(dtype=np.float64))
     (invert,) = scipy.linalg.get_lapack_funcs(("potri",), (factor,))
     inverse = invert(factor, lower=1, overwrite_c=True)[0]
@@ -299,7 +374,7 @@ class _RemlStep:
 
     @classmethod
     def of(cls, kernels: list[Floats], phenotype: Floats, variances: NDArray[np.float64]) -> _RemlStep:
-        covariance = np.zeros_like(kernels[0])
+        covariance = _no_covariance(len(phenotype))
         for variance, kernel in zip(variances[:-1], kernels, strict=True):
             covariance += np.float32(variance) * kernel
         covariance[np.diag_indices_from(covariance)] += np.float32(variances[-1])

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from gwas_core.files import atomic_path
 from gwas_core.memory import give_back_memory
-from gwas_core.model.effects import ROUNDS, Design, fit_effects, no_effects
+from gwas_core.model.effects import ROUNDS, Design, Features, fit_effects, no_effects
 
 Floats = NDArray[np.float32]
 
@@ -88,11 +88,12 @@ class Start:
     def predict(self, genotypes: NDArray[np.int8]) -> Floats:
         """What a network with these weights predicts, (lines,) z-scores."""
         centred = (genotypes - self.mean) / self.scale
-        features = _Blocks(self.prototypes, self.prototype_bias, self.whitening).features(centred)
-        predicted = centred @ self.additive + features @ self.haplotypes + self.bias
+        blocks = _Blocks(self.prototypes, self.prototype_bias, self.whitening)
+        features = blocks.features(_haplotypes(centred, genotypes, self.prototypes.shape[1] // 2))
+        predicted = centred @ self.additive + features.times(self.haplotypes) + self.bias
         if self.family_means.size:
             shares = scipy.special.softmax(centred @ self.family_scores + self.family_bias, axis=1)
-            predicted += (shares * (features @ self.family_haplotypes + self.family_means)).sum(axis=1)
+            predicted += (shares * (features.times(self.family_haplotypes) + self.family_means)).sum(axis=1)
         return np.asarray(predicted)
 
 
@@ -155,12 +156,11 @@ def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, wi
     centred = lines.genotypes - mean
     scale = np.float32(max(np.sqrt(np.mean(np.square(centred), dtype=np.float64)), 1e-3))
     centred /= scale
-    blocks = _Blocks.of(centred, block, prototypes, sharpness)
-    features = blocks.features(centred)
-    feature_mean = features.mean(axis=0)
-    features -= feature_mean
+    haplotypes = _haplotypes(centred, lines.genotypes, block)
+    blocks = _Blocks.of(haplotypes, prototypes, sharpness)
+    features, feature_mean = blocks.centred_features(haplotypes)
     member = _membership(lines)
-    design = Design(snps=centred, features=features, member=member, blocks=len(blocks.matrix))
+    design = Design(snps=centred, features=features, member=member)
     effects = fit_effects(design, lines.target, rounds=rounds) if with_effects else no_effects(design)
     scores, score_bias = _family_scores(centred, member)
     return Start(
@@ -204,6 +204,52 @@ def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
     return sharp * (centred.T @ solved), sharp * share
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Haplotypes:
+    """Of one block: those there are, centred and scaled (h, SNPs), which of them a line carries (lines,), and how many
+    lines do (h,)."""
+
+    values: Floats
+    carried: NDArray[np.int32]
+    count: NDArray[np.int64]
+
+    @property
+    def lines(self) -> int:
+        return len(self.carried)
+
+    def prototypes(self, number: int) -> Floats:
+        """The commonest, then again and again the one most lines are farthest from, (number, SNPs)."""
+        distance = np.full(len(self.values), np.inf, dtype=np.float32)
+        chosen = [int(self.count.argmax())]
+        for _ in range(number - 1):
+            distance = np.minimum(distance, np.square(self.values - self.values[chosen[-1]]).sum(axis=1))
+            chosen.append(int((distance * self.count).argmax()))
+        return np.asarray(self.values[chosen])
+
+    def variance(self) -> float:
+        """Of all SNPs together, over lines."""
+        mean = self.mean(self.values)
+        return float(self.mean(np.square(self.values - mean)).sum())
+
+    def mean(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Over lines, (...,), of what haplotypes have, (h, ...)."""
+        return np.asarray(self.count @ values.astype(np.float64) / self.lines)
+
+
+def _haplotypes(centred: Floats, genotypes: NDArray[np.int8], block: int) -> list[_Haplotypes]:
+    """Of blocks of neighbouring SNPs, the last one filled up with the mean, 0."""
+    found = []
+    for at in range(0, genotypes.shape[1], block):
+        # As strings of bytes: many times faster than rows of numbers.
+        rows = np.ascontiguousarray(genotypes[:, at : at + block])
+        strings = rows.view(np.dtype((np.void, rows.shape[1]))).reshape(-1)
+        _, first, carried, count = np.unique(strings, return_index=True, return_inverse=True, return_counts=True)
+        values = centred[first, at : at + block]
+        values = np.pad(values, ((0, 0), (0, block - values.shape[1])))
+        found.append(_Haplotypes(values=values, carried=carried.astype(np.int32), count=count))
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class _Blocks:
     matrix: Floats
@@ -211,10 +257,9 @@ class _Blocks:
     whitening: Floats
 
     @classmethod
-    def of(cls, centred: Floats, block: int, prototypes: int, sharpness: float) -> _Blocks:
-        patches = _patches(centred, block)
-        chosen = np.stack([_prototypes(patch, prototypes) for patch in patches.transpose(1, 0, 2)])
-        variance = np.maximum(2 * patches.var(axis=0).sum(axis=1), 1e-3)
+    def of(cls, haplotypes: list[_Haplotypes], prototypes: int, sharpness: float) -> _Blocks:
+        chosen = np.stack([block.prototypes(prototypes) for block in haplotypes])
+        variance = np.maximum(2 * np.array([block.variance() for block in haplotypes], dtype=np.float32), 1e-3)
         bandwidth = variance / np.float32(sharpness)
         among = np.square(chosen[:, :, None] - chosen[:, None]).sum(axis=3)
         kernel = np.exp(-among / bandwidth[:, None, None]).astype(np.float64)
@@ -228,34 +273,28 @@ class _Blocks:
             whitening.astype(np.float32),
         )
 
-    def features(self, centred: Floats) -> Floats:
-        """(lines, B * p)."""
-        blocks, width, prototypes = self.matrix.shape
-        out = np.empty((len(centred), blocks, prototypes), dtype=np.float32)
-        patches = _patches(centred, width // 2)
-        for number in range(blocks):
-            patch = patches[:, number]
-            both = np.concatenate([patch, np.square(patch)], axis=1)
-            similarity = np.exp(both @ self.matrix[number] + self.bias[number])
-            out[:, number] = similarity @ self.whitening[number]
-        return out.reshape(len(centred), -1)
+    def features(self, haplotypes: list[_Haplotypes]) -> Features:
+        return _features([self._of_block(number, block) for number, block in enumerate(haplotypes)], haplotypes)
+
+    def centred_features(self, haplotypes: list[_Haplotypes]) -> tuple[Features, Floats]:
+        """And what was taken off, their means over lines (B * p,)."""
+        values = [self._of_block(number, block) for number, block in enumerate(haplotypes)]
+        means = [block.mean(of_block).astype(np.float32) for of_block, block in zip(values, haplotypes, strict=True)]
+        centred = [of_block - mean for of_block, mean in zip(values, means, strict=True)]
+        return _features(centred, haplotypes), np.concatenate(means)
+
+    def _of_block(self, number: int, block: _Haplotypes) -> Floats:
+        """Features of a block's haplotypes, (h, p)."""
+        both = np.concatenate([block.values, np.square(block.values)], axis=1)
+        similarity = np.exp(both @ self.matrix[number] + self.bias[number])
+        return np.asarray(similarity @ self.whitening[number])
 
 
-def _patches(centred: Floats, block: int) -> Floats:
-    """(lines, B, block): blocks of neighbouring SNPs, the last one filled up with the mean, 0."""
-    lines, snps = centred.shape
-    return np.pad(centred, ((0, 0), (0, -snps % block))).reshape(lines, -1, block)
-
-
-def _prototypes(patch: Floats, number: int) -> Floats:
-    """Haplotypes of a block (lines, SNPs): the commonest, then again and again the one most lines are farthest from."""
-    rows, counts = np.unique(patch, axis=0, return_counts=True)
-    distance = np.full(len(rows), np.inf, dtype=np.float32)
-    chosen = [int(counts.argmax())]
-    for _ in range(number - 1):
-        distance = np.minimum(distance, np.square(rows - rows[chosen[-1]]).sum(axis=1))
-        chosen.append(int((distance * counts).argmax()))
-    return np.asarray(rows[chosen])
+def _features(values: list[Floats], haplotypes: list[_Haplotypes]) -> Features:
+    ends = np.cumsum([len(of_block) for of_block in values], dtype=np.int32)
+    carried = np.stack([block.carried for block in haplotypes], axis=1)
+    carried[:, 1:] += ends[:-1]
+    return Features(values=np.concatenate(values), carried=carried)
 
 
 def _inverse_roots(kernels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,37 +6,43 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from gwas_core.model.effects import Design, Effects, Variances, fit_effects, renew_variances
+from gwas_core.model.effects import Design, Effects, Features, Variances, fit_effects, renew_variances
 
-BLOCKS, FEATURES, FAMILIES = 40, 3, 5
+BLOCKS, HAPLOTYPES, FEATURES, FAMILIES = 40, 30, 3, 5
 
 
 def make_design(*, lines: int = 900, blocks: int = BLOCKS, families: int = FAMILIES) -> Design:
     random = np.random.default_rng(0)
-    features = random.standard_normal((lines, blocks * FEATURES)).astype(np.float32)
+    values = random.standard_normal((HAPLOTYPES * blocks, FEATURES)).astype(np.float32)
+    carried = random.integers(HAPLOTYPES, size=(lines, blocks), dtype=np.int32)
+    for block in range(blocks):
+        of_block = values[block * HAPLOTYPES : (block + 1) * HAPLOTYPES]
+        of_block -= of_block[carried[:, block]].mean(axis=0)
+    carried += HAPLOTYPES * np.arange(blocks, dtype=np.int32)
     member = np.eye(max(families, 1), dtype=np.float32)[random.integers(max(families, 1), size=lines)]
     return Design(
         snps=random.standard_normal((lines, 50)).astype(np.float32),
-        features=features - features.mean(axis=0),
+        features=Features(values=values, carried=carried),
         member=member if families else member[:, :0],
-        blocks=blocks,
     )
 
 
 def make_trait(design: Design, blocks: list[int], *, within_families: bool) -> tuple[np.ndarray, np.ndarray]:
     """A trait that these blocks decide by half, and what they contribute; both (lines,)."""
     random = np.random.default_rng(1)
-    effects = random.standard_normal((design.member.shape[1] if within_families else 1, design.features.shape[1]))
-    effects *= np.isin(np.arange(design.features.shape[1]) // FEATURES, blocks)
+    columns = design.features.columns
+    effects = random.standard_normal((design.member.shape[1] if within_families else 1, columns))
+    effects *= np.isin(np.arange(columns) // FEATURES, blocks)
     family = design.member.argmax(axis=1) if within_families else np.zeros(len(design.member), dtype=int)
-    genetic = (effects[family] * design.features).sum(axis=1)
+    genetic = (effects[family] * design.features.dense()).sum(axis=1)
     genetic /= genetic.std()
     return (genetic + random.standard_normal(len(genetic))).astype(np.float32), genetic
 
 
 def predict(design: Design, effects: Effects) -> np.ndarray:
-    by_family = design.features @ effects.within_families + effects.families
-    for_all = effects.mean + design.snps @ effects.snps + design.features @ effects.haplotypes
+    features = design.features.dense()
+    by_family = features @ effects.within_families + effects.families
+    for_all = effects.mean + design.snps @ effects.snps + features @ effects.haplotypes
     return np.asarray(for_all + (design.member * by_family).sum(axis=1))
 
 
@@ -78,7 +84,7 @@ def test_without_a_prior_the_rounds_end_where_the_likelihood_is_greatest() -> No
     """Against the restricted likelihood written out, and a general optimiser."""
     design = make_design(lines=300, blocks=2, families=4)
     trait, _ = make_trait(design, [0], within_families=True)
-    member, features = design.member.astype(float), design.features.astype(float)
+    member, features = design.member.astype(float), design.features.dense().astype(float)
     same = member @ member.T
     parts = [features[:, :FEATURES], features[:, FEATURES:]]
     kernels = [part @ part.T for part in parts] + [same] + [part @ part.T * same for part in parts] + [np.eye(300)]
@@ -115,3 +121,23 @@ def test_a_trait_without_noise_is_fitted_too() -> None:
     _, genetic = make_trait(design, [1, 20], within_families=False)
     effects = fit_effects(design, genetic.astype(np.float32))
     assert np.corrcoef(predict(design, effects), genetic)[0, 1] > 0.999
+
+
+def test_features_are_the_matrix_they_stand_for() -> None:
+    """What is worked out by portions, by several of them, and by haplotypes."""
+    features = make_design(lines=50, blocks=800, families=0).features
+    dense = features.dense()
+    assert dense.shape == (50, features.columns) == (50, 800 * FEATURES)
+    portions = list(features.portions())
+    assert len(portions) > 1
+    np.testing.assert_array_equal(np.concatenate([portion for _, portion in portions], axis=1), dense)
+    for columns, portion in portions:
+        np.testing.assert_array_equal(dense[:, columns], portion)
+    random = np.random.default_rng(3)
+    left, right = (random.standard_normal((size, 2)).astype(np.float32) for size in reversed(dense.shape))
+    np.testing.assert_allclose(features.times(left), dense @ left, atol=1e-3)
+    np.testing.assert_allclose(features.transposed_times(right), dense.T @ right, atol=1e-3)
+    squares = np.square(dense.astype(float)).reshape(50, 800, -1).sum(axis=(0, 2))
+    np.testing.assert_allclose(features.sums_of_squares(), squares)
+    np.testing.assert_allclose(features.by_block(np.square(dense).sum(axis=0)), squares, rtol=1e-5)
+    np.testing.assert_array_equal(features.rows(np.array([3, 1])).dense(), dense[[3, 1]])
