@@ -15,6 +15,7 @@ which founder a line carries says more than its SNPs one by one.
 from __future__ import annotations
 
 import hashlib
+import platform
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ _SMALLEST_EIGENVALUE = 1e-3
 # spread over several.
 _FAMILY_RIDGE, FAMILY_SHARPNESS = 0.1, 15.0
 MAXIMUM_FAMILIES = 200
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,22 +123,23 @@ def mixed_model_start(
     if cache is None:
         return _fit(lines, *settings)
     path = cache / f"start-{_digest(lines, *settings)}.npz"
-    # The lock only saves work: whoever does not get it within a minute fits the same model itself.
-    from gwas_core.tuning.lock import FileLock
+    # The locks only save work and memory: whoever gets none within a minute fits all the same.
+    from gwas_core.tuning.lock import FileLock, acquire_any
+    from gwas_core.tuning.threads import usable_cores
 
-    lock = FileLock(path.with_suffix(".lock"))
     if not path.is_file():
-        lock.acquire(seconds=60)
-    try:
-        if not path.is_file():
-            start = _fit(lines, *settings)
-            with atomic_path(path) as temporary, temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **_arrays(start))
-            give_back_memory()
-        with np.load(path, allow_pickle=False) as arrays:
-            return Start(**{field.name: arrays[field.name] for field in fields(Start)})
-    finally:
-        lock.release()
+        with FileLock(path.with_suffix(".lock")) as lock:
+            lock.acquire(seconds=_PATIENCE_SECONDS)
+            if not path.is_file():
+                # More at a time than there are cores would be done no sooner.
+                places = [FileLock(cache / f"fit-{platform.node()}-{place}.lock") for place in range(usable_cores())]
+                with acquire_any(places, seconds=_PATIENCE_SECONDS):
+                    start = _fit(lines, *settings)
+                    give_back_memory()
+                with atomic_path(path) as temporary, temporary.open("wb") as file:
+                    np.savez(file, allow_pickle=False, **_arrays(start))
+    with np.load(path, allow_pickle=False) as arrays:
+        return Start(**{field.name: arrays[field.name] for field in fields(Start)})
 
 
 def _arrays(start: Start) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -68,3 +69,15 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def acquire_any(locks: Sequence[FileLock], *, seconds: float) -> FileLock:
+    """One of ``locks``: the first that could be taken, or one that is not held when none could within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        for lock in locks:
+            if lock.acquire():
+                return lock
+        if time.monotonic() >= deadline:
+            return locks[0]
+        time.sleep(_RETRY_SECONDS)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import json
 import math
 import os
@@ -39,7 +40,7 @@ from gwas_core.memory import give_back_memory, held_bytes
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.tuning.functions import ModelFunctions, load_function
 
-MOST_GROWTH = 300_000_000
+MOST_GROWTH = 200_000_000
 """Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
 about 100 MB of every network whose shapes it had not seen before."""
 
@@ -251,6 +252,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dataset = Dataset.load(options.dataset)
     split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
     options.functions.bring_in()
+    # What the garbage collector counts it writes to, and what a worker writes to it no longer shares.
+    gc.collect()
+    gc.freeze()
+    give_back_memory()
     answer_requests(
         socket.socket(fileno=os.dup(0)), lambda: Worker(Channel(), dataset, split, options.functions).serve()
     )
