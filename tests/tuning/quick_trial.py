@@ -24,6 +24,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import judge
 from gwas_core.tuning.functions import ModelFunctions
+from gwas_core.tuning.worker import MOST_GROWTH
 
 FUNCTIONS = ModelFunctions(
     trial="tests.tuning.quick_trial:run_trial", finalise="tests.tuning.quick_trial:finalise", calibrate=""
@@ -90,7 +91,7 @@ def misbehave(behaviour: str, directory: Path, epoch: int) -> None:
     if behaviour == "raises":
         raise RuntimeError("this trial was told\nto raise")
     if behaviour == "grows" and epoch == 1:
-        _kept.append(b"x" * 250_000_000)
+        _kept.append(b"x" * (MOST_GROWTH * 4 // 5))
     if behaviour == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "exits":

@@ -146,7 +146,7 @@ def test_workers_are_replaced_before_they_grow_too_large(bench: Bench) -> None:
     *_, record = watch(engine, "quick")
     check_complete(record)
     workers = [trial.result["worker"] for trial in record.trials if trial.result is not None]
-    # A quarter of a gigabyte a trial: the first worker began with the baselines, the second one with a trial.
+    # Four fifths of what is allowed a trial: the first worker began with the baselines, the second one with a trial.
     assert [workers.count(worker) for worker in dict.fromkeys(workers)] == [2, 3]
 
 
