@@ -26,6 +26,7 @@ from gwas_core.genotypes.simulate import SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
 from gwas_core.memory import peak_bytes
 from gwas_core.report.figure_style import BLUE, GREEN, GREY, VERMILION, new_figure
+from gwas_core.tuning.threads import usable_cores
 
 PARTS = {
     "baselines": "GBLUP and family baselines",
@@ -43,7 +44,7 @@ def _baselines(dataset: Dataset, split: Split) -> float:
     from gwas_core.model.baselines import judge_baselines
 
     started = time.perf_counter()
-    judge_baselines(dataset, split)
+    judge_baselines(dataset, split, threads=usable_cores())
     return time.perf_counter() - started
 
 

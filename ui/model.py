@@ -223,6 +223,16 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
         st.info(markdown_text(note), icon=":material/info:")
     table = pd.read_csv(prediction.table, dtype={"line": str}, keep_default_na=False)
     st.markdown(f"{counted(len(table), 'line')} predicted.")
+    # Above the table: what loads and grows below it does not move it from under the mouse.
+    st.download_button(
+        "Download the predictions",
+        data=prediction.table.read_bytes,
+        file_name=f"{record.name}-predicted.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="predicted-csv",
+        on_click="ignore",
+    )
     st.dataframe(
         table,
         hide_index=True,
@@ -235,15 +245,6 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
             ),
         },
         alt="Predicted phenotypes",
-    )
-    st.download_button(
-        "Download the predictions",
-        data=prediction.table.read_bytes,
-        file_name=f"{record.name}-predicted.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key="predicted-csv",
-        on_click="ignore",
     )
 
 
