@@ -28,6 +28,7 @@ from benchmarks.chromium import save_picture
 from benchmarks.common import BATCH, LINES, REAL_DATA, ROOT, Row, full_size_file, in_fresh_process, seconds
 from benchmarks.growth import KEPT_LINES, KEPT_SNPS, Growth, draw, fit
 from benchmarks.growth import PARTS as GROWING
+from benchmarks.tutorial_way import refusal
 from gwas_core.messages import counted
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.threads import usable_cores
@@ -338,6 +339,8 @@ def main() -> None:
     names = [name.strip() for name in options.only.split(",")]
     if unknown := [name for name in names if name not in PARTS]:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if options.file and (reason := refusal(options.file)):
+        parser.error(reason)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         file = options.file or full_size_file(Path(folder))
@@ -353,7 +356,7 @@ def main() -> None:
                 failed.append(name)
     if options.json:
         print(json.dumps([row.to_dict() for row in rows]))
-    else:
+    elif rows:
         _write(chosen, rows, options.out, took=time.perf_counter() - started)
     if failed:
         sys.exit(f"failed, and not among the results: {', '.join(failed)}")

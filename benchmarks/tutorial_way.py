@@ -25,13 +25,24 @@ from numpy.typing import NDArray
 from benchmarks.common import LINES
 
 _NOT_SNPS = ("strain", "height", "folds")
+_PHENOTYPE = "norm_phe"
 _CLASSES = 3
+
+
+def refusal(path: Path) -> str:
+    """Why a file cannot be benchmarked with; empty where it can. The tutorial's way reads its own layout alone."""
+    try:
+        columns = pd.read_csv(path, sep="\t", nrows=0).columns
+    except (OSError, ValueError, EOFError) as error:
+        return f"{path} cannot be read as a table: {error}"
+    missing = [name for name in (*_NOT_SNPS, _PHENOTYPE) if name not in columns]
+    return f"{path} has not the tutorial's layout: no column {', '.join(missing)}" if missing else ""
 
 
 def preprocess(path: Path, folder: Path) -> None:
     """Read, encode, divide and save, as each of its trials does."""
     table = pd.read_csv(path, sep="\t").drop(columns=list(_NOT_SNPS))
-    phenotype = table.pop("norm_phe").to_numpy()
+    phenotype = table.pop(_PHENOTYPE).to_numpy()
     encoded = pd.get_dummies(table.astype(pd.CategoricalDtype([0, 1, 2])), dtype=float)
     # The text of a row, salted anew in every process: which rows validate differs from trial to trial.
     hashes = np.array([hash(str(tuple(row))) for row in encoded.itertuples(index=False)], dtype=np.int64)

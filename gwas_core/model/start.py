@@ -109,7 +109,7 @@ def mixed_model_start(
     rounds: int = ROUNDS,
     cache: Path | None = None,
 ) -> Start:
-    """Fit the model of this module: about a minute for 4,000 lines × 4,000 SNPs, once for every ``cache``.
+    """Fit the model of this module: half a minute of one core for 4,000 lines × 4,000 SNPs, once for every ``cache``.
 
     Args:
         block: SNPs in a block.
@@ -201,6 +201,7 @@ def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
     share = member.mean(axis=0)
     kernel = centred @ centred.T
     kernel[np.diag_indices_from(kernel)] += np.float32(_FAMILY_RIDGE * _diagonal_mean(centred))
+    # Transposed it is in LAPACK's order, and symmetric it is the same: no copy is made.
     factor = scipy.linalg.cho_factor(kernel.T, lower=True, overwrite_a=True, check_finite=False)
     solved = scipy.linalg.cho_solve(factor, member - share, check_finite=False)
     sharp = np.float32(FAMILY_SHARPNESS)

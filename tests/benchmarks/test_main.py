@@ -36,3 +36,16 @@ def test_an_unknown_part_is_refused_with_the_known_ones(
     said = capsys.readouterr().err
     assert "unknown: coffee" in said
     assert all(name in said for name in PARTS)
+
+
+def test_a_file_of_another_layout_is_refused_and_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table, out = tmp_path / "table.txt", tmp_path / "out.md"
+    table.write_text("strain\theight\tfolds\na\t1\t1\n")
+    for file, reason in ((table, "no column norm_phe"), (tmp_path / "nothing", "cannot be read as a table")):
+        monkeypatch.setattr("sys.argv", ["benchmark", "--file", str(file), "--out", str(out)])
+        with pytest.raises(SystemExit):
+            main()
+        assert reason in capsys.readouterr().err
+    assert not out.exists()
