@@ -22,6 +22,7 @@ from gwas_core.tuning.lock import FileLock
 from gwas_core.workspace import Workspace, check_experiment_name
 
 PREDICTIONS_FILE = "predictions.csv"
+_PLAN, _RESULT = "plan.json", "result.json"
 _RESULT_ENTRIES = {"network", "gblup", "mean", "differences", "parts", "notes", "reading", "lines", "trait"}
 _LARGEST_FILE = 256 * 1024**2
 
@@ -101,11 +102,11 @@ class EvaluationFolder:
 
     def plan(self) -> EvaluationPlan | None:
         """None before it was begun."""
-        values = self._read("plan.json")
+        values = self._read(_PLAN)
         return None if values is None else EvaluationPlan.from_dict(values)
 
     def save_plan(self, plan: EvaluationPlan) -> None:
-        write_json(self.directory / "plan.json", plan.to_dict())
+        write_json(self.directory / _PLAN, plan.to_dict())
 
     def chosen(self) -> Chosen | None:
         """None while hyperparameters are being tuned."""
@@ -132,15 +133,25 @@ class EvaluationFolder:
         """Where a network's log, metrics and weights are."""
         return self.directory / task.part / f"training-{task.number}"
 
+    @property
+    def has_result(self) -> bool:
+        """Whether it came to its end."""
+        return (self.directory / _RESULT).is_file()
+
+    @property
+    def begun(self) -> float:
+        """When its plan was made, in seconds since 1970."""
+        return (self.directory / _PLAN).stat().st_mtime
+
     def result(self) -> dict[str, Any] | None:
         """What came of it, JSON-ready; None before the end."""
-        result = self._read("result.json")
+        result = self._read(_RESULT)
         if result is not None and not result.keys() >= _RESULT_ENTRIES:
-            raise self._damaged("result.json")
+            raise self._damaged(_RESULT)
         return result
 
     def save_result(self, result: Mapping[str, Any]) -> None:
-        write_json(self.directory / "result.json", dict(result))
+        write_json(self.directory / _RESULT, dict(result))
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.directory / name
@@ -182,7 +193,7 @@ def tasks_of(plan: EvaluationPlan, parts: tuple[Part, ...]) -> tuple[Task, ...]:
 
 
 def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationFolder, ...]:
-    """Evaluations whose hyperparameters come, or will come, from this experiment, the newest first."""
+    """Evaluations whose hyperparameters come, or will come, from this experiment: with a result first, then newest."""
     root = _root(workspace)
     folders = [EvaluationFolder(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     found = []
@@ -193,7 +204,7 @@ def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationFol
             continue
         if plan is not None and plan.experiment == experiment:
             found.append(folder)
-    return tuple(sorted(found, key=lambda folder: (folder.directory / "plan.json").stat().st_mtime, reverse=True))
+    return tuple(sorted(found, key=lambda folder: (folder.has_result, folder.begun), reverse=True))
 
 
 def check_plan(folder: EvaluationFolder, plan: EvaluationPlan) -> None:

@@ -84,3 +84,11 @@ def test_several_can_be_chosen_from_and_a_damaged_one_is_named(open_page: OpenPa
     assert "result.json of the evaluation height-families is damaged" in words(app)
     app.selectbox(key="evaluation").select("height").run()
     assert "The network is better than" in words(app)
+
+
+def test_one_with_a_result_comes_before_a_newer_one_without(open_page: OpenPage, workspace: Workspace) -> None:
+    finish(begun(workspace, "height"))
+    begun(workspace, "height-families")
+    app = open_page(PAGE, experiment="made")
+    assert app.selectbox(key="evaluation").options == ["height", "height-families"]
+    assert "The network is better than" in words(app)
