@@ -30,6 +30,7 @@ from benchmarks.growth import KEPT_LINES, KEPT_SNPS, Growth, draw, fit
 from benchmarks.growth import PARTS as GROWING
 from benchmarks.tutorial_way import refusal
 from gwas_core.messages import counted
+from gwas_core.model.backend import has_accelerator
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.threads import usable_cores
 
@@ -323,7 +324,8 @@ def _machine() -> str:
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "numpy", "scikit-optimize")
     )
-    return f"{usable_cores()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}"
+    device = "a GPU, which networks ran on" if has_accelerator() else "no GPU found, all on the CPU"
+    return f"{usable_cores()} cores, {device}, {platform.machine()}, Python {platform.python_version()}, {versions}"
 
 
 def main() -> None:
