@@ -38,7 +38,7 @@ _TUTORIAL_TRIALS, _TUTORIAL_PARALLEL = 35, 3
 _QUICK_TRIALS = 6
 _GROWTH_SNPS = (KEPT_SNPS, 10_000, 40_000)
 _GROWTH_LINES = (1_000, 5_000, 20_000)
-_FARTHEST = {"lines": 20_000, "snps": 40_000}
+_FARTHEST = {"lines": _GROWTH_LINES[-1], "snps": _GROWTH_SNPS[-1]}
 
 
 @dataclass(frozen=True, kw_only=True)

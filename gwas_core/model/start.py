@@ -278,14 +278,18 @@ class _Blocks:
         )
 
     def features(self, haplotypes: list[_Haplotypes]) -> Features:
-        return _features([self._of_block(number, block) for number, block in enumerate(haplotypes)], haplotypes)
+        return _features(self._values(haplotypes), haplotypes)
 
     def centred_features(self, haplotypes: list[_Haplotypes]) -> tuple[Features, Floats]:
         """And what was taken off, their means over lines (B * p,)."""
-        values = [self._of_block(number, block) for number, block in enumerate(haplotypes)]
+        values = self._values(haplotypes)
         means = [block.mean(of_block).astype(np.float32) for of_block, block in zip(values, haplotypes, strict=True)]
         centred = [of_block - mean for of_block, mean in zip(values, means, strict=True)]
         return _features(centred, haplotypes), np.concatenate(means)
+
+    def _values(self, haplotypes: list[_Haplotypes]) -> list[Floats]:
+        """Of each block, (h, p)."""
+        return [self._of_block(number, block) for number, block in enumerate(haplotypes)]
 
     def _of_block(self, number: int, block: _Haplotypes) -> Floats:
         """Features of a block's haplotypes, (h, p)."""

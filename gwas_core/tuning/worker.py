@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dataset = Dataset.load(options.dataset)
     split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
     options.functions.bring_in()
-    # What the garbage collector counts it writes to, and what a worker writes to it no longer shares.
+    # A worker shares a page until it writes to it, and collecting garbage writes to everything that is not frozen.
     gc.collect()
     gc.freeze()
     give_back_memory()
