@@ -31,8 +31,8 @@ from benchmarks.growth import PARTS as GROWING
 from benchmarks.tutorial_way import refusal
 from gwas_core.messages import counted
 from gwas_core.model.backend import has_accelerator
+from gwas_core.processes.threads import usable_cores
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.threads import usable_cores
 
 _TUTORIAL_TRIALS, _TUTORIAL_PARALLEL = 35, 3
 _QUICK_TRIALS = 6

@@ -15,8 +15,8 @@ from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
-from gwas_core.tuning.threads import thread_environment, usable_cores
-from gwas_core.tuning.worker_process import import_environment
+from gwas_core.processes.detached import import_environment
+from gwas_core.processes.threads import thread_environment, usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("GWAS_REAL_DATA") or ROOT.parent / "shared" / "data")

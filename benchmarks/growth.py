@@ -24,9 +24,9 @@ from benchmarks.common import BATCH
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.simulate import SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
-from gwas_core.memory import peak_bytes
+from gwas_core.processes.memory import peak_bytes
+from gwas_core.processes.threads import usable_cores
 from gwas_core.report.figure_style import BLUE, GREEN, GREY, VERMILION, new_figure
-from gwas_core.tuning.threads import usable_cores
 
 PARTS = {
     "baselines": "GBLUP and family baselines",
@@ -50,7 +50,7 @@ def _baselines(dataset: Dataset, split: Split) -> float:
 
 def _start(dataset: Dataset, split: Split) -> float:
     from gwas_core.model.hyperparameters import HybridHyperparameters
-    from gwas_core.model.start import TrainingLines, mixed_model_start
+    from gwas_core.model.initial_weights import TrainingLines, mixed_model_start
     from gwas_core.model.trainer import Standardisation
 
     chosen = HybridHyperparameters()

@@ -24,10 +24,10 @@ from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.model.baselines import family_means, predict_baselines
 from gwas_core.model.effects import ROUNDS
 from gwas_core.model.hyperparameters import HybridHyperparameters
+from gwas_core.model.initial_weights import TrainingLines, mixed_model_start
 from gwas_core.model.metrics import judge
-from gwas_core.model.start import TrainingLines, mixed_model_start
 from gwas_core.model.trainer import Standardisation
-from gwas_core.tuning.threads import usable_cores
+from gwas_core.processes.threads import usable_cores
 
 Floats = NDArray[np.float64]
 _LASSO = 0.006

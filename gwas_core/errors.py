@@ -45,3 +45,11 @@ class SpaceExhausted(GwasError):
 
 class BundleError(InputError):
     """A model bundle is damaged, tampered with, or not one of ours."""
+
+
+def describe_unexpected(error: BaseException) -> str:
+    """An error nobody foresaw, on one line."""
+    if isinstance(error, MemoryError):
+        return "memory ran out: use fewer parallel trials, a smaller batch size or fewer units"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

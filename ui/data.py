@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gwas_core.demo import DEMO_FILE
 from gwas_core.errors import GwasError, InputError
 from gwas_core.genotypes.dataset import MISSING, Dataset
 from gwas_core.genotypes.library import DatasetLibrary, LibraryEntry
@@ -28,6 +27,7 @@ from gwas_core.report.quality_charts import (
     histogram_table,
     quality_warnings,
 )
+from gwas_core.tuning.demo import DEMO_FILE
 from gwas_core.workspace import Workspace
 from ui.charts import chart_with_table
 from ui.refusals import Refusals

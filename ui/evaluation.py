@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from gwas_core.errors import InputError
-from gwas_core.evaluation.folder import PREDICTIONS_FILE, EvaluationFolder, evaluations_of
+from gwas_core.evaluation.store import PREDICTIONS_FILE, EvaluationFolder, evaluations_of
 from gwas_core.messages import counted
 from gwas_core.report.evaluation import (
     FIGURE_TITLES,

@@ -12,9 +12,9 @@ from typing import IO
 
 import streamlit as st
 
-from gwas_core.demo import DEMO_FILE, DEMO_NAME, first_start_is_over
+from gwas_core.processes.detached import last_line, module_command, start_detached
+from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start_is_over
 from gwas_core.tuning.records import ExperimentSummary
-from gwas_core.tuning.worker_process import import_environment, last_line, module_command
 from gwas_core.workspace import Workspace
 from ui.store import sentence
 from ui.text import markdown_text
@@ -47,7 +47,7 @@ def start_demo() -> DemoStart | None:
     """See to it that a demo experiment runs if this is the first start; None where there is nothing to do.
 
     Asked in every run of every page. The process of this server is started once, and of all servers' processes
-    one finds that it is the first (``gwas_core.demo``).
+    one finds that it is the first (``gwas_core.tuning.demo``).
     """
     if os.environ.get(_LEFT_OUT, "") not in ("", "0"):
         return None
@@ -60,14 +60,11 @@ def _start(root: str) -> DemoStart | None:
         if first_start_is_over(Workspace(Path(root))):
             return None
         log = tempfile.NamedTemporaryFile(prefix="gwas-demo-", suffix=".log")  # noqa: SIM115 - as long as the server
-        process = subprocess.Popen(  # noqa: S603 - our own module
+        # Stopping the server in these seconds must not leave half an experiment.
+        process = start_detached(
             module_command("gwas_core", *_COMMAND),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            env=import_environment({**os.environ, "GWAS_WORKSPACE": root}),
-            # Stopping the server in these seconds must not leave half an experiment.
-            start_new_session=True,
+            log=Path(log.name),
+            environment={**os.environ, "GWAS_WORKSPACE": root},
         )
     except OSError as error:
         return DemoStart(None, None, f"this computer does not allow it ({error.strerror})")

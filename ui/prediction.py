@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from gwas_core.errors import ExperimentError, InputError
 from gwas_core.files import atomic_path, write_text
-from gwas_core.tuning.worker_process import import_environment
+from gwas_core.processes.detached import import_environment
 from gwas_core.workspace import Workspace
 
 _KEPT = 20

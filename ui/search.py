@@ -10,20 +10,21 @@ from typing import Any, NoReturn, get_args
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from gwas_core.engines import Engines
+from gwas_core.engines.launch import launch_experiment
+from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, GwasError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import LibraryEntry
+from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import Imputation, Prepared, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitMethod, SplitSettings, make_split
-from gwas_core.launch import Preparation, launch_experiment
-from gwas_core.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
 from gwas_core.messages import counted
 from gwas_core.model.training import XLA_SETTINGS
 from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
-from gwas_core.search_settings import NO_EARLY_STOPPING, free_name, search_settings, split_settings
 from gwas_core.tuning.early_stopping import ALGORITHMS as EARLY_STOPPING
 from gwas_core.tuning.experiment import MAXIMUM_PARALLEL_TRIALS, MAXIMUM_TRIALS, Experiment
+from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
+from gwas_core.tuning.search_settings import NO_EARLY_STOPPING, free_name, search_settings, split_settings
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import ALGORITHMS
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, Workspace, check_experiment_name

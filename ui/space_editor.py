@@ -13,10 +13,10 @@ import streamlit as st
 import yaml
 
 from gwas_core.errors import GwasError, SettingsError
-from gwas_core.launch import check_fits_network
 from gwas_core.messages import counted
 from gwas_core.model.networks import DEFAULT_NETWORK, NETWORKS
 from gwas_core.report.labels import number_label
+from gwas_core.tuning.creation import check_fits_network
 from gwas_core.tuning.space import MAXIMUM_FILE_BYTES, PRESETS, Parameter, ParameterKind, Scale, SearchSpace, Value
 from ui.store import sentence, show_error
 from ui.text import markdown_text

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from gwas_core.engines import Engines
+from gwas_core.engines.selection import Engines
 from gwas_core.errors import GwasError
 from gwas_core.workspace import Workspace
 from ui.text import markdown_text

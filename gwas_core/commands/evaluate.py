@@ -14,13 +14,13 @@ from gwas_core.commands.common import load_dataset, print_json, print_table, pri
 from gwas_core.evaluation.folds import usable_lines, with_folds
 from gwas_core.evaluation.plan import EvaluationPlan, default_folds, tuning_name
 from gwas_core.evaluation.run import TaskProgress, evaluate, minutes_left
+from gwas_core.processes.threads import usable_cores
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.evaluation import evaluation_rows, evaluation_verdict
-from gwas_core.search_settings import free_name, search_settings, whole_numbers
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.search_settings import free_name, search_settings, whole_numbers
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.threads import usable_cores
 from gwas_core.workspace import Workspace
 
 

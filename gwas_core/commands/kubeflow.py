@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from gwas_core.commands.common import load_dataset, number, print_json, say
 from gwas_core.commands.search import experiment_settings, preparation_settings
-from gwas_core.engines import Engines
+from gwas_core.engines.launch import launch_experiment
+from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
-from gwas_core.launch import describe_experiment, launch_experiment
 from gwas_core.model.networks import parse
-from gwas_core.search_settings import free_name, search_settings
+from gwas_core.tuning.creation import describe_experiment
+from gwas_core.tuning.search_settings import free_name, search_settings
 from gwas_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def submit_pipeline(options: argparse.Namespace) -> None:
 def _copy_dataset(workspace: Workspace, cluster: ClusterSettings, parameters: RunParameters) -> None:
     """Have the run's dataset on the claim, where that is not mounted here."""
     from gwas_core.kubeflow.cluster import connect, ensure_claim, is_claim_here
-    from gwas_core.kubeflow.helper import ClaimFiles
+    from gwas_core.kubeflow.transfer_pod import ClaimFiles
 
     if is_claim_here(workspace, cluster):
         return

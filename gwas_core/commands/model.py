@@ -14,7 +14,7 @@ from gwas_core.workspace import Workspace
 
 def bundle(options: argparse.Namespace) -> None:
     """Pack the best model of an experiment."""
-    from gwas_core.engines import Engines
+    from gwas_core.engines.selection import Engines
     from gwas_core.report.bundle_export import export_bundle
 
     workspace = Workspace.from_environment()

@@ -11,19 +11,19 @@ import yaml
 from tqdm import tqdm
 
 from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say
-from gwas_core.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
-from gwas_core.engines import Engines
+from gwas_core.engines.launch import launch_experiment
+from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.launch import launch_experiment
-from gwas_core.memory import give_back_memory
+from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison, summarise, verdict
-from gwas_core.search_settings import free_name, search_settings
+from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.search_settings import free_name, search_settings
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.evaluation.folder import Chosen
 from gwas_core.evaluation.folds import PreparedPart
+from gwas_core.evaluation.store import Chosen
 from gwas_core.model.baselines import predict_baselines
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,11 @@ import numpy as np
 import pandas as pd
 
 from gwas_core.errors import ExperimentError
-from gwas_core.evaluation.folder import (
+from gwas_core.evaluation.folds import Part
+from gwas_core.evaluation.intervals import RESAMPLES, PartPredictions, compare, judged_parts
+from gwas_core.evaluation.models import NETWORK
+from gwas_core.evaluation.plan import EvaluationPlan
+from gwas_core.evaluation.store import (
     PREDICTIONS_FILE,
     Chosen,
     EvaluationFolder,
@@ -22,18 +26,14 @@ from gwas_core.evaluation.folder import (
     check_plan,
     tasks_of,
 )
-from gwas_core.evaluation.folds import Part
-from gwas_core.evaluation.intervals import RESAMPLES, PartPredictions, compare, judged_parts
-from gwas_core.evaluation.models import NETWORK
-from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.team import Team
 from gwas_core.evaluation.tuning import reuse, tune
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import shown
+from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
-from gwas_core.tuning.threads import thread_environment, usable_cores, worker_threads
 
 
 @dataclass(frozen=True, kw_only=True)

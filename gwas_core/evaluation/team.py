@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import ExperimentError
-from gwas_core.evaluation.folder import Task
-from gwas_core.tuning.worker_process import import_environment, last_line, module_command
+from gwas_core.evaluation.store import Task
+from gwas_core.processes.detached import import_environment, last_line, module_command
 
 _ATTEMPTS = 2
 

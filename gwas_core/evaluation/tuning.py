@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gwas_core.errors import ExperimentError, SettingsError
-from gwas_core.evaluation.folder import Chosen
 from gwas_core.evaluation.plan import EvaluationPlan, tuning_split
+from gwas_core.evaluation.store import Chosen
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import preprocess
-from gwas_core.launch import create_experiment
 from gwas_core.messages import listed
+from gwas_core.tuning.creation import create_experiment
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.local import LocalEngine
@@ -35,7 +35,7 @@ def tune(
     """Search on the lines of the tune folds, or go on with that search, and take its best trial.
 
     Args:
-        settings: of the search, as ``launch.create_experiment`` takes them.
+        settings: of the search, as ``creation.create_experiment`` takes them.
         on_change: called with the search each time something changed.
 
     Raises:

@@ -14,12 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import GwasError, InputError
-from gwas_core.evaluation.folder import EvaluationFolder, Finished, Task
+from gwas_core.errors import GwasError, InputError, describe_unexpected
 from gwas_core.evaluation.folds import PreparedPart, prepare_part
 from gwas_core.evaluation.models import predict_with_baselines, predict_with_network
+from gwas_core.evaluation.store import EvaluationFolder, Finished, Task
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.tuning.worker import Channel, describe, die_with
+from gwas_core.processes.channel import Channel, die_with
 
 
 class Worker:
@@ -66,7 +66,7 @@ class Worker:
             return {"error": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever it was, the evaluation ends with a sentence
             traceback.print_exc()
-            return {"error": describe(error)}
+            return {"error": describe_unexpected(error)}
         return {"error": ""}
 
 

@@ -19,7 +19,7 @@ from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
-from gwas_core.genotypes.sources import SIZE_LIMIT
+from gwas_core.genotypes.text_stream import SIZE_LIMIT
 from gwas_core.messages import shown
 from gwas_core.workspace import Workspace
 

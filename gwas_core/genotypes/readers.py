@@ -21,11 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.genotypes.roles import ColumnRoles, guess_roles, is_line_name, is_no_snp_name, make_dataset
-from gwas_core.genotypes.snp_names import snp_place, snp_table
-from gwas_core.genotypes.sources import SIZE_LIMIT, row_blocks
-from gwas_core.genotypes.table import GenotypeTable
-from gwas_core.genotypes.tokens import (
+from gwas_core.genotypes.cell_decoding import (
     INVALID,
     Cells,
     Columns,
@@ -38,6 +34,10 @@ from gwas_core.genotypes.tokens import (
     number,
     unquoted,
 )
+from gwas_core.genotypes.roles import ColumnRoles, guess_roles, is_line_name, is_no_snp_name, make_dataset
+from gwas_core.genotypes.snp_names import snp_place, snp_table
+from gwas_core.genotypes.table import GenotypeTable
+from gwas_core.genotypes.text_stream import SIZE_LIMIT, row_blocks
 from gwas_core.messages import counted, has_control_characters, listed, shown
 
 __all__ = [

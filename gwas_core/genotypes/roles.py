@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.cell_decoding import MISSING_WORDS, number
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.families import family_of, guess_family_characters
 from gwas_core.genotypes.table import GenotypeTable
-from gwas_core.genotypes.tokens import MISSING_WORDS, number
 from gwas_core.messages import counted, has_control_characters, listed, shown
 
 MINIMUM_LINES = 30

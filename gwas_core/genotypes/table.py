@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.genotypes.tokens import Delimiter
+from gwas_core.genotypes.cell_decoding import Delimiter
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

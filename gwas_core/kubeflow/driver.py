@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gwas_core.errors import GwasError, InputError, TrialFailed
+from gwas_core.errors import GwasError, InputError, TrialFailed, describe_unexpected
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import load_split
@@ -43,12 +43,11 @@ from gwas_core.kubeflow.steps import (
     trial_directory,
 )
 from gwas_core.model.training import OBJECTIVE
+from gwas_core.processes.detached import last_line
 from gwas_core.report.learning_curves import METRICS_FILE
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.space import Value
-from gwas_core.tuning.worker import describe
-from gwas_core.tuning.worker_process import last_line
 from gwas_core.workspace import Workspace
 
 FUNCTIONS_VARIABLE = "GWAS_FUNCTIONS"
@@ -96,7 +95,7 @@ def _run(options: argparse.Namespace, directory: Path) -> None:
         if not isinstance(failure, GwasError):
             say(traceback.format_exc())
         # Katib itself says of a failed trial only that it failed.
-        reason = str(failure) if isinstance(failure, GwasError) else describe(failure)
+        reason = str(failure) if isinstance(failure, GwasError) else describe_unexpected(failure)
         write_json(directory / FAILURE_FILE, {"reason": reason})
         raise TrialFailed(reason) from failure
 

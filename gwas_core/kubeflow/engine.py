@@ -20,17 +20,16 @@ from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.kubeflow import remote
 from gwas_core.kubeflow.api import Api, ClusterError, NotFound, Resource
 from gwas_core.kubeflow.cluster import NotConfigured, connect, ensure_claim, is_claim_here, snapshot_claim
-from gwas_core.kubeflow.helper import SMALL_FILE, ClaimFiles
-from gwas_core.kubeflow.inputs import EXPERIMENT_FILE
-from gwas_core.kubeflow.judge import (
+from gwas_core.kubeflow.cluster_binding import Link, load_link, save_link
+from gwas_core.kubeflow.final_evaluation import (
     failed_judgement,
     forget_failures,
     needs_judgement,
     see_to_baselines,
     see_to_best,
 )
+from gwas_core.kubeflow.inputs import EXPERIMENT_FILE
 from gwas_core.kubeflow.katib import katib_experiment
-from gwas_core.kubeflow.link import Link, load_link, save_link
 from gwas_core.kubeflow.mapping import (
     EXPERIMENT_LABEL,
     TrialFacts,
@@ -42,12 +41,13 @@ from gwas_core.kubeflow.mapping import (
     read_time,
     stall,
 )
-from gwas_core.kubeflow.mirror import is_folder, mirror
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
+from gwas_core.kubeflow.transfer_pod import SMALL_FILE, ClaimFiles
+from gwas_core.kubeflow.trial_sync import is_folder, mirror
+from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.functions import ModelFunctions
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store

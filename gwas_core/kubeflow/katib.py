@@ -32,9 +32,9 @@ from gwas_core.errors import SettingsError
 from gwas_core.kubeflow.parameters import to_katib
 from gwas_core.kubeflow.runs import TOKEN_VARIABLE
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.processes.threads import thread_environment
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import Experiment
-from gwas_core.tuning.threads import thread_environment
 
 API_VERSION = "kubeflow.org/v1beta1"
 GROUP, VERSION, PLURAL = "kubeflow.org", "v1beta1", "experiments"

@@ -28,8 +28,8 @@ from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.kubeflow import components
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
-from gwas_core.tuning.threads import thread_environment
-from gwas_core.tuning.worker_process import import_environment, last_line
+from gwas_core.processes.detached import import_environment, last_line
+from gwas_core.processes.threads import thread_environment
 
 PIPELINE_NAME = "deep-gwas"
 

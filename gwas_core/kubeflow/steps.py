@@ -26,9 +26,9 @@ from gwas_core.association.thresholds import genomic_inflation
 from gwas_core.errors import GwasError, InputError, SettingsError
 from gwas_core.files import write_json, write_text
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_split, save_split
-from gwas_core.launch import Preparation
 from gwas_core.messages import counted
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.training import OBJECTIVE, Report

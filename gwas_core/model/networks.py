@@ -26,7 +26,7 @@ from gwas_core.model.hyperparameters import (
     TutorialHyperparameters,
     parse_hyperparameters,
 )
-from gwas_core.model.start import Start, TrainingLines, mixed_model_start
+from gwas_core.model.initial_weights import Start, TrainingLines, mixed_model_start
 
 DEFAULT_NETWORK = "hybrid"
 

@@ -16,8 +16,8 @@ from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
 from gwas_core.model.hyperparameters import Hyperparameters
+from gwas_core.model.initial_weights import TrainingLines
 from gwas_core.model.networks import Network, PlainParts, Shape, numbers_of, structure_of
-from gwas_core.model.start import TrainingLines
 
 PREDICTION_BATCH = 64
 
@@ -72,7 +72,7 @@ class Trainer:
         keras = import_keras()
         import tensorflow as tf
 
-        from gwas_core.model.program import Program, find_program
+        from gwas_core.model.compiled_training import Program, find_program
 
         # Warm workers train many networks: without this names and seeds would depend on the trials before.
         keras.backend.clear_session()

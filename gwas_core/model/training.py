@@ -67,8 +67,6 @@ class TrialResult:
 def bring_in() -> None:
     """Import what a trial needs, TensorFlow included, without starting any of it: forks of this process share it."""
     import_tensorflow()
-    import gwas_core.model.finalise
-    import gwas_core.model.program  # noqa: F401
 
 
 def run_trial(

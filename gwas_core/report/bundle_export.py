@@ -18,9 +18,9 @@ import yaml
 import gwas_core
 from gwas_core.errors import ExperimentError
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import Split, load_split
-from gwas_core.launch import Preparation
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics

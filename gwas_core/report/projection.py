@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gwas_core.errors import GwasError
-from gwas_core.measurement import Measurement
 from gwas_core.messages import counted
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.networks import parse
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.measurement import Measurement
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.space import SearchSpace
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import subprocess
-import threading
 import time
 from typing import Any
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
+from gwas_core.processes.detached import last_line, module_command, start_detached
+from gwas_core.processes.locks import experiment_lock
+from gwas_core.processes.threads import thread_environment
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.functions import ModelFunctions
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store
-from gwas_core.tuning.threads import thread_environment
-from gwas_core.tuning.worker_process import import_environment, last_line, module_command
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
@@ -130,28 +128,21 @@ class LocalEngine:
         log = self.workspace.experiment_directory(name) / SUPERVISOR_LOG
         reader, writer = os.pipe()
         try:
-            with log.open("ab") as output:
-                process = subprocess.Popen(  # noqa: S603 - our own module
-                    module_command(
-                        "gwas_core.tuning.supervisor",
-                        "--workspace", str(self.workspace.root),
-                        "--functions", self._functions.to_json(),
-                        "--ready", str(writer),
-                        name,
-                    ),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=(writer,),
-                    # Its own computing, a suggestion at a time, must not take the workers' cores.
-                    env=import_environment(thread_environment(os.environ, 1)),
-                    # It must outlive this process, its terminal and its process group.
-                    start_new_session=True,
-                )  # fmt: skip
+            start_detached(
+                module_command(
+                    "gwas_core.tuning.supervisor",
+                    "--workspace", str(self.workspace.root),
+                    "--functions", self._functions.to_json(),
+                    "--ready", str(writer),
+                    name,
+                ),
+                log=log,
+                # Its own computing, a suggestion at a time, must not take the workers' cores.
+                environment=thread_environment(os.environ, 1),
+                inherit=(writer,),
+            )  # fmt: skip
             os.close(writer)
             writer = -1
-            # Reaps it when it ends before this process does.
-            threading.Thread(target=process.wait, daemon=True).start()
             answer = _read_answer(reader)
         finally:
             os.close(reader)

@@ -13,7 +13,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 
 from gwas_core.errors import ExperimentError, SettingsError
-from gwas_core.tuning.lock import FileLock
+from gwas_core.processes.locks import FileLock
 from gwas_core.workspace import Workspace
 
 # How long a process waits for another one's write. Writes take milliseconds; a minute of

@@ -15,8 +15,8 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
 from gwas_core.errors import ExperimentError
+from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord, moment
 from gwas_core.tuning.storage import open_storage, translated_errors
 from gwas_core.tuning.tables import Reader, TrialRow

@@ -26,15 +26,15 @@ from typing import Any
 from gwas_core.errors import ExperimentError, GwasError, SpaceExhausted
 from gwas_core.genotypes.splits import SPLIT_FILE
 from gwas_core.model.training import OBJECTIVE
-from gwas_core.tuning.crew import CanBegin, Crew, Death, Event, Message, Slot, Task
+from gwas_core.processes.detached import last_line
+from gwas_core.processes.locks import experiment_lock
+from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
+from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.functions import ModelFunctions
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import make_sampler, suggest
-from gwas_core.tuning.threads import thread_environment, usable_cores, worker_threads
-from gwas_core.tuning.worker_process import WorkerSettings, last_line
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
 
@@ -83,16 +83,17 @@ class Supervisor:
                 raise ExperimentError(f"{name} cannot run: {path} is gone")
         self._requests = self._writer.requests()
         self._progress = Progress()
-        self._crew = Crew(
+        self._pool = WorkerPool(
             experiment.parallel_trials,
-            WorkerSettings(
-                dataset=dataset,
-                split=split,
-                functions=functions,
-                environment=thread_environment(os.environ, self._threads),
+            (
+                "gwas_core.tuning.worker",
+                "--dataset", str(dataset),
+                "--split", str(split),
+                "--functions", functions.to_json(),
             ),
-            self._directory,
-        )
+            environment=thread_environment(os.environ, self._threads),
+            log_directory=self._directory,
+        )  # fmt: skip
         self._queue: deque[Task] = deque()
         self._exhausted = ""
         self._failed_starts = 0
@@ -115,7 +116,7 @@ class Supervisor:
             self._queue.append(Task({"job": "baselines", "threads": self._threads}))
         self._writer.set_status(ExperimentState.RUNNING)
         signal.signal(signal.SIGTERM, self._on_signal)
-        _logger.info("running with %d workers of %d threads", self._crew.free, self._threads)
+        _logger.info("running with %d workers of %d threads", self._pool.free, self._threads)
 
     def run(self) -> None:
         """Work until the search has ended or is stopped."""
@@ -131,7 +132,7 @@ class Supervisor:
 
     def close(self) -> None:
         """End all workers; harmless when there are none."""
-        self._crew.close()
+        self._pool.close()
         self._suggester.shutdown(wait=True, cancel_futures=True)
 
     def interrupt(self, reason: str) -> None:
@@ -149,9 +150,9 @@ class Supervisor:
             ending = self._next_step()
             if ending is not None:
                 return ending
-            while self._queue and self._crew.free:
-                self._crew.assign(self._queue.popleft())
-            for event in self._crew.wait(max(0.0, next_poll - time.monotonic())):
+            while self._queue and self._pool.free:
+                self._pool.assign(self._queue.popleft())
+            for event in self._pool.wait(max(0.0, next_poll - time.monotonic())):
                 self._on_event(event)
 
     def _next_step(self) -> Ending | None:
@@ -187,7 +188,7 @@ class Supervisor:
         if ending.state is ExperimentState.STOPPED:
             self._writer.set_status(ExperimentState.STOPPING, ending.reason)
         self._put_back_trials()
-        self._crew.close()
+        self._pool.close()
         self._queue.clear()
         self._writer.set_status(ending.state, ending.reason)
         _logger.info("ended: %s %s", ending.state, ending.reason)
@@ -197,7 +198,7 @@ class Supervisor:
             state=ExperimentState.STOPPED,
             reason="the process that ran it was told to end, as when a machine shuts down",
         )
-        self._crew.wake()
+        self._pool.wake()
 
     # Whether XLA pays here: measured once, so that all trials of an experiment run alike.
 
@@ -217,13 +218,13 @@ class Supervisor:
 
     def _ask_for_trial(self) -> None:
         """Have the next trial suggested when a worker is free for it."""
-        is_free = self._crew.free > len(self._queue)
+        is_free = self._pool.free > len(self._queue)
         if not is_free or self._suggestion is not None or not self._progress.has_room(self._requests.max_trials):
             return
         if self._exhausted and self._progress.waiting == 0:
             return
         self._suggestion = self._suggester.submit(self._suggest)
-        self._suggestion.add_done_callback(lambda _: self._crew.wake())
+        self._suggestion.add_done_callback(lambda _: self._pool.wake())
 
     def _suggest(self) -> Task:
         """The next trial (one that was put back, or a new one); runs in the suggester's thread."""
@@ -254,7 +255,7 @@ class Supervisor:
         self._take_suggestion(wait=True)
         queued = [task for task in self._queue if task.trial is not None]
         self._queue = deque(task for task in self._queue if task.trial is None)
-        for task in [*queued, *self._crew.withdraw_trials()]:
+        for task in [*queued, *self._pool.withdraw_trials()]:
             assert task.trial is not None
             self._writer.put_back(task.trial)
         self._count()
@@ -285,7 +286,7 @@ class Supervisor:
         return Task(job)
 
     def _is_pending(self, kind: str) -> bool:
-        return any(task.kind == kind for task in [*self._queue, *self._crew.tasks])
+        return any(task.kind == kind for task in [*self._queue, *self._pool.tasks])
 
     # What happens to workers.
 
@@ -330,7 +331,7 @@ class Supervisor:
             case "failed":
                 self._on_failure(task, content["reason"])
         if content.get("spent"):
-            self._crew.dismiss(slot)
+            self._pool.dismiss(slot)
 
     def _on_done(self, task: Task, result: dict[str, Any]) -> None:
         if task.trial is not None:

@@ -17,67 +17,27 @@ Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Message
 from __future__ import annotations
 
 import argparse
-import ctypes
-import gc
 import json
 import math
 import os
-import queue
 import signal
-import socket
-import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import GwasError, TrialFailed, TrialPruned
+from gwas_core.errors import GwasError, TrialFailed, TrialPruned, describe_unexpected
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.memory import give_back_memory, held_bytes
 from gwas_core.model.training import OBJECTIVE
+from gwas_core.processes.channel import Channel, die_with
+from gwas_core.processes.fork_server import serve_forks
+from gwas_core.processes.memory import give_back_memory, held_bytes
 from gwas_core.tuning.functions import ModelFunctions, load_function
 
 MOST_GROWTH = 200_000_000
 """Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
 about 100 MB of every network whose shapes it had not seen before."""
-
-_REQUEST_BYTES = 64
-_END_SECONDS = 5.0
-_PR_SET_PDEATHSIG = 1
-
-
-class Channel:
-    """The line to the supervisor; the process ends when the supervisor does."""
-
-    def __init__(self) -> None:
-        # Own copies of both ends first: TensorFlow, and anything in C, prints to descriptor 1.
-        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        self._in = os.fdopen(os.dup(0), "r", encoding="utf-8")
-        os.dup2(2, 1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-        self._received: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        for line in self._in:
-            self._received.put(json.loads(line))
-        # End of input: the supervisor is gone, or wants this worker to go. At once, in the
-        # middle of an epoch too; what a killed trial leaves behind is cleaned when it is rerun.
-        os._exit(0)
-
-    def receive(self) -> dict[str, Any]:
-        """The next job or answer."""
-        return self._received.get()
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message."""
-        self._out.write(json.dumps(message, allow_nan=False) + "\n")
-        self._out.flush()
 
 
 class Worker:
@@ -123,7 +83,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever a trial raises is the trial's end, never the experiment's
             traceback.print_exc()
             # After an error nobody foresaw, or without memory, this process is not to be trusted with another trial.
-            return _failure(describe(error), spent=True)
+            return _failure(describe_unexpected(error), spent=True)
         try:
             json.dumps(result, allow_nan=False)
         except ValueError:
@@ -175,68 +135,6 @@ def _failure(reason: str, *, spent: bool = False) -> dict[str, Any]:
     return {"type": "failed", "reason": reason, "spent": spent}
 
 
-def describe(error: BaseException) -> str:
-    """An error nobody foresaw, on one line."""
-    if isinstance(error, MemoryError):
-        return "memory ran out: use fewer parallel trials, a smaller batch size or fewer units"
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel end this process together with its parent (Linux); end it now if the parent is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def answer_requests(requests: socket.socket, work: Callable[[], None]) -> None:
-    """Fork a worker for every request that brings it three descriptors, and say how those that are asked for ended.
-
-    Returns when the other end is closed.
-    """
-    this = os.getpid()
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, _REQUEST_BYTES, 3)
-        if not message:
-            return
-        if len(descriptors) < 3:
-            pid = int(message)
-            requests.sendall(json.dumps({"pid": pid, "code": _exit_code(pid)}).encode() + b"\n")
-            continue
-        if os.fork() == 0:
-            try:
-                requests.close()
-                # A group of its own: a kill reaches whatever it may start.
-                os.setpgid(0, 0)
-                die_with(this)
-                for place, descriptor in enumerate(descriptors):
-                    os.dup2(descriptor, place)
-                    os.close(descriptor)
-                work()
-            except BaseException:  # noqa: BLE001 - nothing of a worker may go on in here as a second template
-                traceback.print_exc()
-            finally:
-                os._exit(1)
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-def _exit_code(pid: int) -> int | None:
-    """As ``subprocess`` has it, of a process that is ending; None for one that goes on, or was asked for before."""
-    until = time.monotonic() + _END_SECONDS
-    while time.monotonic() < until:
-        try:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            break
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    return None
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m gwas_core.tuning.worker``."""
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
@@ -252,13 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dataset = Dataset.load(options.dataset)
     split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
     options.functions.bring_in()
-    # A worker shares a page until it writes to it, and collecting garbage writes to everything that is not frozen.
-    gc.collect()
-    gc.freeze()
-    give_back_memory()
-    answer_requests(
-        socket.socket(fileno=os.dup(0)), lambda: Worker(Channel(), dataset, split, options.functions).serve()
-    )
+    serve_forks(lambda: Worker(Channel(), dataset, split, options.functions).serve())
 
 
 if __name__ == "__main__":

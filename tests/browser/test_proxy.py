@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from gwas_core.demo import DEMO_FILE
+from gwas_core.tuning.demo import DEMO_FILE
 from gwas_core.tuning.local import LocalEngine
 from tests.browser.conftest import REPOSITORY, NewPage, StartServer
 from tests.browser.mouse import wait_for_plot

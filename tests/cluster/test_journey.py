@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gwas_core.demo import read_demo
-from gwas_core.engines import Engines
+from gwas_core.engines.selection import Engines
 from gwas_core.kubeflow.preflight import Verdict, preflight
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.launch import create_experiment
+from gwas_core.tuning.creation import create_experiment
+from gwas_core.tuning.demo import read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from gwas_core.cli import main
-from gwas_core.evaluation.folder import EvaluationFolder, evaluations_of
+from gwas_core.evaluation.store import EvaluationFolder, evaluations_of
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace

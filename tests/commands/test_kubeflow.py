@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from gwas_core.cli import main
-from gwas_core.demo import DEMO_FILE, read_demo
 from gwas_core.kubeflow.katib import katib_experiment
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.launch import describe_experiment
+from gwas_core.tuning.creation import describe_experiment
+from gwas_core.tuning.demo import DEMO_FILE, read_demo
 from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace

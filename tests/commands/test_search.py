@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.demo import first_start, first_start_is_over
 from gwas_core.errors import ExperimentError
 from gwas_core.model.calibration import Calibration
+from gwas_core.tuning.demo import first_start, first_start_is_over
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import Command, Searched

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
-from gwas_core.evaluation.folder import Chosen, EvaluationFolder, Finished, Task, check_plan, evaluations_of
 from gwas_core.evaluation.plan import EvaluationPlan, tuning_name, tuning_split
+from gwas_core.evaluation.store import Chosen, EvaluationFolder, Finished, Task, check_plan, evaluations_of
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.workspace import Workspace
 

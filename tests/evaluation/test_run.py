@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gwas_core.errors import ExperimentError
-from gwas_core.evaluation.folder import Task
 from gwas_core.evaluation.run import minutes_left, remaining_seconds
+from gwas_core.evaluation.store import Task
 from gwas_core.evaluation.team import Team
 
 

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gwas_core.engines import Engines
+from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
-from gwas_core.kubeflow import helper
+from gwas_core.kubeflow import transfer_pod
 from gwas_core.kubeflow.api import Unreachable
 from gwas_core.kubeflow.cluster import connect
+from gwas_core.kubeflow.cluster_binding import load_link
 from gwas_core.kubeflow.engine import KubeflowEngine, Patience
-from gwas_core.kubeflow.link import load_link
 from gwas_core.kubeflow.mapping import ending, trial_facts
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
@@ -273,7 +273,7 @@ def test_from_afar_without_a_place_for_the_pod_nothing_is_started(
     quick_server: KatibServer, far: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick_server.katib.no_room = True
-    monkeypatch.setattr(helper, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(transfer_pod, "_START_SECONDS", 0.3)
     with pytest.raises(Unreachable, match="finds no place on the cluster"):
         far.engine.start(far.experiment(max_trials=1))
     assert quick_server.objects.get("experiments", "quick") is None

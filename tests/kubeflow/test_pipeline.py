@@ -13,13 +13,12 @@ import pytest
 import yaml
 
 from gwas_core.errors import SettingsError
-from gwas_core.genotypes.preprocessing import preprocess
+from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
 from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.kubeflow.pipeline import ARTIFACTS, compile_pipeline, pipeline_name
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.launch import PreprocessingSettings
 from gwas_core.model.bundle import open_bundle
 from gwas_core.model.training import run_trial
 

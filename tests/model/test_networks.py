@@ -10,8 +10,8 @@ import pytest
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
+from gwas_core.model.initial_weights import TrainingLines, mixed_model_start
 from gwas_core.model.networks import AlleleStatistics, PlainParts, Shape, parse
-from gwas_core.model.start import TrainingLines, mixed_model_start
 from gwas_core.model.trainer import load_model, save_model
 
 

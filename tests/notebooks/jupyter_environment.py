@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.tuning.lock import FileLock
+from gwas_core.processes.locks import FileLock
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE_LOCK, DEVELOPERS_LOCK = REPOSITORY / "deploy" / "requirements.txt", REPOSITORY / "requirements.txt"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gwas_core.evaluation.folder import EvaluationFolder, Finished, Task
+from gwas_core.evaluation.store import EvaluationFolder, Finished, Task
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.workspace import Workspace
 from tests.evaluation.test_plan import made_plan

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import DIVERGED, fail, mixed_store, new_experiment, succeed, thousand_trials

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gwas_core.demo import DEMO_FILE, DEMO_NAME
+from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store

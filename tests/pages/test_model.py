@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from gwas_core.errors import InputError
+from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import Searched, searched  # noqa: F401 - a fixture
 from tests.pages.conftest import OpenPage

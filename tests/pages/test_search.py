@@ -385,7 +385,7 @@ def test_a_measurement_can_be_cancelled(open_page: OpenPage, workspace: Workspac
     app.button(key="search-measure-cancel").click().run()
     assert not app.error
     assert app.button(key="search-measure").label == "Measure on this machine"
-    assert processes_of(workspace, "gwas_core.measurement") == []
+    assert processes_of(workspace, "gwas_core.tuning.measurement") == []
 
 
 def test_a_search_is_launched_with_what_was_chosen(

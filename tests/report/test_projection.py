@@ -7,10 +7,10 @@ import pytest
 
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
-from gwas_core.measurement import Measurement, MeasurementRequest
 from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.measurement import Measurement, MeasurementRequest
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from tests.report.made_records import made_record
 

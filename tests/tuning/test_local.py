@@ -13,10 +13,10 @@ import pytest
 
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import MISSING, Dataset
+from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import AlgorithmSettings
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete, run

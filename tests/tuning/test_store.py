@@ -17,8 +17,8 @@ import optuna
 import pytest
 
 from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.experiment import ExperimentState, TrialState
-from gwas_core.tuning.lock import experiment_lock
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.tables import Reader

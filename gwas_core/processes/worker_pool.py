@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import selectors
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gwas_core.tuning.worker_process import Template, WorkerProcess, WorkerSettings
+from gwas_core.processes.fork_server import ForkServer
+from gwas_core.processes.worker_process import WorkerProcess
 
-TEMPLATE_LOG = "workers.log"
+SERVER_LOG = "workers.log"
 
 
 @dataclass
@@ -78,16 +79,19 @@ class Death:
 Event = CanBegin | Message | Death
 
 
-class Crew:
+class WorkerPool:
     """So many slots, and one place to wait for whatever happens in them.
 
     ``wake`` may be called from other threads and signal handlers; the rest from one thread.
     """
 
-    def __init__(self, size: int, settings: WorkerSettings, log_directory: Path) -> None:
-        self._settings = settings
+    def __init__(
+        self, size: int, command: Sequence[str], *, environment: Mapping[str, str], log_directory: Path
+    ) -> None:
+        self._command = command
+        self._environment = environment
         self._log_directory = log_directory
-        self._template: Template | None = None
+        self._server: ForkServer | None = None
         self._slots = [Slot(index) for index in range(size)]
         self._due: list[Event] = []
         self._selector = selectors.DefaultSelector()
@@ -114,7 +118,7 @@ class Crew:
         slot = min((slot for slot in self._slots if slot.task is None), key=lambda slot: slot.worker is None)
         slot.task = task
         if slot.worker is None:
-            slot.worker = WorkerProcess(self._living_template(), self._log_directory / f"worker-{slot.index}.log")
+            slot.worker = WorkerProcess(self._living_server(), self._log_directory / f"worker-{slot.index}.log")
             self._selector.register(slot.worker, selectors.EVENT_READ, slot)
         elif slot.worker.ready:
             self._due.append(CanBegin(slot))
@@ -157,19 +161,21 @@ class Crew:
         for slot in self._slots:
             slot.task = None
             self.dismiss(slot)
-        self._end_template()
+        self._end_server()
 
-    def _living_template(self) -> Template:
-        if self._template is not None and not self._template.runs:
-            self._end_template()
-        if self._template is None:
-            self._template = Template(self._settings, self._log_directory / TEMPLATE_LOG)
-        return self._template
+    def _living_server(self) -> ForkServer:
+        if self._server is not None and not self._server.runs:
+            self._end_server()
+        if self._server is None:
+            self._server = ForkServer(
+                self._command, environment=self._environment, log=self._log_directory / SERVER_LOG
+            )
+        return self._server
 
-    def _end_template(self) -> None:
-        if self._template is not None:
-            self._template.end()
-            self._template = None
+    def _end_server(self) -> None:
+        if self._server is not None:
+            self._server.end()
+            self._server = None
 
     def _listen(self, slot: Slot) -> Iterator[Event]:
         worker = slot.worker

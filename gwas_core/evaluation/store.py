@@ -18,7 +18,7 @@ from gwas_core.evaluation.folds import Part
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.files import write_json
 from gwas_core.messages import shown
-from gwas_core.tuning.lock import FileLock
+from gwas_core.processes.locks import FileLock
 from gwas_core.workspace import Workspace, check_experiment_name
 
 PREDICTIONS_FILE = "predictions.csv"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gwas_core.errors import InputError
-from gwas_core.kubeflow.claim_files import changed_files, check_path, digests, files_in, pack, stamps, unpack
+from gwas_core.kubeflow.claim_transfer import changed_files, check_path, digests, files_in, pack, stamps, unpack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwas_core.genotypes.tokens import (
+from gwas_core.genotypes.cell_decoding import (
     INVALID,
     Delimiter,
     UnclosedQuoteError,

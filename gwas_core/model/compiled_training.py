@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from gwas_core.memory import give_back_memory
+from gwas_core.processes.memory import give_back_memory
 
 _KEPT_PROGRAMS = 6
 _programs: OrderedDict[Hashable, Program] = OrderedDict()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.kubeflow.api import Api, ClusterError, Conflict, NotFound, Resource, Unreachable
-from gwas_core.kubeflow.claim_files import HASH_PREFIX, digests, pack, stamps, unpack
+from gwas_core.kubeflow.claim_transfer import HASH_PREFIX, digests, pack, stamps, unpack
 from gwas_core.kubeflow.cluster import LABELS
 from gwas_core.kubeflow.mapping import pod_trouble
 from gwas_core.kubeflow.settings import ClusterSettings
@@ -121,7 +121,7 @@ class ClaimFiles:
 
     def _exchange(self, verb: str, question: bytes) -> bytes:
         command = [
-            "python", "-m", "gwas_core.kubeflow.claim_files", verb,
+            "python", "-m", "gwas_core.kubeflow.claim_transfer", verb,
             "--root", self._settings.mount_path,
             "--bytes", str(len(question)),
             "--sha256", hashlib.sha256(question).hexdigest(),

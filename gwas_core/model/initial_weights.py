@@ -26,8 +26,8 @@ import scipy.special
 from numpy.typing import NDArray
 
 from gwas_core.files import atomic_path
-from gwas_core.memory import give_back_memory
 from gwas_core.model.effects import ROUNDS, Design, Features, fit_effects, no_effects
+from gwas_core.processes.memory import give_back_memory
 
 Floats = NDArray[np.float32]
 
@@ -124,8 +124,8 @@ def mixed_model_start(
         return _fit(lines, *settings)
     path = cache / f"start-{_digest(lines, *settings)}.npz"
     # The locks only save work and memory: whoever gets none within a minute fits all the same.
-    from gwas_core.tuning.lock import FileLock, acquire_any
-    from gwas_core.tuning.threads import usable_cores
+    from gwas_core.processes.locks import FileLock, acquire_any
+    from gwas_core.processes.threads import usable_cores
 
     if not path.is_file():
         with FileLock(path.with_suffix(".lock")) as lock:

@@ -1,21 +1,15 @@
-"""From a dataset and settings to an experiment that an engine can start: one path for every front end."""
+"""From a dataset and settings to an experiment in the store, which an engine can start."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
-from gwas_core.engines import Engines
-from gwas_core.errors import GwasError, InputError, SettingsError
-from gwas_core.files import atomic_path, write_json
+from gwas_core.errors import SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
-from gwas_core.genotypes.preprocessing import ImputationTable, Prepared, PreprocessingSettings, preprocess
+from gwas_core.genotypes.preparation import Preparation
+from gwas_core.genotypes.preprocessing import Prepared, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.networks import parse
@@ -24,63 +18,6 @@ from gwas_core.tuning.space import Parameter, SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import check_experiment_name
-
-_IMPUTATION_FILE = "imputation.npz"
-_PREPARATION_FILE = "preparation.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preparation:
-    """How the experiment's dataset came from the file: what a bundle needs to treat new lines alike.
-
-    Attributes:
-        imputation: what stands in for a missing genotype.
-        report: what preprocessing changed, JSON-ready.
-        sentences: the same for people, after the notes of reading the file.
-    """
-
-    imputation: ImputationTable
-    report: dict[str, Any]
-    sentences: tuple[str, ...]
-
-    def save(self, directory: Path) -> None:
-        with atomic_path(directory / _IMPUTATION_FILE) as path:
-            np.savez_compressed(path, allow_pickle=False, **self.imputation.to_arrays())
-        write_json(directory / _PREPARATION_FILE, {"report": self.report, "sentences": list(self.sentences)})
-
-    @classmethod
-    def load(cls, directory: Path) -> Preparation:
-        """Raises:
-        InputError: the experiment's folder lacks it.
-        """
-        try:
-            with np.load(directory / _IMPUTATION_FILE, allow_pickle=False) as arrays:
-                imputation = ImputationTable.from_arrays(dict(arrays))
-            values = json.loads((directory / _PREPARATION_FILE).read_text(encoding="utf-8"))
-            return cls(imputation=imputation, report=values["report"], sentences=tuple(values["sentences"]))
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f"{directory.name} has lost the record of how its dataset was prepared") from error
-
-
-def launch_experiment(
-    engines: Engines, dataset: Dataset, *, name: str, source: str, space: SearchSpace, **settings: Any
-) -> Experiment:
-    """``create_experiment``, and start it on the engine that it names (``engine``, as the other settings).
-
-    What could not be started is taken back, so that the next attempt may have its name. It stays where it may be
-    running all the same: on a cluster that no longer answers.
-
-    Raises:
-        As ``create_experiment``, and ExperimentError: it does not start.
-    """
-    experiment = create_experiment(engines.store, dataset, name=name, source=source, space=space, **settings)
-    try:
-        engines.start(experiment)
-    except GwasError:
-        with suppress(GwasError):
-            engines.delete(name)
-        raise
-    return experiment
 
 
 def create_experiment(

@@ -5,8 +5,8 @@ import pytest
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
-from gwas_core.search_settings import free_name, search_settings, whole_numbers
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.search_settings import free_name, search_settings, whole_numbers
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, check_experiment_name
 

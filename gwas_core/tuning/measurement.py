@@ -13,7 +13,6 @@ import logging
 import math
 import os
 import platform
-import subprocess
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import GwasError, InputError
+from gwas_core.errors import GwasError, InputError, describe_unexpected
 from gwas_core.files import write_json
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
@@ -36,11 +35,10 @@ from gwas_core.model.calibration import (
     time_first_start,
     time_training,
 )
-from gwas_core.tuning.lock import FileLock
+from gwas_core.processes.detached import last_line, module_command, start_detached
+from gwas_core.processes.locks import FileLock
+from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.threads import thread_environment, usable_cores, worker_threads
-from gwas_core.tuning.worker import describe
-from gwas_core.tuning.worker_process import import_environment, last_line, module_command
 from gwas_core.workspace import Workspace
 
 LONGEST_SECONDS = 600.0
@@ -235,20 +233,15 @@ class Measurements:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _RESULT).unlink(missing_ok=True)
             write_json(folder / _REQUEST, request.to_dict())
-            with log.open("wb") as output:
-                process = subprocess.Popen(  # noqa: S603 - our own module
-                    module_command("gwas_core.measurement", "--workspace", str(self._workspace.root), request.key),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env=import_environment(thread_environment(os.environ, request.threads)),
-                    # It may outlive the page, and what it finds is there when somebody comes back.
-                    start_new_session=True,
-                )
+            # It may outlive the page, and what it finds is there when somebody comes back.
+            process = start_detached(
+                module_command("gwas_core.tuning.measurement", "--workspace", str(self._workspace.root), request.key),
+                log=log,
+                append=False,
+                environment=thread_environment(os.environ, request.threads),
+            )
         except OSError as error:
             raise InputError(f"the measurement does not start: {error.strerror or error}") from error
-        # Reaps it when it ends before this process does.
-        threading.Thread(target=process.wait, daemon=True).start()
         deadline = time.monotonic() + _START_SECONDS
         while process.poll() is None and not _is_locked(folder):
             if time.monotonic() > deadline:
@@ -335,7 +328,7 @@ def _is_locked(folder: Path) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of ``python -m gwas_core.measurement``; returns its exit code."""
+    """Entry point of ``python -m gwas_core.tuning.measurement``; returns its exit code."""
     started = time.monotonic()
     parser = argparse.ArgumentParser(description="Times a network; started by the dashboard.")
     parser.add_argument("--workspace", type=Path, required=True)
@@ -355,7 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             # Whatever training raises is the measurement's end, said where it was asked for.
             _logger.exception("the measurement failed")
-            result = {"reason": describe(error)}
+            result = {"reason": describe_unexpected(error)}
         write_json(folder / _RESULT, result)
     return 0
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwas_core.errors import InputError
-from gwas_core.genotypes.sources import row_blocks
+from gwas_core.genotypes.text_stream import row_blocks
 
 ROWS = st.lists(st.text(alphabet='ab1é\t,;" ', max_size=8), max_size=12)
 

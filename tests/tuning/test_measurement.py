@@ -16,9 +16,9 @@ from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.simulate import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings
-from gwas_core.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
+from gwas_core.processes.detached import import_environment, module_command
+from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.worker_process import import_environment, module_command
 from gwas_core.workspace import Workspace
 from tests.tuning.quick_experiments import processes_of
 
@@ -118,7 +118,7 @@ def test_it_is_measured_in_another_process_and_kept(workspace: Workspace, conten
     running = measurements.status(request)
     assert running.running_since is not None
     measurements.start(request)  # it runs already
-    assert len(processes_of(workspace, "gwas_core.measurement")) == 1
+    assert len(processes_of(workspace, "gwas_core.tuning.measurement")) == 1
     status = finished(measurements, request)
     measured = status.measurement
     assert measured is not None, status.reason
@@ -141,7 +141,7 @@ def test_cancelling_ends_the_process_and_forgets_it(workspace: Workspace, conten
     measurements, request = Measurements(workspace), request_for(content_hash)
     measurements.start(request)
     measurements.cancel(request)
-    assert processes_of(workspace, "gwas_core.measurement") == []
+    assert processes_of(workspace, "gwas_core.tuning.measurement") == []
     assert measurements.status(request) == MeasurementStatus()
     measurements.cancel(request)
     # It can be begun again; without a question about XLA nothing is calibrated.
@@ -155,7 +155,7 @@ def test_cancelling_ends_the_process_and_forgets_it(workspace: Workspace, conten
 def test_a_killed_process_is_said(workspace: Workspace, content_hash: str) -> None:
     measurements, request = Measurements(workspace), request_for(content_hash)
     measurements.start(request)
-    (process,) = processes_of(workspace, "gwas_core.measurement")
+    (process,) = processes_of(workspace, "gwas_core.tuning.measurement")
     os.kill(process.pid, signal.SIGKILL)
     status = finished(measurements, request)
     assert status.measurement is None
@@ -174,7 +174,9 @@ def test_a_measurement_that_takes_too_long_is_given_up(workspace: Workspace, con
     folder = workspace.root / "_measurements" / request.key
     folder.mkdir(parents=True)
     (folder / "request.json").write_text(json.dumps(request.to_dict()))
-    command = module_command("gwas_core.measurement", "--workspace", str(workspace.root), "--longest", "0", request.key)
+    command = module_command(
+        "gwas_core.tuning.measurement", "--workspace", str(workspace.root), "--longest", "0", request.key
+    )
     assert subprocess.run(command, env=import_environment(os.environ), timeout=60, check=False).returncode == 0
     assert "took longer than 0 minutes" in measurements.status(request).reason
 

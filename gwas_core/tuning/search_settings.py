@@ -29,7 +29,7 @@ def search_settings(
     early_stopping: str = NO_EARLY_STOPPING,
     **others: Any,
 ) -> dict[str, Any]:
-    """The settings for ``launch.create_experiment``; what is left out, or None, keeps its default.
+    """The settings for ``creation.create_experiment``; what is left out, or None, keeps its default.
 
     Args:
         preprocessing, split: by the names of their dataclasses' fields; folds may be text such as ``"1,2"``.

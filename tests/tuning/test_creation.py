@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from gwas_core.engines import Engines
+from gwas_core.engines.launch import launch_experiment
+from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.simulate import SimulationSettings, simulate
-from gwas_core.launch import check_fits_network, create_experiment, launch_experiment
 from gwas_core.model.calibration import Calibration, Timing
+from gwas_core.tuning.creation import check_fits_network, create_experiment
 from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace

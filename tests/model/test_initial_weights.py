@@ -10,8 +10,8 @@ import pytest
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.effects import estimate_variances
+from gwas_core.model.initial_weights import Start, TrainingLines, mixed_model_start
 from gwas_core.model.mixed_model import decompose, fit_mixed_model, genomic_relationship
-from gwas_core.model.start import Start, TrainingLines, mixed_model_start
 
 
 def lines_of(dataset: Dataset, rows: np.ndarray) -> TrainingLines:

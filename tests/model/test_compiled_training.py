@@ -13,11 +13,11 @@ from gwas_core.model.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
-def program() -> Any:
+def compiled_training() -> Any:
     import_keras()
-    from gwas_core.model import program
+    from gwas_core.model import compiled_training
 
-    return program
+    return compiled_training
 
 
 @pytest.mark.parametrize("xla", [False, True])
@@ -29,7 +29,7 @@ def test_patches_give_keras_convolution_and_its_gradients(
 
     keras = import_keras()
     options = {"padding": "same", "activation": "elu", "bias_initializer": "random_normal"}
-    wanted, found = keras.layers.Conv1D(6, width, **options), program.PatchConv1D(6, width, **options)
+    wanted, found = keras.layers.Conv1D(6, width, **options), compiled_training.PatchConv1D(6, width, **options)
     inputs = tf.constant(np.random.default_rng(0).normal(size=(4, length, channels)).astype(np.float32))
     wanted(inputs), found(inputs)
     found.set_weights(wanted.get_weights())
@@ -49,10 +49,10 @@ def test_patches_give_keras_convolution_and_its_gradients(
 
 
 @pytest.mark.parametrize("xla", [False, True])
-def test_a_convolution_is_a_product_over_patches_where_xla_compiles_it(program: Any, xla: bool) -> None:
+def test_a_convolution_is_a_product_over_patches_where_xla_compiles_it(compiled_training: Any, xla: bool) -> None:
     import tensorflow as tf
 
-    layer = program.LiveParts({}, xla=xla).convolution(6, 20, activation="elu")
+    layer = compiled_training.LiveParts({}, xla=xla).convolution(6, 20, activation="elu")
     inputs = tf.random.stateless_normal((4, 57, 3), seed=(1, 2))
     layer(inputs)
     operations = {
@@ -62,7 +62,7 @@ def test_a_convolution_is_a_product_over_patches_where_xla_compiles_it(program: 
     assert ("MatMul" in operations or "BatchMatMulV2" in operations) is xla
 
 
-def test_elu_and_its_gradient_are_keras_own(program: Any) -> None:
+def test_elu_and_its_gradient_are_keras_own(compiled_training: Any) -> None:
     import tensorflow as tf
 
     keras = import_keras()
@@ -74,25 +74,25 @@ def test_elu_and_its_gradient_are_keras_own(program: Any) -> None:
             outputs = function(values)
         return outputs, tape.gradient(outputs, values)
 
-    found, wanted = value_and_slope(program._elu), value_and_slope(keras.activations.elu)
+    found, wanted = value_and_slope(compiled_training._elu), value_and_slope(keras.activations.elu)
     np.testing.assert_allclose(found, wanted, atol=2e-7)
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 1), (30, 11, 4)])
-def test_penalties_are_keras_own(program: Any, shape: tuple[int, ...]) -> None:
+def test_penalties_are_keras_own(compiled_training: Any, shape: tuple[int, ...]) -> None:
     import tensorflow as tf
 
     values = tf.random.stateless_normal(shape, seed=(1, 2))
-    found = program.LivePenalty(tf.constant(0.3), tf.constant(0.2))(values)
+    found = compiled_training.LivePenalty(tf.constant(0.3), tf.constant(0.2))(values)
     np.testing.assert_allclose(found, import_keras().regularizers.L1L2(l1=0.3, l2=0.2)(values), rtol=1e-5)
 
 
 @pytest.mark.parametrize("xla", [False, True])
-def test_dropout_drops_at_its_rate_and_keeps_the_mean(program: Any, xla: bool) -> None:
+def test_dropout_drops_at_its_rate_and_keeps_the_mean(compiled_training: Any, xla: bool) -> None:
     import tensorflow as tf
 
     rate = tf.Variable(0.3)
-    layer = program.LiveDropout(rate)
+    layer = compiled_training.LiveDropout(rate)
     run = tf.function(lambda values: layer(values, training=True), jit_compile=xla)
     ones = tf.ones((200, 500))
     first, second = run(ones).numpy(), run(ones).numpy()
@@ -118,9 +118,9 @@ def test_another_trial_of_the_same_shapes_is_not_compiled_anew(
         return trainer, trainer.epoch()
 
     _, first = train(learning_rate=1e-3)
-    known = dict(program._programs)
+    known = dict(compiled_training._programs)
     other, second = train(learning_rate=1e-4, dropout_rate=0.1)
-    assert dict(program._programs) == known
+    assert dict(compiled_training._programs) == known
     used = next(reversed(known.values()))
     assert used._epoch.experimental_get_tracing_count() == 1
     assert second["loss"] != first["loss"]
@@ -134,8 +134,8 @@ def test_another_trial_of_the_same_shapes_is_not_compiled_anew(
     np.testing.assert_allclose(plain, other.predict(lines), rtol=1e-4, atol=1e-4)
 
 
-def test_few_programs_are_kept(program: Any, dataset: Dataset, split: Split) -> None:
-    for units in range(1, program._KEPT_PROGRAMS + 3):
+def test_few_programs_are_kept(compiled_training: Any, dataset: Dataset, split: Split) -> None:
+    for units in range(1, compiled_training._KEPT_PROGRAMS + 3):
         network, chosen = parse({"network": "tutorial", "num_dense_units": units, "num_dense_layers": 0})
         Trainer(dataset, split.train, network, chosen, seed=0, xla=False)
-    assert len(program._programs) == program._KEPT_PROGRAMS
+    assert len(compiled_training._programs) == compiled_training._KEPT_PROGRAMS

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gwas_core.tuning.lock import FileLock, acquire_any
+from gwas_core.processes.locks import FileLock, acquire_any
 
 
 def free(folder: Path) -> list[str]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.kubeflow import helper
+from gwas_core.kubeflow import transfer_pod
 from gwas_core.kubeflow.api import ClusterError, NotAllowed, Unreachable
 from gwas_core.kubeflow.cluster import connect
-from gwas_core.kubeflow.helper import ClaimFiles
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.kubeflow.transfer_pod import ClaimFiles
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
 
 DATASET = "_datasets/0123456789abcdef"
@@ -77,7 +77,7 @@ def test_what_trials_write_comes_back(files: ClaimFiles, here: Path, claim: Path
     trial = claim / "height" / "height-x"
     trial.mkdir(parents=True)
     (trial / "metrics.jsonl").write_text("one\n", encoding="utf-8")
-    (trial / "model.keras").write_bytes(b"m" * (helper.SMALL_FILE + 1))
+    (trial / "model.keras").write_bytes(b"m" * (transfer_pod.SMALL_FILE + 1))
     files.wait()
     files.fetch(["height/height-x"])
     back = here / "height" / "height-x"
@@ -92,7 +92,7 @@ def test_what_trials_write_comes_back(files: ClaimFiles, here: Path, claim: Path
 
 def test_a_pod_that_finds_no_place(server: KatibServer, files: ClaimFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     server.katib.no_room = True
-    monkeypatch.setattr(helper, "_START_SECONDS", 0.5)
+    monkeypatch.setattr(transfer_pod, "_START_SECONDS", 0.5)
     with pytest.raises(Unreachable, match=r"has not started .* finds no place on the cluster \(0/1 nodes"):
         files.send([DATASET])
     server.katib.no_room = False
@@ -163,7 +163,7 @@ def test_the_pod_is_gone_or_cannot_do_it(
     with server.outage(), pytest.raises(Unreachable):
         files.send([DATASET])
     files.wait()
-    monkeypatch.setattr(helper, "_EXCHANGE_SECONDS", 0.3)
+    monkeypatch.setattr(transfer_pod, "_EXCHANGE_SECONDS", 0.3)
     server.faults.append(Fault(delay=1.0, match=is_exec))
     with pytest.raises(Unreachable, match="has not answered in 0 seconds"):
         files.fetch(["height/height-x"])

@@ -1,4 +1,4 @@
-"""Files of the workspace's claim, for whoever has not mounted it: ``python -m gwas_core.kubeflow.claim_files``.
+"""Files of the workspace's claim, for whoever has not mounted it: ``python -m gwas_core.kubeflow.claim_transfer``.
 
 Runs in a pod that has (``helper``). What it is asked comes by stdin, of a size and hash that are said; what it
 answers goes to stdout, and the hash of that to stderr. So a stream that broke off is never taken for a whole one.

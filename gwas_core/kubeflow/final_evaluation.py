@@ -9,23 +9,20 @@ import argparse
 import fcntl
 import logging
 import os
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import GwasError
+from gwas_core.errors import GwasError, describe_unexpected
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import load_split
+from gwas_core.processes.detached import last_line, module_command, start_detached
+from gwas_core.processes.threads import thread_environment, usable_cores
 from gwas_core.tuning.functions import ModelFunctions, load_function
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.store import Store
-from gwas_core.tuning.threads import thread_environment, usable_cores
-from gwas_core.tuning.worker import describe
-from gwas_core.tuning.worker_process import import_environment, last_line, module_command
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
@@ -114,24 +111,18 @@ def _taken_lock(directory: Path) -> Iterator[int | None]:
 
 def _start(workspace: Workspace, name: str, trial: int, functions: ModelFunctions, lock: int) -> None:
     log = workspace.experiment_directory(name) / JUDGE_LOG
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            module_command(
-                "gwas_core.kubeflow.judge",
-                "--workspace", str(workspace.root),
-                "--functions", functions.to_json(),
-                "--trial", str(trial),
-                name,
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(lock,),
-            env=import_environment(thread_environment(os.environ, usable_cores())),
-            start_new_session=True,
-        )  # fmt: skip
-    # Reaps it when it ends before this process does.
-    threading.Thread(target=process.wait, daemon=True).start()
+    start_detached(
+        module_command(
+            "gwas_core.kubeflow.final_evaluation",
+            "--workspace", str(workspace.root),
+            "--functions", functions.to_json(),
+            "--trial", str(trial),
+            name,
+        ),
+        log=log,
+        environment=thread_environment(os.environ, usable_cores()),
+        inherit=(lock,),
+    )  # fmt: skip
 
 
 def _write_failure(writer: ExperimentWriter, trial: int, reason: str) -> None:
@@ -159,11 +150,11 @@ def _judge(store: Store, name: str, trial: int, functions: ModelFunctions) -> No
             writer.set_result({"trial": trial, **judgement, "test_evaluations": evaluations})
     except Exception as error:
         _logger.exception("no judgement")
-        _write_failure(writer, trial, str(error) if isinstance(error, GwasError) else describe(error))
+        _write_failure(writer, trial, str(error) if isinstance(error, GwasError) else describe_unexpected(error))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of ``python -m gwas_core.kubeflow.judge``; returns its exit code."""
+    """Entry point of ``python -m gwas_core.kubeflow.final_evaluation``; returns its exit code."""
     parser = argparse.ArgumentParser(description="Baselines and final judgement; started by the Kubeflow engine.")
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from gwas_core.tuning.threads import container_cores, thread_environment, usable_cores, worker_threads
+from gwas_core.processes.threads import container_cores, thread_environment, usable_cores, worker_threads
 
 
 @pytest.mark.parametrize(

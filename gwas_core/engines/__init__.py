@@ -1,0 +1,1 @@
+"""Choosing the engine that runs an experiment: this machine or a cluster."""

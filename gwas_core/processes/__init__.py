@@ -1,0 +1,1 @@
+"""Locks, threads, memory, and processes that work for others."""

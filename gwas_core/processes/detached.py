@@ -1,0 +1,79 @@
+"""Starting one of our modules as a process of its own, which outlives whoever starts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import gwas_core
+
+_READ_BYTES = 65_536
+
+
+def start_detached(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    append: bool = True,
+    inherit: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a session of its own and return its process, which is reaped when it ends.
+
+    The process outlives its parent, the terminal and its process group. A thread waits for it, so that it leaves no
+    zombie where it ends before its parent.
+
+    Args:
+        command: as ``module_command`` makes it.
+        log: file that gets what the process prints.
+        environment: of the process; the folder of ``gwas_core`` is added to its import path.
+        append: whether ``log`` keeps what earlier processes printed.
+        inherit: file descriptors that stay open in the process.
+
+    Raises:
+        OSError: the system does not start it, or ``log`` cannot be written.
+    """
+    with log.open("ab" if append else "wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own modules
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=inherit,
+            env=import_environment(environment),
+            start_new_session=True,
+        )
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs one of our modules in this Python.
+
+    ``-P`` keeps files of the folder it happens to run in from being imported as modules.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def import_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` in which ``gwas_core`` can be imported from any folder."""
+    root = str(Path(gwas_core.__file__).resolve().parent.parent)
+    path = environment.get("PYTHONPATH")
+    return {**environment, "PYTHONPATH": os.pathsep.join([root, path] if path else [root])}
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that is not empty, shortened; empty where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _READ_BYTES))
+            lines = file.read().decode("utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    written = [line.strip() for line in lines if line.strip()]
+    return "".join(c if c.isprintable() else "?" for c in written[-1])[:300] if written else ""

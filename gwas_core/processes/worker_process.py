@@ -1,0 +1,105 @@
+"""A supervisor's end of one worker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gwas_core.processes.fork_server import ForkServer
+
+_READ_BYTES = 65_536
+
+
+class WorkerProcess:
+    """A running worker: send it jobs, read its messages, kill it.
+
+    ``fileno`` is the descriptor to wait on for messages; ``ready`` is whether it has said that it takes jobs.
+    """
+
+    def __init__(self, server: ForkServer, log: Path) -> None:
+        self.log = log
+        self._server = server
+        their_in, our_out = os.pipe()
+        our_in, their_out = os.pipe()
+        with log.open("ab") as stderr:
+            server.fork(their_in, their_out, stderr.fileno())
+        os.close(their_in)
+        os.close(their_out)
+        self._in, self._out = os.fdopen(our_out, "wb"), os.fdopen(our_in, "rb", buffering=0)
+        os.set_blocking(our_in, False)
+        self._rest = b""
+        self._ended = False
+        self._pid: int | None = None
+        self.ready = False
+
+    def fileno(self) -> int:
+        return self._out.fileno()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it closed its end; known after ``read``."""
+        return self._ended
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a job or an answer; one that is dead will be noticed when it is read."""
+        with contextlib.suppress(BrokenPipeError):
+            self._in.write(json.dumps(message).encode() + b"\n")
+            self._in.flush()
+
+    def read(self) -> list[dict[str, Any]]:
+        """The messages that have come, without waiting."""
+        try:
+            # One read for each time the descriptor is ready; the rest, if any, makes it ready again.
+            data = os.read(self._out.fileno(), _READ_BYTES)
+        except BlockingIOError:
+            return []
+        if not data:
+            self._ended = True
+            return []
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        messages = [json.loads(line) for line in lines]
+        for message in messages:
+            if message["type"] == "ready":
+                self._pid, self.ready = message["pid"], True
+        return messages
+
+    def death(self) -> str:
+        """How it ended, in words; to be asked after it has."""
+        if self._pid is None:
+            code = self._server.ended()
+            if code is None:
+                return "the worker ended before it was ready"
+            self.log = self._server.log  # which tells why
+            return f"the worker could not be started: what it is made from ended with code {code}"
+        code = self._server.exit_code(self._pid)
+        if code is None:
+            # Whatever ended the fork server took its workers along.
+            code = self._server.ended()
+        if code is None:
+            self.kill()
+            return "the worker stopped answering"
+        self._pid = None
+        if code >= 0:
+            return f"the worker ended by itself with code {code}"
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = "unknown"
+        return f"the worker was killed by signal {-code} ({name})"
+
+    def kill(self) -> None:
+        """End it and whatever it started, now."""
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._server.exit_code(self._pid)
+            self._pid = None
+        # One that is not ready yet ends when it finds these closed.
+        with contextlib.suppress(BrokenPipeError):
+            self._in.close()
+        self._out.close()
