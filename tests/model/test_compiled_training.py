@@ -23,7 +23,7 @@ def compiled_training() -> Any:
 @pytest.mark.parametrize("xla", [False, True])
 @pytest.mark.parametrize(("length", "width", "channels"), [(57, 20, 3), (64, 3, 5), (9, 4, 1), (40, 1, 2), (5, 20, 2)])
 def test_patches_give_keras_convolution_and_its_gradients(
-    program: Any, length: int, width: int, channels: int, xla: bool
+    compiled_training: Any, length: int, width: int, channels: int, xla: bool
 ) -> None:
     import tensorflow as tf
 
@@ -109,7 +109,7 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(compiled_training: Any, xl
 
 @pytest.mark.parametrize("name", ["hybrid", "tutorial"])
 def test_another_trial_of_the_same_shapes_is_not_compiled_anew(
-    program: Any, name: str, dataset: Dataset, split: Split
+    compiled_training: Any, name: str, dataset: Dataset, split: Split
 ) -> None:
     def train(**values: Any) -> tuple[Any, dict[str, float]]:
         network, chosen = parse({"network": name, "batch_size": 16, **values})
