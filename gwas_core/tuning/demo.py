@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gwas_core.errors import ExperimentError
+from gwas_core.files import application_folder
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 
-DEMO_FILE = Path(__file__).resolve().parent.parent / "data" / "demo_height.txt.gz"
+DEMO_FILE = application_folder() / "data" / "demo_height.txt.gz"
 DEMO_NAME = "demo"
 
 _MARKER = "_first_start"
