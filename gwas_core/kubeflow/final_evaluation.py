@@ -6,12 +6,11 @@ A process of its own: it needs TensorFlow, takes minutes, and goes on when the d
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from gwas_core.errors import GwasError, describe_unexpected
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import load_split
 from gwas_core.processes.detached import last_line, module_command, start_detached
+from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores
 from gwas_core.tuning.functions import ModelFunctions, load_function
 from gwas_core.tuning.records import ExperimentRecord
@@ -79,8 +79,9 @@ def _attribute(store: Store, name: str, key: str) -> dict[str, Any]:
 
 def _see_to(store: Store, record: ExperimentRecord, trial: int, functions: ModelFunctions) -> bool:
     """Start the process unless one is at work; after its second death without a word it is given up."""
-    with _taken_lock(record.directory) as descriptor:
-        if descriptor is None:
+    # Whoever finds the lock taken knows that a process is at work, however young: the process inherits it.
+    with FileLock(record.directory / _LOCK) as lock:
+        if not lock.acquire():
             return True
         starts = _attribute(store, record.name, _STARTS)
         if starts.get(str(trial), 0) >= _MOST_STARTS:
@@ -89,24 +90,8 @@ def _see_to(store: Store, record: ExperimentRecord, trial: int, functions: Model
             return False
         starts[str(trial)] = starts.get(str(trial), 0) + 1
         store.storage.set_study_user_attr(store.study_id(record.name), _STARTS, starts)
-        _start(store.workspace, record.name, trial, functions, descriptor)
+        _start(store.workspace, record.name, trial, functions, lock.fileno())
         return True
-
-
-@contextmanager
-def _taken_lock(directory: Path) -> Iterator[int | None]:
-    """A descriptor that holds the judge's lock, for a child to inherit; None where somebody has it.
-
-    Whoever finds it taken knows that somebody works, however young: it is never free in between.
-    """
-    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield descriptor
-    except BlockingIOError:
-        yield None
-    finally:
-        os.close(descriptor)
 
 
 def _start(workspace: Workspace, name: str, trial: int, functions: ModelFunctions, lock: int) -> None:

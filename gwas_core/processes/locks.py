@@ -56,6 +56,19 @@ class FileLock:
                 os.close(descriptor)
         return self._descriptor is not None
 
+    def fileno(self) -> int:
+        """Return the open descriptor that holds the lock, for a child process to inherit.
+
+        A child that was given it (``start_detached(..., inherit=...)``) holds the lock too: the lock is free again when
+        both have ended or released it, so it is never free in between, however the parent ends.
+
+        Raises:
+            ValueError: the lock is not held.
+        """
+        if self._descriptor is None:
+            raise ValueError(f"the lock on {self._path} is not held")
+        return self._descriptor
+
     def release(self) -> None:
         """Give the lock up; harmless when it is not held."""
         if self._descriptor is not None:

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from gwas_core.processes.locks import FileLock, acquire_any
 
@@ -26,3 +30,15 @@ def test_one_of_several_places_is_taken_and_given_up(tmp_path: Path) -> None:
                 assert free(tmp_path) == []
         assert free(tmp_path) == ["b"]
     assert free(tmp_path) == ["a", "b"]
+
+
+def test_a_child_that_inherits_the_lock_keeps_it(tmp_path: Path) -> None:
+    with FileLock(tmp_path / "a") as lock:
+        assert lock.acquire()
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock.fileno(),))
+    assert free(tmp_path) == ["b"], "its parent has given it up"
+    child.communicate(b"\n")
+    assert child.returncode == 0
+    assert free(tmp_path) == ["a", "b"]
+    with pytest.raises(ValueError, match="is not held"):
+        lock.fileno()
