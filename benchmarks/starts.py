@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import REAL_DATA
-from gwas_core.evaluation.folds import PreparedPart, fold_parts, prepare_part, usable_lines, with_folds
+from gwas_core.evaluation.folds import (
+    PreparedHeldOutSet,
+    held_out_folds,
+    prepare_held_out_set,
+    usable_lines,
+    with_folds,
+)
 from gwas_core.evaluation.plan import default_folds
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.readers import read_table
@@ -48,8 +54,8 @@ def main() -> None:
         dataset = with_folds(dataset, seed=0)
     tune, _ = default_folds(dataset)
     dataset = dataset.take(lines=np.flatnonzero(np.isin(dataset.folds, tune)))
-    divided = fold_parts(dataset, options.folds or tune)
-    parts = [prepare_part(dataset, part, settings) for part in divided]
+    divided = held_out_folds(dataset, options.folds or tune)
+    parts = [prepare_held_out_set(dataset, part, settings) for part in divided]
     observed = [dataset.phenotype[part.test] for part in divided]
     print("| model | PCC | within | MAE | s a fold |\n|---|---|---|---|---|", flush=True)
     for name, model in models(options.blocks).items():
@@ -67,9 +73,9 @@ def main() -> None:
         print(f"| {name} | {figures[0]:.3f} | {figures[1]:.3f} | {figures[2]:.3f} | {seconds:.0f} |", flush=True)
 
 
-def models(blocks: list[int]) -> dict[str, Callable[[PreparedPart], Floats]]:
+def models(blocks: list[int]) -> dict[str, Callable[[PreparedHeldOutSet], Floats]]:
     """By what the table calls them; each predicts the test lines of a part."""
-    found: dict[str, Callable[[PreparedPart], Floats]] = {
+    found: dict[str, Callable[[PreparedHeldOutSet], Floats]] = {
         "GBLUP + family": _baseline,
         "lasso of SNPs and families": _lasso,
         "boosted trees of SNPs and family mean": _trees,
@@ -81,12 +87,12 @@ def models(blocks: list[int]) -> dict[str, Callable[[PreparedPart], Floats]]:
     return found
 
 
-def _baseline(part: PreparedPart) -> Floats:
+def _baseline(part: PreparedHeldOutSet) -> Floats:
     return predict_baselines(part.dataset, part.train, part.test, threads=usable_cores())["gblup_family"]
 
 
-def _start(block: int, rounds: int) -> Callable[[PreparedPart], Floats]:
-    def predict(part: PreparedPart) -> Floats:
+def _start(block: int, rounds: int) -> Callable[[PreparedHeldOutSet], Floats]:
+    def predict(part: PreparedHeldOutSet) -> Floats:
         phenotype = part.dataset.phenotype[part.train]
         standardisation = Standardisation.of(phenotype)
         defaults = HybridHyperparameters()
@@ -106,7 +112,7 @@ def _start(block: int, rounds: int) -> Callable[[PreparedPart], Floats]:
     return predict
 
 
-def _lasso(part: PreparedPart) -> Floats:
+def _lasso(part: PreparedHeldOutSet) -> Floats:
     from sklearn.linear_model import Lasso
 
     family = part.dataset.family
@@ -114,7 +120,7 @@ def _lasso(part: PreparedPart) -> Floats:
     return _by(Lasso(alpha=_LASSO, max_iter=3000), part, np.concatenate([_scaled(part), member], axis=1))
 
 
-def _trees(part: PreparedPart) -> Floats:
+def _trees(part: PreparedHeldOutSet) -> Floats:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     columns = [part.dataset.genotypes.astype(np.float32)]
@@ -125,13 +131,13 @@ def _trees(part: PreparedPart) -> Floats:
     return _by(trees, part, np.concatenate(columns, axis=1))
 
 
-def _scaled(part: PreparedPart) -> NDArray[np.float32]:
+def _scaled(part: PreparedHeldOutSet) -> NDArray[np.float32]:
     counts = part.dataset.genotypes.astype(np.float32)
     counts -= counts[part.train].mean(axis=0)
     return np.asarray(counts / np.sqrt(np.square(counts[part.train]).mean()), dtype=np.float32)
 
 
-def _by(model: Any, part: PreparedPart, columns: NDArray[Any]) -> Floats:
+def _by(model: Any, part: PreparedHeldOutSet, columns: NDArray[Any]) -> Floats:
     model.fit(columns[part.train], part.dataset.phenotype[part.train])
     return np.asarray(model.predict(columns[part.test]), dtype=np.float64)
 

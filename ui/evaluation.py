@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from gwas_core.errors import InputError
-from gwas_core.evaluation.store import PREDICTIONS_FILE, EvaluationFolder, evaluations_of
+from gwas_core.evaluation.store import PREDICTIONS_FILE, EvaluationStore, evaluations_of
 from gwas_core.messages import counted
 from gwas_core.report.evaluation import (
     FIGURE_TITLES,
@@ -44,7 +44,7 @@ def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
         show_error(error)
 
 
-def _show(folder: EvaluationFolder) -> None:
+def _show(folder: EvaluationStore) -> None:
     result = folder.result()
     name = folder.directory.name
     if result is None:

@@ -22,12 +22,12 @@ Rows = NDArray[np.int64]
 MADE_FOLDS = 10
 """Folds that are made where the data bring none."""
 
-VALIDATION_PARTS = 10
+VALIDATION_FOLDS = 10
 """Into so many parts training lines are divided; a network stops early by one of them, and learns from the others."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Part:
+class HeldOutSet:
     """Lines that are predicted together by models trained on all others.
 
     Attributes:
@@ -43,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PreparedPart:
+class PreparedHeldOutSet:
     """A part's lines with complete genotypes; filters and imputation were fitted to its training lines alone.
 
     The phenotypes of its test lines are not in it: no model can look at them, whatever it does.
@@ -65,8 +65,8 @@ class PreparedPart:
     def split(self, number: int) -> Split:
         """Training lines, less the ``number``-th of their validation parts (counted round), and the test lines."""
         family = None if self.dataset.family is None else self.dataset.family[self.train]
-        folds = stratified_folds(len(self.train), family=family, folds=VALIDATION_PARTS, seed=0)
-        validation = folds == 1 + number % VALIDATION_PARTS
+        folds = stratified_folds(len(self.train), family=family, folds=VALIDATION_FOLDS, seed=0)
+        validation = folds == 1 + number % VALIDATION_FOLDS
         return Split(train=self.train[~validation], validation=self.train[validation], test=self.test)
 
 
@@ -104,7 +104,7 @@ def usable_lines(dataset: Dataset, settings: PreprocessingSettings) -> tuple[Dat
     return dataset.take(lines=~too_empty), (sentence,)
 
 
-def fold_parts(dataset: Dataset, test_folds: Sequence[int]) -> tuple[Part, ...]:
+def held_out_folds(dataset: Dataset, test_folds: Sequence[int]) -> tuple[HeldOutSet, ...]:
     """A part for each test fold.
 
     Raises:
@@ -115,7 +115,7 @@ def fold_parts(dataset: Dataset, test_folds: Sequence[int]) -> tuple[Part, ...]:
     return tuple(_part(dataset.folds == fold, f"fold-{fold}", f"fold {fold}") for fold in test_folds)
 
 
-def family_parts(dataset: Dataset, families: Sequence[str] = ()) -> tuple[Part, ...]:
+def held_out_families(dataset: Dataset, families: Sequence[str] = ()) -> tuple[HeldOutSet, ...]:
     """A part for each family that is large enough to be judged by, or for each of the named ones.
 
     Raises:
@@ -156,18 +156,18 @@ def check_folds(dataset: Dataset, folds: Sequence[int], *, field: str) -> None:
             )
 
 
-def _part(is_test: NDArray[np.bool_], name: str, title: str) -> Part:
+def _part(is_test: NDArray[np.bool_], name: str, title: str) -> HeldOutSet:
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
-    if len(test) < MINIMUM_PART_LINES or len(train) < VALIDATION_PARTS * MINIMUM_PART_LINES:
+    if len(test) < MINIMUM_PART_LINES or len(train) < VALIDATION_FOLDS * MINIMUM_PART_LINES:
         raise SettingsError(
             f"{title} has {counted(len(test), 'line')}, which leaves {len(train)} to train on: at least "
-            f"{MINIMUM_PART_LINES} and {VALIDATION_PARTS * MINIMUM_PART_LINES} are needed",
+            f"{MINIMUM_PART_LINES} and {VALIDATION_FOLDS * MINIMUM_PART_LINES} are needed",
             field="families" if name.startswith("family") else "test_folds",
         )
-    return Part(name=name, title=title, train=train, test=test)
+    return HeldOutSet(name=name, title=title, train=train, test=test)
 
 
-def prepare_part(dataset: Dataset, part: Part, settings: PreprocessingSettings) -> PreparedPart:
+def prepare_held_out_set(dataset: Dataset, part: HeldOutSet, settings: PreprocessingSettings) -> PreparedHeldOutSet:
     """Filter and impute by the training lines, and treat the test lines alike.
 
     Raises:
@@ -186,7 +186,7 @@ def prepare_part(dataset: Dataset, part: Part, settings: PreprocessingSettings) 
     pattern = None
     if as_called.has_missing:
         pattern = replace(as_called, genotypes=np.where(as_called.genotypes < 0, 2, 0).astype(np.int8), family=None)
-    return PreparedPart(
+    return PreparedHeldOutSet(
         dataset=complete,
         train=np.arange(border),
         test=np.arange(border, complete.lines),

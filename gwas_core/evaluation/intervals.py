@@ -36,7 +36,7 @@ _CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class PartPredictions:
+class HeldOutPredictions:
     """Lines of one part that were never trained on, and what each model predicted for them.
 
     Attributes:
@@ -101,7 +101,7 @@ def _flat(figures: Mapping[str, Estimate]) -> dict[str, Any]:
     }
 
 
-def compare(parts: Sequence[PartPredictions], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+def compare(parts: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Judge every model, and the first one against each other.
 
     A figure is the mean of its values in the parts, as ``metrics.judge`` computes them. Where lines of a part have a
@@ -137,7 +137,7 @@ def compare(parts: Sequence[PartPredictions], *, resamples: int = RESAMPLES, see
     )
 
 
-def judged_parts(parts: Sequence[PartPredictions]) -> list[dict[str, dict[str, Any]]]:
+def judge_held_out_sets(parts: Sequence[HeldOutPredictions]) -> list[dict[str, dict[str, Any]]]:
     """What ``metrics.judge`` says of every model in every part."""
     return [
         {
@@ -148,13 +148,13 @@ def judged_parts(parts: Sequence[PartPredictions]) -> list[dict[str, dict[str, A
     ]
 
 
-def _judged(part: PartPredictions) -> Floats:
+def _judged(part: HeldOutPredictions) -> Floats:
     """(figures, models); NaN where a figure is not defined."""
-    (judgements,) = judged_parts([part])
+    (judgements,) = judge_held_out_sets([part])
     return np.array([[judgement[figure] for judgement in judgements.values()] for figure in FIGURES], dtype=np.float64)
 
 
-def _countable(part: PartPredictions) -> list[bool]:
+def _countable(part: HeldOutPredictions) -> list[bool]:
     """(figures,): whether a perfect prediction of the part would have the figure."""
     family = part.family
     return [
@@ -176,7 +176,7 @@ def _mean_over_parts(values: Floats, counted: NDArray[np.bool_], *, defined: NDA
     return means
 
 
-def _resampled(part: PartPredictions, resamples: int, random: np.random.Generator) -> Floats:
+def _resampled(part: HeldOutPredictions, resamples: int, random: np.random.Generator) -> Floats:
     """(figures, models, resamples), from weighted sums over the lines of each stratum."""
     observed = _standardised(part.observed)
     models = list(part.predicted.values())
@@ -231,7 +231,7 @@ def _standardised(values: Floats) -> Floats:
     return np.asarray(centred / (deviation or 1.0), dtype=np.float64)
 
 
-def _widening(parts: Sequence[PartPredictions]) -> dict[str, float]:
+def _widening(parts: Sequence[HeldOutPredictions]) -> dict[str, float]:
     lines = sum(len(part.observed) for part in parts)
     strata = sum(1 for part in parts for _ in part.strata())
     factor = float(np.sqrt(lines / (lines - strata))) if lines > strata else 1.0

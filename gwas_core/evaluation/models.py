@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.evaluation.folds import PreparedPart
-from gwas_core.evaluation.store import Chosen
+from gwas_core.evaluation.folds import PreparedHeldOutSet
+from gwas_core.evaluation.store import ChosenHyperparameters
 from gwas_core.model.baselines import predict_baselines
 
 Floats = NDArray[np.float64]
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 NETWORK, MISSING_PATTERN = "network", "missing_pattern"
 
 
-def predict_with_baselines(part: PreparedPart, *, threads: int) -> dict[str, Floats]:
+def predict_with_baselines(part: PreparedHeldOutSet, *, threads: int) -> dict[str, Floats]:
     """Predictions of every baseline, and of a GBLUP that sees nothing but where genotypes were missing.
 
     The latter is a control: what it predicts, a model could have learned from missing genotypes instead of alleles.
@@ -34,7 +34,7 @@ def predict_with_baselines(part: PreparedPart, *, threads: int) -> dict[str, Flo
 
 
 def predict_with_network(
-    part: PreparedPart, chosen: Chosen, directory: Path, *, number: int, seed: int
+    part: PreparedHeldOutSet, chosen: ChosenHyperparameters, directory: Path, *, number: int, seed: int
 ) -> dict[str, Floats]:
     """Predictions of a network trained with the chosen hyperparameters.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.evaluation.folds import Part, check_folds, family_parts, fold_parts
+from gwas_core.evaluation.folds import HeldOutSet, check_folds, held_out_families, held_out_folds
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
@@ -73,7 +73,7 @@ class EvaluationPlan:
             if type(value) is not int or not least <= value <= most:
                 raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {value!r}", field=name)
 
-    def parts(self, dataset: Dataset) -> tuple[Part, ...]:
+    def held_out_sets(self, dataset: Dataset) -> tuple[HeldOutSet, ...]:
         """What is predicted, part by part.
 
         Raises:
@@ -81,7 +81,11 @@ class EvaluationPlan:
         """
         check_folds(dataset, self.tune_folds, field="tune_folds")
         check_folds(dataset, self.test_folds, field="test_folds")
-        return family_parts(dataset, self.families) if self.leave_family_out else fold_parts(dataset, self.test_folds)
+        return (
+            held_out_families(dataset, self.families)
+            if self.leave_family_out
+            else held_out_folds(dataset, self.test_folds)
+        )
 
     def settings(self) -> dict[str, Any]:
         """All that the result depends on, by name; those of the search among them."""

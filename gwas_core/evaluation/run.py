@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 
 from gwas_core.errors import ExperimentError
-from gwas_core.evaluation.folds import Part
-from gwas_core.evaluation.intervals import RESAMPLES, PartPredictions, compare, judged_parts
+from gwas_core.evaluation.folds import HeldOutSet
+from gwas_core.evaluation.intervals import RESAMPLES, HeldOutPredictions, compare, judge_held_out_sets
 from gwas_core.evaluation.models import NETWORK
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.store import (
     PREDICTIONS_FILE,
-    Chosen,
-    EvaluationFolder,
-    Finished,
-    Task,
+    ChosenHyperparameters,
+    EvaluationStore,
+    EvaluationTask,
+    TaskResult,
     check_plan,
     tasks_of,
 )
@@ -83,8 +83,8 @@ def evaluate(
     Raises:
         SettingsError, ExperimentError, InputError: why it cannot be done; what is finished is kept.
     """
-    parts = plan.parts(dataset)
-    folder = EvaluationFolder.of(engine.workspace, plan.name)
+    parts = plan.held_out_sets(dataset)
+    folder = EvaluationStore.of(engine.workspace, plan.name)
     with folder.lock as lock:
         if not lock.acquire(seconds=1.0):
             raise ExperimentError(f"the evaluation {plan.name} is already running")
@@ -105,7 +105,9 @@ def evaluate(
     return result
 
 
-def remaining_seconds(finished: Sequence[tuple[str, float]], left: Sequence[str], *, parallel: int) -> float | None:
+def remaining_task_seconds(
+    finished: Sequence[tuple[str, float]], left: Sequence[str], *, parallel: int
+) -> float | None:
     """About how long tasks of the kinds ``left`` take, from (kind, seconds) of those that are finished."""
     seconds = 0.0
     for kind in left:
@@ -120,13 +122,13 @@ def remaining_seconds(finished: Sequence[tuple[str, float]], left: Sequence[str]
 
 def _do_tasks(
     engine: LocalEngine,
-    folder: EvaluationFolder,
+    folder: EvaluationStore,
     plan: EvaluationPlan,
-    parts: tuple[Part, ...],
+    parts: tuple[HeldOutSet, ...],
     *,
     parallel: int,
     watcher: Watcher,
-) -> dict[Task, Finished]:
+) -> dict[EvaluationTask, TaskResult]:
     """What every task left, after doing those that are not finished."""
     tasks = tasks_of(plan, parts)
     found = {task: folder.finished(task) for task in tasks}
@@ -147,7 +149,7 @@ def _do_tasks(
     )  # fmt: skip
 
     def estimate() -> float | None:
-        return remaining_seconds(
+        return remaining_task_seconds(
             [(task.kind, value.seconds) for task, value in finished.items()],
             [task.kind for task in tasks if task not in finished],
             parallel=size,
@@ -171,8 +173,8 @@ def _do_tasks(
 
 
 def _part_predictions(
-    dataset: Dataset, parts: tuple[Part, ...], finished: Mapping[Task, Finished]
-) -> list[PartPredictions]:
+    dataset: Dataset, parts: tuple[HeldOutSet, ...], finished: Mapping[EvaluationTask, TaskResult]
+) -> list[HeldOutPredictions]:
     """For every part: the mean prediction of its networks, then the baselines."""
     found = []
     for part in parts:
@@ -180,13 +182,13 @@ def _part_predictions(
         networks = [
             value.predictions[NETWORK]
             for task, value in finished.items()
-            if task.part == part.name and task.kind == "network"
+            if task.held_out_set == part.name and task.kind == "network"
         ]
         predicted[NETWORK] = np.mean(np.array(networks), axis=0)
-        baselines = finished[Task(part=part.name, kind="baselines")].predictions
+        baselines = finished[EvaluationTask(held_out_set=part.name, kind="baselines")].predictions
         predicted |= {name: np.array(values) for name, values in baselines.items()}
         found.append(
-            PartPredictions(
+            HeldOutPredictions(
                 observed=dataset.phenotype[part.test],
                 predicted=predicted,
                 family=None if dataset.family is None else dataset.family[part.test],
@@ -198,21 +200,21 @@ def _part_predictions(
 def _result(
     dataset: Dataset,
     plan: EvaluationPlan,
-    chosen: Chosen,
-    parts: tuple[Part, ...],
-    finished: Mapping[Task, Finished],
+    chosen: ChosenHyperparameters,
+    parts: tuple[HeldOutSet, ...],
+    finished: Mapping[EvaluationTask, TaskResult],
     notes: tuple[str, ...],
 ) -> dict[str, Any]:
     predictions = _part_predictions(dataset, parts, finished)
     # A control that only some parts have says nothing about all of them.
     common = [name for name in predictions[0].predicted if all(name in part.predicted for part in predictions)]
     predictions = [
-        PartPredictions(
+        HeldOutPredictions(
             observed=part.observed, predicted={name: part.predicted[name] for name in common}, family=part.family
         )
         for part in predictions
     ]
-    preparation = finished[Task(part=parts[0].name, kind="baselines")].sentences
+    preparation = finished[EvaluationTask(held_out_set=parts[0].name, kind="baselines")].sentences
     return {
         "name": plan.name,
         "trait": dataset.trait,
@@ -225,7 +227,7 @@ def _result(
         "parts": [
             {"name": part.name, "title": part.title, "lines": len(part.test), "training_lines": len(part.train)}
             | judgements
-            for part, judgements in zip(parts, judged_parts(predictions), strict=True)
+            for part, judgements in zip(parts, judge_held_out_sets(predictions), strict=True)
         ],
         "reading": list(notes),
         "notes": [*_method(dataset, plan, chosen, parts), *_prepared(parts[0], preparation)],
@@ -233,7 +235,9 @@ def _result(
     }
 
 
-def _method(dataset: Dataset, plan: EvaluationPlan, chosen: Chosen, parts: tuple[Part, ...]) -> list[str]:
+def _method(
+    dataset: Dataset, plan: EvaluationPlan, chosen: ChosenHyperparameters, parts: tuple[HeldOutSet, ...]
+) -> list[str]:
     """How it was done, in sentences."""
     folds = ", ".join(map(str, plan.tune_folds))
     sentences = []
@@ -277,12 +281,15 @@ def _method(dataset: Dataset, plan: EvaluationPlan, chosen: Chosen, parts: tuple
     return sentences
 
 
-def _prepared(part: Part, sentences: Sequence[str]) -> list[str]:
+def _prepared(part: HeldOutSet, sentences: Sequence[str]) -> list[str]:
     return [f"Training lines for {part.title}: {sentence}" for sentence in sentences]
 
 
 def _write_predictions(
-    folder: EvaluationFolder, dataset: Dataset, parts: tuple[Part, ...], finished: Mapping[Task, Finished]
+    folder: EvaluationStore,
+    dataset: Dataset,
+    parts: tuple[HeldOutSet, ...],
+    finished: Mapping[EvaluationTask, TaskResult],
 ) -> None:
     tables = []
     for part, predictions in zip(parts, _part_predictions(dataset, parts, finished), strict=True):

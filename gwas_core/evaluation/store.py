@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import ExperimentError, InputError
-from gwas_core.evaluation.folds import Part
+from gwas_core.evaluation.folds import HeldOutSet
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.files import write_json
 from gwas_core.messages import shown
@@ -28,7 +28,7 @@ _LARGEST_FILE = 256 * 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class ChosenHyperparameters:
     """The hyperparameters that every network of an evaluation is trained with.
 
     Attributes:
@@ -47,16 +47,16 @@ class Chosen:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class EvaluationTask:
     """Training and predicting that one process does in one go.
 
     Attributes:
-        part: its name.
+        held_out_set: its name.
         kind: ``baselines`` or ``network``.
         number: of the network, from 0.
     """
 
-    part: str
+    held_out_set: str
     kind: str
     number: int = 0
 
@@ -66,7 +66,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class TaskResult:
     """What a task left.
 
     Attributes:
@@ -80,7 +80,7 @@ class Finished:
     sentences: list[str]
 
 
-class EvaluationFolder:
+class EvaluationStore:
     """The files of one evaluation.
 
     Raises:
@@ -91,7 +91,7 @@ class EvaluationFolder:
         self.directory = directory
 
     @classmethod
-    def of(cls, workspace: Workspace, name: str) -> EvaluationFolder:
+    def of(cls, workspace: Workspace, name: str) -> EvaluationStore:
         """Where the evaluation of this name is, or would be."""
         return cls(_root(workspace) / check_experiment_name(name))
 
@@ -108,30 +108,30 @@ class EvaluationFolder:
     def save_plan(self, plan: EvaluationPlan) -> None:
         write_json(self.directory / _PLAN, plan.to_dict())
 
-    def chosen(self) -> Chosen | None:
+    def chosen(self) -> ChosenHyperparameters | None:
         """None while hyperparameters are being tuned."""
         values = self._read("chosen.json")
-        return None if values is None else self._made(Chosen, values, "chosen.json")
+        return None if values is None else self._made(ChosenHyperparameters, values, "chosen.json")
 
-    def save_chosen(self, chosen: Chosen) -> None:
+    def save_chosen(self, chosen: ChosenHyperparameters) -> None:
         write_json(self.directory / "chosen.json", asdict(chosen))
 
-    def finished(self, task: Task) -> Finished | None:
+    def finished(self, task: EvaluationTask) -> TaskResult | None:
         """What a task left; None before it is finished."""
-        name = f"{task.part}/{task.file_name}"
+        name = f"{task.held_out_set}/{task.file_name}"
         values = self._read(name)
-        return None if values is None else self._made(Finished, values, name)
+        return None if values is None else self._made(TaskResult, values, name)
 
-    def save_finished(self, task: Task, finished: Finished) -> None:
-        write_json(self.directory / task.part / task.file_name, asdict(finished))
+    def save_finished(self, task: EvaluationTask, finished: TaskResult) -> None:
+        write_json(self.directory / task.held_out_set / task.file_name, asdict(finished))
 
     def finished_count(self) -> int:
         """Tasks that are finished."""
         return sum(1 for pattern in ("*/network-*.json", "*/baselines.json") for _ in self.directory.glob(pattern))
 
-    def training_directory(self, task: Task) -> Path:
+    def training_directory(self, task: EvaluationTask) -> Path:
         """Where a network's log, metrics and weights are."""
-        return self.directory / task.part / f"training-{task.number}"
+        return self.directory / task.held_out_set / f"training-{task.number}"
 
     @property
     def has_result(self) -> bool:
@@ -180,22 +180,22 @@ class EvaluationFolder:
         )
 
 
-def tasks_of(plan: EvaluationPlan, parts: tuple[Part, ...]) -> tuple[Task, ...]:
+def tasks_of(plan: EvaluationPlan, parts: tuple[HeldOutSet, ...]) -> tuple[EvaluationTask, ...]:
     """Everything that is to be trained, part by part."""
     return tuple(
         task
         for part in parts
         for task in (
-            Task(part=part.name, kind="baselines"),
-            *(Task(part=part.name, kind="network", number=number) for number in range(plan.seeds)),
+            EvaluationTask(held_out_set=part.name, kind="baselines"),
+            *(EvaluationTask(held_out_set=part.name, kind="network", number=number) for number in range(plan.seeds)),
         )
     )
 
 
-def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationFolder, ...]:
+def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationStore, ...]:
     """Evaluations whose hyperparameters come, or will come, from this experiment: with a result first, then newest."""
     root = _root(workspace)
-    folders = [EvaluationFolder(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    folders = [EvaluationStore(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     found = []
     for folder in folders:
         try:
@@ -207,7 +207,7 @@ def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationFol
     return tuple(sorted(found, key=lambda folder: (folder.has_result, folder.begun), reverse=True))
 
 
-def check_plan(folder: EvaluationFolder, plan: EvaluationPlan) -> None:
+def check_plan(folder: EvaluationStore, plan: EvaluationPlan) -> None:
     """See that the folder is empty or holds this very plan.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import ExperimentError
-from gwas_core.evaluation.store import Task
+from gwas_core.evaluation.store import EvaluationTask
 from gwas_core.processes.detached import import_environment, last_line, module_command
 
 _ATTEMPTS = 2
@@ -39,13 +39,13 @@ class Team:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closing = False
 
-    def do(self, tasks: Sequence[Task], *, poll_seconds: float = 1.0) -> Iterator[tuple[Task, ...]]:
+    def do(self, tasks: Sequence[EvaluationTask], *, poll_seconds: float = 1.0) -> Iterator[tuple[EvaluationTask, ...]]:
         """Yield the tasks that were finished, at least every ``poll_seconds`` (none where there were none).
 
         Raises:
             ExperimentError: a task failed, or its process died twice.
         """
-        futures: dict[Future[None], Task] = {self._pool.submit(self._do, task): task for task in tasks}
+        futures: dict[Future[None], EvaluationTask] = {self._pool.submit(self._do, task): task for task in tasks}
         waiting = set(futures)
         while waiting:
             done, waiting = wait(waiting, timeout=poll_seconds, return_when=FIRST_COMPLETED)
@@ -63,7 +63,7 @@ class Team:
             process.wait()
             _close_pipes(process)
 
-    def _do(self, task: Task) -> None:
+    def _do(self, task: EvaluationTask) -> None:
         for _ in range(_ATTEMPTS):
             answer = self._ask(asdict(task))
             if answer is not None:
@@ -117,5 +117,9 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-def _named(task: Task) -> str:
-    return f"the baselines of {task.part}" if task.kind == "baselines" else f"network {task.number} of {task.part}"
+def _named(task: EvaluationTask) -> str:
+    return (
+        f"the baselines of {task.held_out_set}"
+        if task.kind == "baselines"
+        else f"network {task.number} of {task.held_out_set}"
+    )

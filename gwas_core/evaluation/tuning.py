@@ -9,7 +9,7 @@ import numpy as np
 
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.evaluation.plan import EvaluationPlan, tuning_split
-from gwas_core.evaluation.store import Chosen
+from gwas_core.evaluation.store import ChosenHyperparameters
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import preprocess
 from gwas_core.messages import listed
@@ -31,7 +31,7 @@ def tune(
     parallel: int,
     notes: tuple[str, ...] = (),
     on_change: OnChange,
-) -> Chosen:
+) -> ChosenHyperparameters:
     """Search on the lines of the tune folds, or go on with that search, and take its best trial.
 
     Args:
@@ -65,7 +65,7 @@ def tune(
     return _best_of(record, lines=lines.lines)
 
 
-def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> Chosen:
+def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> ChosenHyperparameters:
     """The best hyperparameters of an experiment that has seen none of the lines in the test folds.
 
     Raises:
@@ -101,12 +101,12 @@ def _set_going(engine: LocalEngine, record: ExperimentRecord) -> None:
         engine.resume(record.name)
 
 
-def _best_of(record: ExperimentRecord, *, lines: int) -> Chosen:
+def _best_of(record: ExperimentRecord, *, lines: int) -> ChosenHyperparameters:
     best = record.best
     assert best is not None
     assert best.value is not None
     xla = record.experiment.xla
-    return Chosen(
+    return ChosenHyperparameters(
         experiment=record.name,
         trial=best.number,
         value=best.value,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import GwasError, InputError, describe_unexpected
-from gwas_core.evaluation.folds import PreparedPart, prepare_part
+from gwas_core.evaluation.folds import PreparedHeldOutSet, prepare_held_out_set
 from gwas_core.evaluation.models import predict_with_baselines, predict_with_network
-from gwas_core.evaluation.store import EvaluationFolder, Finished, Task
+from gwas_core.evaluation.store import EvaluationStore, EvaluationTask, TaskResult
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.processes.channel import Channel, die_with
 
@@ -25,7 +25,7 @@ from gwas_core.processes.channel import Channel, die_with
 class Worker:
     """Does tasks of the evaluation in a folder."""
 
-    def __init__(self, folder: EvaluationFolder, dataset: Dataset, *, threads: int) -> None:
+    def __init__(self, folder: EvaluationStore, dataset: Dataset, *, threads: int) -> None:
         plan, chosen = folder.plan(), folder.chosen()
         if plan is None or chosen is None:
             raise InputError(f"the evaluation {folder.directory.name} has no plan or hyperparameters")
@@ -33,14 +33,16 @@ class Worker:
         self._plan = plan
         self._chosen = chosen
         self._threads = threads
-        parts = {part.name: part for part in plan.parts(dataset)}
+        parts = {part.name: part for part in plan.held_out_sets(dataset)}
         # The last one only: tasks come part by part, and a part is a copy of all genotypes.
-        self._prepared = lru_cache(maxsize=1)(lambda name: prepare_part(dataset, parts[name], plan.preprocessing))
+        self._prepared = lru_cache(maxsize=1)(
+            lambda name: prepare_held_out_set(dataset, parts[name], plan.preprocessing)
+        )
 
-    def do(self, task: Task) -> None:
+    def do(self, task: EvaluationTask) -> None:
         """Train, predict, and write the predictions down."""
         started = time.monotonic()
-        part: PreparedPart = self._prepared(task.part)
+        part: PreparedHeldOutSet = self._prepared(task.held_out_set)
         if task.kind == "baselines":
             predictions = predict_with_baselines(part, threads=self._threads)
         else:
@@ -51,7 +53,7 @@ class Worker:
                 number=task.number,
                 seed=self._plan.seed,
             )
-        finished = Finished(
+        finished = TaskResult(
             predictions={name: values.tolist() for name, values in predictions.items()},
             seconds=time.monotonic() - started,
             sentences=list(part.sentences),
@@ -61,7 +63,7 @@ class Worker:
     def answer(self, message: Mapping[str, Any]) -> dict[str, str]:
         """Do the task of a message; the error it ended in, empty for none."""
         try:
-            self.do(Task(**message))
+            self.do(EvaluationTask(**message))
         except GwasError as error:
             return {"error": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever it was, the evaluation ends with a sentence
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     die_with(options.parent)
     channel = Channel()
-    worker = Worker(EvaluationFolder(options.evaluation), Dataset.load(options.dataset), threads=options.threads)
+    worker = Worker(EvaluationStore(options.evaluation), Dataset.load(options.dataset), threads=options.threads)
     while True:
         channel.send(worker.answer(channel.receive()))
 

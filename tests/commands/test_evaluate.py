@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from gwas_core.cli import main
-from gwas_core.evaluation.store import EvaluationFolder, evaluations_of
+from gwas_core.evaluation.store import EvaluationStore, evaluations_of
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
@@ -125,7 +125,7 @@ def test_what_was_finished_before_the_kill_is_not_done_again(evaluated: Evaluate
     assert evaluated.first_model.stat().st_mtime_ns == evaluated.first_written
     assert "4 of 4 trained and predicted" in evaluated.answer.err
     assert "1 of 4" not in evaluated.answer.err
-    folder = EvaluationFolder.of(evaluated.workspace, "pop")
+    folder = EvaluationStore.of(evaluated.workspace, "pop")
     assert folder.finished_count() == 4
     # A third run has nothing to train, and finds the same.
     assert json.loads(here(0, *evaluated.arguments)[0]) == evaluated.answer.json
@@ -152,7 +152,7 @@ def test_the_json_holds_every_model_with_intervals(evaluated: Evaluated) -> None
     )
     assert [part["title"] for part in result["parts"]] == ["fold 6", "fold 7"]
     assert any("Imputed" in note for note in result["notes"])
-    assert result == EvaluationFolder.of(evaluated.workspace, "pop").result()
+    assert result == EvaluationStore.of(evaluated.workspace, "pop").result()
 
 
 def test_hyperparameters_were_tuned_on_lines_of_the_tune_folds_alone(evaluated: Evaluated) -> None:
@@ -210,7 +210,7 @@ def test_a_family_is_predicted_by_models_of_the_others(evaluated: Evaluated, her
     assert header.split() == ["figures", "Pearson", "within", "families", "MAE"]
     assert network.count("[") == 3
     assert "Predictions of 2 networks with different seeds were averaged." in out
-    folder = EvaluationFolder.of(evaluated.workspace, "pop-families")
+    folder = EvaluationStore.of(evaluated.workspace, "pop-families")
     result: dict[str, Any] = folder.result() or {}
     (part,) = result["parts"]
     assert (part["title"], part["lines"], part["training_lines"]) == ("family 02", 90, 180)

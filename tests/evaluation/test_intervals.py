@@ -7,13 +7,13 @@ import pytest
 import scipy.stats
 
 from gwas_core.errors import InputError
-from gwas_core.evaluation.intervals import FIGURES, PartPredictions, compare, judged_parts
+from gwas_core.evaluation.intervals import FIGURES, HeldOutPredictions, compare, judge_held_out_sets
 from gwas_core.model.metrics import judge
 
 
 def part(
     random: np.random.Generator, *, families: int = 5, lines: int = 13, effects: np.ndarray | None = None
-) -> PartPredictions:
+) -> HeldOutPredictions:
     """Lines of families with different means; the network knows a little more of them than the baseline."""
     if effects is None:
         effects = np.linspace(-1.5, 1.5, families)
@@ -22,7 +22,7 @@ def part(
     base = np.repeat(effects, lines)
     network = base + 0.6 * genetic + 0.65 * random.normal(size=len(family))
     baseline = 0.4 * network + 0.6 * (base + 0.5 * genetic + 0.65 * random.normal(size=len(family)))
-    return PartPredictions(
+    return HeldOutPredictions(
         observed=base + genetic, predicted={"network": network, "gblup": baseline}, family=family.astype(np.str_)
     )
 
@@ -33,7 +33,7 @@ def test_estimates_are_means_over_parts_of_what_judge_says() -> None:
     comparison = compare(parts, resamples=50)
     for name in ("network", "gblup"):
         judged = [judge(each.observed, each.predicted[name], family=each.family) for each in parts]
-        assert [judgement.to_dict() for judgement in judged] == [entry[name] for entry in judged_parts(parts)]
+        assert [judgement.to_dict() for judgement in judged] == [entry[name] for entry in judge_held_out_sets(parts)]
         for figure in FIGURES:
             mean = np.mean([getattr(judgement, figure) for judgement in judged])
             assert comparison.models[name][figure].value == pytest.approx(mean, rel=1e-12)
@@ -49,7 +49,7 @@ def test_scipy_finds_the_same_intervals() -> None:
     random = np.random.default_rng(2)
     made = part(random, families=1, lines=250)
     observed, network, gblup = made.observed, made.predicted["network"], made.predicted["gblup"]
-    ours = compare([PartPredictions(observed=observed, predicted=made.predicted)], resamples=20_000, seed=3)
+    ours = compare([HeldOutPredictions(observed=observed, predicted=made.predicted)], resamples=20_000, seed=3)
 
     def correlation(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         x, y = x - x.mean(axis, keepdims=True), y - y.mean(axis, keepdims=True)
@@ -91,11 +91,11 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     random = np.random.default_rng(5)
     effects = random.normal(size=6)
 
-    def draw() -> list[PartPredictions]:
+    def draw() -> list[HeldOutPredictions]:
         return [part(random, families=6, effects=effects) for _ in range(2)]
 
-    def values(parts: list[PartPredictions]) -> np.ndarray:
-        judged = judged_parts(parts)
+    def values(parts: list[HeldOutPredictions]) -> np.ndarray:
+        judged = judge_held_out_sets(parts)
         network, gblup = (
             np.mean([[entry[name][figure] for figure in FIGURES] for entry in judged], axis=0)
             for name in ("network", "gblup")
@@ -130,7 +130,7 @@ def test_a_pairing_makes_differences_surer_than_their_parts() -> None:
 
 def test_a_model_against_itself_differs_by_nothing() -> None:
     made = part(np.random.default_rng(7))
-    same = PartPredictions(
+    same = HeldOutPredictions(
         observed=made.observed,
         family=made.family,
         predicted={"network": made.predicted["network"], "twin": made.predicted["network"].copy()},
@@ -150,7 +150,7 @@ def test_means_have_no_correlation_and_no_interval_of_it() -> None:
     assert made.family is not None
     mean = np.full(len(made.observed), made.observed.mean())
     family_mean = np.array([made.observed[made.family == name].mean() for name in made.family])
-    flat = PartPredictions(
+    flat = HeldOutPredictions(
         observed=made.observed,
         family=made.family,
         predicted={"network": made.predicted["network"], "mean": mean, "family_mean": family_mean},
@@ -168,7 +168,7 @@ def test_means_have_no_correlation_and_no_interval_of_it() -> None:
 def test_a_network_that_collapsed_in_one_part_is_not_spared_that_part() -> None:
     random = np.random.default_rng(10)
     good, other = part(random), part(random)
-    collapsed = PartPredictions(
+    collapsed = HeldOutPredictions(
         observed=other.observed,
         family=other.family,
         predicted={**other.predicted, "network": np.zeros(len(other.observed))},
@@ -182,7 +182,7 @@ def test_a_network_that_collapsed_in_one_part_is_not_spared_that_part() -> None:
 
 def test_without_families_there_is_nothing_within_them() -> None:
     made = part(np.random.default_rng(11))
-    plain = PartPredictions(observed=made.observed, predicted=made.predicted)
+    plain = HeldOutPredictions(observed=made.observed, predicted=made.predicted)
     comparison = compare([plain], resamples=50)
     assert comparison.models["network"]["within_family_pearson"].value is None
     assert comparison.models["network"]["pearson"].interval is not None
@@ -193,8 +193,8 @@ def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(InputError, match="no predictions"):
         compare([])
     with pytest.raises(InputError, match="same models"):
-        compare([made, PartPredictions(observed=made.observed, predicted={"network": made.observed})])
+        compare([made, HeldOutPredictions(observed=made.observed, predicted={"network": made.observed})])
     with pytest.raises(InputError, match="finite value for each of 65 lines"):
-        PartPredictions(observed=made.observed, predicted={"network": made.observed[1:]})
+        HeldOutPredictions(observed=made.observed, predicted={"network": made.observed[1:]})
     with pytest.raises(InputError, match="finite"):
-        PartPredictions(observed=made.observed, predicted={"network": np.full(65, np.nan)})
+        HeldOutPredictions(observed=made.observed, predicted={"network": np.full(65, np.nan)})

@@ -9,7 +9,14 @@ import pytest
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.evaluation.plan import EvaluationPlan, tuning_name, tuning_split
-from gwas_core.evaluation.store import Chosen, EvaluationFolder, Finished, Task, check_plan, evaluations_of
+from gwas_core.evaluation.store import (
+    ChosenHyperparameters,
+    EvaluationStore,
+    EvaluationTask,
+    TaskResult,
+    check_plan,
+    evaluations_of,
+)
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.workspace import Workspace
 
@@ -60,7 +67,7 @@ def test_what_is_no_plan_is_refused(values: Any) -> None:
 
 
 def test_a_folder_goes_on_with_the_same_plan_only(tmp_path: Path) -> None:
-    folder = EvaluationFolder.of(Workspace(tmp_path), "height")
+    folder = EvaluationStore.of(Workspace(tmp_path), "height")
     plan = made_plan()
     check_plan(folder, plan)
     folder.save_plan(plan)
@@ -75,14 +82,16 @@ def test_a_folder_goes_on_with_the_same_plan_only(tmp_path: Path) -> None:
 
 def test_a_folder_keeps_what_it_is_given(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    folder = EvaluationFolder.of(workspace, "height")
+    folder = EvaluationStore.of(workspace, "height")
     assert (folder.plan(), folder.chosen(), folder.result(), folder.finished_count()) == (None, None, None, 0)
-    chosen = Chosen(experiment="e", trial=3, value=0.5, hyperparameters={"rate": 0.1}, xla=True, lines=100)
+    chosen = ChosenHyperparameters(
+        experiment="e", trial=3, value=0.5, hyperparameters={"rate": 0.1}, xla=True, lines=100
+    )
     folder.save_chosen(chosen)
     assert folder.chosen() == chosen
-    task = Task(part="fold-4", kind="network", number=1)
+    task = EvaluationTask(held_out_set="fold-4", kind="network", number=1)
     assert folder.finished(task) is None
-    finished = Finished(predictions={"network": [0.1 + 0.2, 1e-300]}, seconds=1.5, sentences=["a"])
+    finished = TaskResult(predictions={"network": [0.1 + 0.2, 1e-300]}, seconds=1.5, sentences=["a"])
     folder.save_finished(task, finished)
     assert folder.finished(task) == finished
     assert folder.finished_count() == 1
@@ -92,7 +101,7 @@ def test_a_folder_keeps_what_it_is_given(tmp_path: Path) -> None:
 def test_damaged_files_are_named_and_no_list_breaks_over_them(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     assert evaluations_of(workspace, "height-tuning") == ()
-    folder, broken = (EvaluationFolder.of(workspace, name) for name in ("height", "broken"))
+    folder, broken = (EvaluationStore.of(workspace, name) for name in ("height", "broken"))
     folder.save_plan(made_plan())
     broken.save_plan(made_plan(name="broken"))
     (broken.directory / "plan.json").write_text("{")

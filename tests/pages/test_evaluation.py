@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gwas_core.evaluation.store import EvaluationFolder, Finished, Task
+from gwas_core.evaluation.store import EvaluationStore, EvaluationTask, TaskResult
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.workspace import Workspace
 from tests.evaluation.test_plan import made_plan
@@ -30,13 +30,13 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-def begun(workspace: Workspace, name: str) -> EvaluationFolder:
-    folder = EvaluationFolder.of(workspace, name)
+def begun(workspace: Workspace, name: str) -> EvaluationStore:
+    folder = EvaluationStore.of(workspace, name)
     folder.save_plan(made_plan(name=name, experiment="made"))
     return folder
 
 
-def finish(folder: EvaluationFolder) -> None:
+def finish(folder: EvaluationStore) -> None:
     details = {"parts": [], "notes": ["A note with *stars*."], "reading": [], "lines": 180, "trait": "height"}
     folder.save_result(made_result() | details)
     (folder.directory / "predictions.csv").write_text("line,network\na,1\n")
@@ -54,8 +54,8 @@ def test_where_there_is_none_it_says_how_to_make_one(open_page: OpenPage, worksp
 
 def test_one_under_way_says_how_far_it_is(open_page: OpenPage, workspace: Workspace) -> None:
     folder = begun(workspace, "height")
-    finished = Finished(predictions={"network": [1.0]}, seconds=1.0, sentences=[])
-    folder.save_finished(Task(part="fold-4", kind="network"), finished)
+    finished = TaskResult(predictions={"network": [1.0]}, seconds=1.0, sentences=[])
+    folder.save_finished(EvaluationTask(held_out_set="fold-4", kind="network"), finished)
     assert "The evaluation height has no result yet: 1 model trained so far" in words(
         open_page(PAGE, experiment="made")
     )

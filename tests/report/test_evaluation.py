@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gwas_core.evaluation.intervals import PartPredictions, compare
+from gwas_core.evaluation.intervals import HeldOutPredictions, compare
 from gwas_core.report.evaluation import (
     differences_figure,
     differences_table,
@@ -33,7 +33,9 @@ def made_result(*, families: bool = True, skill: float = 0.9) -> dict[str, Any]:
             **({"gblup_family": effect + 0.5 * genetic + 0.5 * random.normal(size=90)} if families else {}),
         }
         parts.append(
-            PartPredictions(observed=observed, predicted=predicted, family=family.astype(np.str_) if families else None)
+            HeldOutPredictions(
+                observed=observed, predicted=predicted, family=family.astype(np.str_) if families else None
+            )
         )
     return compare(parts, resamples=300).to_dict()
 
