@@ -19,12 +19,12 @@ from benchmarks.floor import count_work, measure_machine
 
 def measure(file: Path, hyperparameters: dict[str, Any], *, steps: int, rounds: int) -> dict[str, Any]:
     """Start (building, compiling, first step) and epoch, with and without XLA; the work of a step, and its floor."""
-    from gwas_core.model.networks import parse
+    from gwas_core.model.networks import parse_network
     from gwas_core.model.trainer import Trainer
 
     dataset = read_dataset(file)
     train = np.sort(np.random.default_rng(0).permutation(dataset.lines)[: min(LINES, dataset.lines)])
-    network, chosen = parse(hyperparameters)
+    network, chosen = parse_network(hyperparameters)
     machine = measure_machine()
     result: dict[str, Any] = {"sgemm_gflops": 2e-9 * machine.multiply_adds, "copy_gigabytes": 1e-9 * machine.bytes}
     for name, xla in (("without_xla", False), ("with_xla", True)):

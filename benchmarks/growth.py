@@ -41,16 +41,16 @@ _STEPS = 20
 
 
 def _baselines(dataset: Dataset, split: Split) -> float:
-    from gwas_core.model.baselines import judge_baselines
+    from gwas_core.model.baselines import evaluate_baselines
 
     started = time.perf_counter()
-    judge_baselines(dataset, split, threads=usable_cores())
+    evaluate_baselines(dataset, split, threads=usable_cores())
     return time.perf_counter() - started
 
 
 def _start(dataset: Dataset, split: Split) -> float:
     from gwas_core.model.hyperparameters import HybridHyperparameters
-    from gwas_core.model.initial_weights import TrainingLines, mixed_model_start
+    from gwas_core.model.initial_weights import TrainingLines, fit_initial_weights
     from gwas_core.model.trainer import Standardisation
 
     chosen = HybridHyperparameters()
@@ -58,20 +58,20 @@ def _start(dataset: Dataset, split: Split) -> float:
     phenotype = dataset.phenotype[split.train]
     lines = TrainingLines(
         genotypes=dataset.genotypes[split.train],
-        target=Standardisation.of(phenotype).forward(phenotype),
+        target=Standardisation.of(phenotype).standardise(phenotype),
         family=None if dataset.family is None else dataset.family[split.train],
     )
-    mixed_model_start(
+    fit_initial_weights(
         lines, block=chosen.conv_kernel_size, prototypes=chosen.conv_filters, sharpness=chosen.haplotype_sharpness
     )
     return time.perf_counter() - started
 
 
 def _epoch(dataset: Dataset, split: Split) -> float:
-    from gwas_core.model.networks import parse
+    from gwas_core.model.networks import parse_network
     from gwas_core.model.trainer import Trainer
 
-    network, chosen = parse({"batch_size": BATCH})
+    network, chosen = parse_network({"batch_size": BATCH})
     trainer = Trainer(dataset, split.train, network, chosen, seed=0, xla=True)
     steps = min(_STEPS, trainer.steps)
     trainer.epoch(steps=steps)

@@ -43,12 +43,12 @@ def main() -> None:
     options = parser.parse_args()
     # Read when TensorFlow is imported.
     os.environ |= {"TF_NUM_INTRAOP_THREADS": str(options.threads), "TF_NUM_INTEROP_THREADS": "1"}
-    from gwas_core.model.networks import parse
+    from gwas_core.model.networks import parse_network
     from gwas_core.model.trainer import Trainer
 
     dataset = read_dataset(options.file)
     train = np.sort(np.random.default_rng(0).permutation(dataset.lines)[: min(LINES, dataset.lines)])
-    network, chosen = parse({"network": options.network, "batch_size": BATCH})
+    network, chosen = parse_network({"network": options.network, "batch_size": BATCH})
     trainer = Trainer(dataset, train, network, chosen, seed=0, xla=not options.no_xla)
     trainer.epoch(steps=_STEPS)
     started = time.perf_counter()

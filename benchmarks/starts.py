@@ -30,8 +30,8 @@ from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.model.baselines import family_means, predict_baselines
 from gwas_core.model.effects import ROUNDS
 from gwas_core.model.hyperparameters import HybridHyperparameters
-from gwas_core.model.initial_weights import TrainingLines, mixed_model_start
-from gwas_core.model.metrics import judge
+from gwas_core.model.initial_weights import TrainingLines, fit_initial_weights
+from gwas_core.model.metrics import compute_metrics
 from gwas_core.model.trainer import Standardisation
 from gwas_core.processes.threads import usable_cores
 
@@ -63,7 +63,9 @@ def main() -> None:
         predicted = [model(part) for part in parts]
         seconds = (time.monotonic() - began) / len(parts)
         judgements = [
-            judge(values, found, family=None if part.dataset.family is None else part.dataset.family[part.test])
+            compute_metrics(
+                values, found, family=None if part.dataset.family is None else part.dataset.family[part.test]
+            )
             for values, found, part in zip(observed, predicted, parts, strict=True)
         ]
         figures = [
@@ -96,10 +98,10 @@ def _start(block: int, rounds: int) -> Callable[[PreparedHeldOutSet], Floats]:
         phenotype = part.dataset.phenotype[part.train]
         standardisation = Standardisation.of(phenotype)
         defaults = HybridHyperparameters()
-        start = mixed_model_start(
+        start = fit_initial_weights(
             TrainingLines(
                 genotypes=part.dataset.genotypes[part.train],
-                target=standardisation.forward(phenotype),
+                target=standardisation.standardise(phenotype),
                 family=None if part.dataset.family is None else part.dataset.family[part.train],
             ),
             block=block,
@@ -107,7 +109,7 @@ def _start(block: int, rounds: int) -> Callable[[PreparedHeldOutSet], Floats]:
             sharpness=defaults.haplotype_sharpness,
             rounds=rounds,
         )
-        return standardisation.back(start.predict(part.dataset.genotypes[part.test]))
+        return standardisation.unstandardise(start.predict(part.dataset.genotypes[part.test]))
 
     return predict
 

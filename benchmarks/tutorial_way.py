@@ -59,10 +59,10 @@ def float_flat_network(snps: int, batch: int) -> Any:
     import keras
 
     from gwas_core.model.hyperparameters import TutorialHyperparameters
-    from gwas_core.model.networks import PlainParts, Shape, build_tutorial
+    from gwas_core.model.networks import DataShape, KerasLayerFactory, build_tutorial
 
     chosen = TutorialHyperparameters(layout="flat", batch_size=batch)
-    whole = build_tutorial(chosen, Shape(snps=snps, families=0), PlainParts(chosen))
+    whole = build_tutorial(chosen, DataShape(snps=snps, families=0), KerasLayerFactory(chosen))
     flat = next(
         layer.output
         for layer in whole.layers

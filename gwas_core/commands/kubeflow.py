@@ -16,7 +16,7 @@ from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.tuning.creation import describe_experiment
 from gwas_core.tuning.search_settings import free_name, search_settings
 from gwas_core.workspace import Workspace
@@ -114,7 +114,7 @@ def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_a
     from gwas_core.kubeflow.pipeline import RunParameters
 
     hyperparameters = dict(map(_assignment, options.set))
-    parse(hyperparameters)
+    parse_network(hyperparameters)
     settings = search_settings(**preparation_settings(options))
     dataset, notes = load_dataset(options)
     for note in notes:

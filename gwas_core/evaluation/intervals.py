@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.model.metrics import MINIMUM_FAMILY_LINES, judge, pearson, within_family_pearson
+from gwas_core.model.metrics import MINIMUM_FAMILY_LINES, compute_metrics, pearson, within_family_pearson
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ def _flat(figures: Mapping[str, Estimate]) -> dict[str, Any]:
 def compare(parts: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Judge every model, and the first one against each other.
 
-    A figure is the mean of its values in the parts, as ``metrics.judge`` computes them. Where lines of a part have a
+    A figure is the mean of its values in the parts, as ``compute_metrics`` gives them. Where lines of a part have a
     correlation to be found, a model that predicts the same for all of them counts as 0 there; one that does so in
     every part has none.
 
@@ -138,10 +138,10 @@ def compare(parts: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, 
 
 
 def judge_held_out_sets(parts: Sequence[HeldOutPredictions]) -> list[dict[str, dict[str, Any]]]:
-    """What ``metrics.judge`` says of every model in every part."""
+    """What ``compute_metrics`` says of every model in every part."""
     return [
         {
-            name: judge(part.observed, predicted, family=part.family).to_dict()
+            name: compute_metrics(part.observed, predicted, family=part.family).to_dict()
             for name, predicted in part.predicted.items()
         }
         for part in parts

@@ -124,9 +124,9 @@ def _judge(store: Store, name: str, trial: int, functions: ModelFunctions) -> No
         dataset = Dataset.load(store.workspace.dataset_directory(record.experiment.dataset))
         split = load_split(record.directory)
         if trial == _BASELINES:
-            from gwas_core.model.baselines import judge_baselines
+            from gwas_core.model.baselines import evaluate_baselines
 
-            baselines = judge_baselines(dataset, split, threads=usable_cores())
+            baselines = evaluate_baselines(dataset, split, threads=usable_cores())
             writer.set_baselines({key: value.to_dict() for key, value in baselines.items()})
         else:
             finalise = load_function(functions.finalise)

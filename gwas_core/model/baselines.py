@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.metrics import Judgement, judge
+from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.mixed_model import (
     VarianceComponents,
     decompose,
@@ -44,8 +44,8 @@ class BaselineResult:
         variance: REML estimates of the GBLUP baselines; None for the means.
     """
 
-    validation: Judgement
-    test: Judgement
+    validation: PredictionMetrics
+    test: PredictionMetrics
     validation_predictions: Floats
     test_predictions: Floats
     variance: VarianceComponents | None = None
@@ -61,7 +61,7 @@ class BaselineResult:
         return {"validation": self.validation.to_dict(), "test": self.test.to_dict(), "variance": variance}
 
 
-def judge_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> dict[str, BaselineResult]:
+def evaluate_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> dict[str, BaselineResult]:
     """Fit every baseline to the training lines and judge it on the validation and the test lines.
 
     Takes about 12 s and 0.5 GB for 4,000 training lines on one thread; time grows with the cube of their number,
@@ -97,7 +97,7 @@ def judge_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> dict
 def predict_baselines(dataset: Dataset, train: Rows, predict_lines: Rows, *, threads: int = 1) -> dict[str, Floats]:
     """Fit every baseline to the rows ``train`` and predict the rows ``predict_lines``, in the phenotype's unit.
 
-    The phenotypes of ``predict_lines`` are not looked at. For the rest, see ``judge_baselines``.
+    The phenotypes of ``predict_lines`` are not looked at. For the rest, see ``evaluate_baselines``.
     """
     fits = _fit(dataset, train, predict_lines, threads=threads)
     return {name: predictions for name, (predictions, _) in fits.items()}
@@ -158,6 +158,6 @@ def _fit_gblup(dataset: Dataset, train: Rows, predicted: Rows) -> dict[str, tupl
     return fits
 
 
-def _judge(dataset: Dataset, rows: Rows, predictions: Floats) -> Judgement:
+def _judge(dataset: Dataset, rows: Rows, predictions: Floats) -> PredictionMetrics:
     family = None if dataset.family is None else dataset.family[rows]
-    return judge(dataset.phenotype[rows], predictions, family=family)
+    return compute_metrics(dataset.phenotype[rows], predictions, family=family)

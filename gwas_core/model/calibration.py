@@ -20,7 +20,7 @@ import numpy as np
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.backend import has_accelerator
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.model.trainer import Trainer
 
 _TIMED_STEPS = 5
@@ -81,7 +81,7 @@ def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]
     Raises:
         SettingsError: hyperparameters that do not fit the network.
     """
-    _, chosen = parse(hyperparameters)
+    _, chosen = parse_network(hyperparameters)
     with_xla = time_training(dataset, split, hyperparameters, xla=True)
     if has_accelerator():
         return Calibration(xla=True, without_xla=None, with_xla=with_xla, device="gpu")
@@ -97,7 +97,7 @@ def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
     """
-    network, chosen = parse(hyperparameters)
+    network, chosen = parse_network(hyperparameters)
     started = time.monotonic()
     trainer = Trainer(dataset, split.train, network, chosen, seed=0, xla=xla)
     validation = np.ascontiguousarray(dataset.genotypes[split.validation])
@@ -108,19 +108,19 @@ def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, 
     return Timing(start_seconds=start_seconds, epoch_seconds=epoch_seconds)
 
 
-def time_first_start(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> float:
+def time_initial_weights(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> float:
     """Seconds to work out what networks of this kind start from, which the trials of an experiment share.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
     """
-    network, chosen = parse(hyperparameters)
-    if network.start is None:
+    network, chosen = parse_network(hyperparameters)
+    if network.initialise is None:
         return 0.0
     with tempfile.TemporaryDirectory() as folder:
 
         def build() -> None:
-            Trainer(dataset, split.train, network, chosen, seed=0, xla=False, start_folder=Path(folder))
+            Trainer(dataset, split.train, network, chosen, seed=0, xla=False, initial_weights_folder=Path(folder))
 
         first = _seconds(build)
         return max(0.0, first - _seconds(build))
@@ -153,7 +153,7 @@ def cost_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         SettingsError: hyperparameters that do not fit the network.
     """
-    network, chosen = parse(hyperparameters)
+    network, chosen = parse_network(hyperparameters)
     values = asdict(chosen)
     for field in fields(chosen):
         if field.metadata["kind"] is float or field.name in ("epochs", "patience"):

@@ -20,21 +20,21 @@ from numpy.typing import NDArray
 
 from gwas_core.processes.memory import give_back_memory
 
-_KEPT_PROGRAMS = 6
-_programs: OrderedDict[Hashable, Program] = OrderedDict()
+_MOST_KEPT = 6
+_kept: OrderedDict[Hashable, CompiledTraining] = OrderedDict()
 
 
-def find_program(key: Hashable, make: Callable[[], Program]) -> Program:
+def find_compiled(key: Hashable, make: Callable[[], CompiledTraining]) -> CompiledTraining:
     """The program with this key, made where it is not among the last used ones."""
-    if key not in _programs:
-        while len(_programs) >= _KEPT_PROGRAMS:
-            _programs.popitem(last=False)
-        _programs[key] = make()
-    _programs.move_to_end(key)
-    return _programs[key]
+    if key not in _kept:
+        while len(_kept) >= _MOST_KEPT:
+            _kept.popitem(last=False)
+        _kept[key] = make()
+    _kept.move_to_end(key)
+    return _kept[key]
 
 
-class Program:
+class CompiledTraining:
     """A network whose numbers are variables, its optimiser, and one compiled function for an epoch.
 
     Args:
@@ -45,14 +45,14 @@ class Program:
     """
 
     def __init__(
-        self, build: Callable[[LiveParts], Any], numbers: Mapping[str, float], *, loss: str, xla: bool
+        self, build: Callable[[VariableLayerFactory], Any], numbers: Mapping[str, float], *, loss: str, xla: bool
     ) -> None:
         self._numbers = {name: tf.Variable(value, dtype=tf.float32) for name, value in numbers.items()}
-        self._model = build(LiveParts(self._numbers, xla=xla))
+        self._model = build(VariableLayerFactory(self._numbers, xla=xla))
         self._loss = keras.losses.get(loss)
         self._optimizer = keras.optimizers.Adam(float(numbers["learning_rate"]))
         self._optimizer.build(self._model.trainable_variables)
-        self._start = [tf.Variable(variable.value) for variable in self._model.trainable_variables]
+        self._initial_weights = [tf.Variable(variable.value) for variable in self._model.trainable_variables]
         # XLA compiles the step, TensorFlow runs the loop: inside a loop of its own XLA's matrix products for CPUs are
         # several times slower.
         self._step = tf.function(self._trace_step, jit_compile=xla, autograph=False)
@@ -65,12 +65,12 @@ class Program:
         for name, value in numbers.items():
             self._numbers[name].assign(value)
         self.set_weights(weights)
-        for start, variable in zip(self._start, self._model.trainable_variables, strict=True):
+        for start, variable in zip(self._initial_weights, self._model.trainable_variables, strict=True):
             start.assign(variable.value)
         for variable in self._optimizer.variables:
             variable.assign(tf.zeros(variable.shape, variable.dtype))
         self._optimizer.learning_rate.assign(numbers["learning_rate"])
-        dropouts = [layer for layer in self._model.layers if isinstance(layer, LiveDropout)]
+        dropouts = [layer for layer in self._model.layers if isinstance(layer, VariableDropout)]
         for place, layer in enumerate(dropouts):
             layer.state.assign(np.array([(seed + 0x9E3779B9 * place) % 2**32, 0], dtype=np.uint32))
 
@@ -114,22 +114,22 @@ class Program:
         with tf.GradientTape() as tape:
             predicted = self._model(genotypes, training=True)
             of_lines = tf.reduce_mean(self._loss(observed, predicted))
-            loss = tf.add_n([of_lines, *self._model.losses, *self._distance_from_start()])
+            loss = tf.add_n([of_lines, *self._model.losses, *self._distance_from_initial_weights()])
         self._optimizer.apply(tape.gradient(loss, trainable), trainable)
         return loss, tf.reduce_mean(tf.abs(observed - predicted))
 
-    def _distance_from_start(self) -> list[Any]:
+    def _distance_from_initial_weights(self) -> list[Any]:
         """The penalty of L2-SP (Li, Grandvalet & Davoine 2018, arXiv:1802.01483), for networks that have one."""
         if "start_l2" not in self._numbers:
             return []
-        pairs = zip(self._model.trainable_variables, self._start, strict=True)
+        pairs = zip(self._model.trainable_variables, self._initial_weights, strict=True)
         return [self._numbers["start_l2"] * tf.add_n([_sum(tf.square(w.value - start)) for w, start in pairs])]
 
     def _trace_prediction(self, genotypes: Any) -> Any:
         return self._model(genotypes, training=False)
 
 
-class LiveParts:
+class VariableLayerFactory:
     """Parts of a network whose numbers are variables; see ``networks.Parts`` for the plain ones.
 
     Where ``xla`` compiles them, convolutions and elu are written as XLA's CPU backend runs them fast.
@@ -139,13 +139,13 @@ class LiveParts:
         self._numbers, self._xla = numbers, xla
 
     def dropout(self, rate: str) -> Any:
-        return LiveDropout(self._numbers[rate])
+        return VariableDropout(self._numbers[rate])
 
     def penalty(self, *, l2: str, l1: str | None = None) -> Any:
-        return LivePenalty(None if l1 is None else self._numbers[l1], self._numbers[l2])
+        return VariablePenalty(None if l1 is None else self._numbers[l1], self._numbers[l2])
 
     def scaling(self, factor: str) -> Any:
-        return LiveScaling(self._numbers[factor])
+        return VariableScaling(self._numbers[factor])
 
     def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
         if not self._xla:
@@ -155,7 +155,7 @@ class LiveParts:
         return PatchConv1D(filters, kernel_size, padding="same", **options)
 
 
-class LiveDropout(keras.layers.Layer):  # type: ignore[misc]
+class VariableDropout(keras.layers.Layer):  # type: ignore[misc]
     """Dropout whose rate is a variable, and whose random numbers are cheap.
 
     XLA's generator for CPUs takes 40 times as long as all else that dropout does. Here a number is a hash of its place
@@ -201,7 +201,7 @@ def _elu(inputs: Any) -> Any:
     return outputs, lambda slopes: slopes * tf.minimum(outputs + 1.0, 1.0)
 
 
-class LiveScaling(keras.layers.Layer):  # type: ignore[misc]
+class VariableScaling(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, factor: Any) -> None:
         super().__init__()
         self._factor = factor
@@ -210,7 +210,7 @@ class LiveScaling(keras.layers.Layer):  # type: ignore[misc]
         return inputs * self._factor
 
 
-class LivePenalty(keras.regularizers.Regularizer):  # type: ignore[misc]
+class VariablePenalty(keras.regularizers.Regularizer):  # type: ignore[misc]
     def __init__(self, l1: Any, l2: Any) -> None:
         self._l1, self._l2 = l1, l2
 

@@ -11,7 +11,7 @@ import pandas as pd
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.metrics import judge
+from gwas_core.model.metrics import compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 
 PREDICTIONS_FILE = "predictions.csv"
@@ -24,7 +24,7 @@ def finalise(dataset: Dataset, split: Split, experiment_directory: Path, trial_d
     experiment's folder, for the picture of observed against predicted.
 
     Returns:
-        ``{"validation": Judgement, "test": Judgement}``, both as JSON-ready dicts.
+        ``{"validation": PredictionMetrics, "test": PredictionMetrics}``, both as JSON-ready dicts.
 
     Raises:
         InputError: when the trial's network cannot be loaded.
@@ -38,7 +38,7 @@ def finalise(dataset: Dataset, split: Split, experiment_directory: Path, trial_d
         observed = dataset.phenotype[lines]
         predicted = predict(model, np.ascontiguousarray(dataset.genotypes[lines]), standardisation)
         family = None if dataset.family is None else dataset.family[lines]
-        judgements[part] = judge(observed, predicted, family=family).to_dict()
+        judgements[part] = compute_metrics(observed, predicted, family=family).to_dict()
         table = pd.DataFrame({"line": [dataset.line_names[i] for i in lines], "part": part})
         if family is not None:
             table["family"] = family

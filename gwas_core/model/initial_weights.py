@@ -56,7 +56,7 @@ class TrainingLines:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Start:
+class InitialWeights:
     """Weights; B blocks of w SNPs, p prototypes each, q families (q may be 0). All float32 but ``variances``.
 
     Attributes:
@@ -99,7 +99,7 @@ class Start:
         return np.asarray(predicted)
 
 
-def mixed_model_start(
+def fit_initial_weights(
     lines: TrainingLines,
     *,
     block: int,
@@ -108,7 +108,7 @@ def mixed_model_start(
     effects: bool = True,
     rounds: int = ROUNDS,
     cache: Path | None = None,
-) -> Start:
+) -> InitialWeights:
     """Fit the model of this module: half a minute of one core for 4,000 lines × 4,000 SNPs, once for every ``cache``.
 
     Args:
@@ -139,11 +139,11 @@ def mixed_model_start(
                 with atomic_path(path) as temporary, temporary.open("wb") as file:
                     np.savez(file, allow_pickle=False, **_arrays(start))
     with np.load(path, allow_pickle=False) as arrays:
-        return Start(**{field.name: arrays[field.name] for field in fields(Start)})
+        return InitialWeights(**{field.name: arrays[field.name] for field in fields(InitialWeights)})
 
 
-def _arrays(start: Start) -> dict[str, Any]:
-    return {field.name: getattr(start, field.name) for field in fields(Start)}
+def _arrays(start: InitialWeights) -> dict[str, Any]:
+    return {field.name: getattr(start, field.name) for field in fields(InitialWeights)}
 
 
 def _digest(lines: TrainingLines, *settings: float) -> str:
@@ -154,7 +154,9 @@ def _digest(lines: TrainingLines, *settings: float) -> str:
     return digest.hexdigest()[:16]
 
 
-def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, with_effects: bool, rounds: int) -> Start:
+def _fit(
+    lines: TrainingLines, block: int, prototypes: int, sharpness: float, with_effects: bool, rounds: int
+) -> InitialWeights:
     mean = lines.genotypes.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = lines.genotypes - mean
     scale = np.float32(max(np.sqrt(np.mean(np.square(centred), dtype=np.float64)), 1e-3))
@@ -166,7 +168,7 @@ def _fit(lines: TrainingLines, block: int, prototypes: int, sharpness: float, wi
     design = Design(snps=centred, features=features, member=member)
     effects = fit_effects(design, lines.target, rounds=rounds) if with_effects else no_effects(design)
     scores, score_bias = _family_scores(centred, member)
-    return Start(
+    return InitialWeights(
         mean=mean,
         scale=np.asarray(scale),
         prototypes=blocks.matrix,

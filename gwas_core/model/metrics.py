@@ -19,7 +19,7 @@ _CONSTANT = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
+class PredictionMetrics:
     """How one model did on one set of lines.
 
     Attributes:
@@ -42,7 +42,7 @@ class Judgement:
 
     def __post_init__(self) -> None:
         if self.lines < 1:
-            raise InputError(f"a judgement needs at least one line, not {self.lines}")
+            raise InputError(f"metrics need at least one line, not {self.lines}")
         for name in ("mean_absolute_error", "root_mean_squared_error"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
@@ -57,7 +57,7 @@ class Judgement:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Judgement:
+    def from_dict(cls, values: Mapping[str, Any]) -> PredictionMetrics:
         """Undo ``to_dict``.
 
         Raises:
@@ -66,7 +66,7 @@ class Judgement:
         try:
             return cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError) as error:
-            raise InputError(f"this is not a judgement: {error!s} is missing or has the wrong type") from error
+            raise InputError(f"these are not prediction metrics: {error!s} is missing or has the wrong type") from error
 
 
 def pearson(observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> float | None:
@@ -100,7 +100,7 @@ def within_family_pearson(
     return float(np.clip(np.average(correlations, weights=weights), -1.0, 1.0))
 
 
-def judge(observed: ArrayLike, predicted: ArrayLike, *, family: ArrayLike | None = None) -> Judgement:
+def compute_metrics(observed: ArrayLike, predicted: ArrayLike, *, family: ArrayLike | None = None) -> PredictionMetrics:
     """Judge predictions against what was observed.
 
     Args:
@@ -120,7 +120,7 @@ def judge(observed: ArrayLike, predicted: ArrayLike, *, family: ArrayLike | None
             + ("" if families is None else f" and {len(families)}")
         )
     error = predicted - observed
-    return Judgement(
+    return PredictionMetrics(
         lines=len(observed),
         mean_absolute_error=float(np.abs(error).mean()),
         root_mean_squared_error=float(np.sqrt(np.square(error).mean())),

@@ -5,8 +5,9 @@ Keras's safe mode without this package, and runs on any Keras backend. The input
 int8 matrix of allele counts as the dataset keeps it; what is made of it happens inside, so
 that a batch of 32 lines x 4,236 SNPs is 136 kB on its way in and not 1.6 MB.
 
-A network is built from ``Parts``: plain Keras ones for what is kept, and those of ``program`` for training, whose
-numbers can change without compiling anew. Both have the same weights in the same order.
+A network is built by a ``LayerFactory``: ``KerasLayerFactory`` for the network that is saved, and
+``compiled_training.VariableLayerFactory`` for training, where numbers can change without compiling again. Both give
+the same weights in the same order.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from gwas_core.model.hyperparameters import (
     TutorialHyperparameters,
     parse_hyperparameters,
 )
-from gwas_core.model.initial_weights import Start, TrainingLines, mixed_model_start
+from gwas_core.model.initial_weights import InitialWeights, TrainingLines, fit_initial_weights
 
 DEFAULT_NETWORK = "hybrid"
 
@@ -50,14 +51,14 @@ class AlleleStatistics:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class DataShape:
     """What of the data decides a network's shapes."""
 
     snps: int
     families: int
 
 
-class Parts(Protocol):
+class LayerFactory(Protocol):
     """Makes the layers of a network that hold hyperparameters; ``rate``, ``l1``, ``l2``, ``factor`` name those."""
 
     def dropout(self, rate: str) -> Any: ...
@@ -69,7 +70,7 @@ class Parts(Protocol):
     def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any: ...
 
 
-class PlainParts:
+class KerasLayerFactory:
     """Keras's own layers, for a network that can do without this package."""
 
     def __init__(self, hyperparameters: Hyperparameters) -> None:
@@ -98,7 +99,7 @@ class PlainParts:
         return layers.Conv1D(filters, kernel_size, padding="same", **options)
 
 
-def numbers_of(hyperparameters: Hyperparameters) -> dict[str, float]:
+def numeric_hyperparameters(hyperparameters: Hyperparameters) -> dict[str, float]:
     """The hyperparameters that are plain numbers: changing them changes no shape and no step."""
     return {
         field.name: getattr(hyperparameters, field.name)
@@ -107,9 +108,9 @@ def numbers_of(hyperparameters: Hyperparameters) -> dict[str, float]:
     }
 
 
-def structure_of(hyperparameters: Hyperparameters) -> tuple[tuple[str, Any], ...]:
+def structural_hyperparameters(hyperparameters: Hyperparameters) -> tuple[tuple[str, Any], ...]:
     """The other ones, but for how long to train."""
-    leave_out = {"epochs", "patience", *numbers_of(hyperparameters)}
+    leave_out = {"epochs", "patience", *numeric_hyperparameters(hyperparameters)}
     return tuple((name, value) for name, value in asdict(hyperparameters).items() if name not in leave_out)
 
 
@@ -117,16 +118,16 @@ def structure_of(hyperparameters: Hyperparameters) -> tuple[tuple[str, Any], ...
 class Network:
     """A named architecture: its hyperparameters, how to build it, and what its weights start as.
 
-    ``start`` sets weights of a built network from the training lines; None where the layers' initial values are all.
+    ``initialise`` sets weights of a built network from the training lines; None if the layers' own initial values stay.
     """
 
     name: str
     hyperparameters: type[Hyperparameters]
-    build: Callable[[Any, Shape, Parts], Any]
-    start: Callable[[Any, Any, TrainingLines, Path | None], None] | None = None
+    build: Callable[[Any, DataShape, LayerFactory], Any]
+    initialise: Callable[[Any, Any, TrainingLines, Path | None], None] | None = None
 
 
-def parse(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
+def parse_network(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
     """Which network ``values`` asks for (``network``, default hybrid), and its checked hyperparameters.
 
     Raises:
@@ -140,7 +141,7 @@ def parse(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
     return network, parse_hyperparameters(network.hyperparameters, values)
 
 
-def build_tutorial(hyperparameters: TutorialHyperparameters, shape: Shape, parts: Parts) -> Any:
+def build_tutorial(hyperparameters: TutorialHyperparameters, shape: DataShape, factory: LayerFactory) -> Any:
     """The published tutorial's network, faults mended: classes are channels unless ``layout`` is ``flat``.
 
     Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with Katib's Bayesian
@@ -152,13 +153,13 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, shape: Shape, parts
 
     def penalties(group: str) -> dict[str, Any]:
         return {
-            "kernel_regularizer": parts.penalty(l1=f"{group}_kernel_l1", l2=f"{group}_kernel_l2"),
-            "bias_regularizer": parts.penalty(l2=f"{group}_bias_l2"),
-            "activity_regularizer": parts.penalty(l2=f"{group}_activity_l2"),
+            "kernel_regularizer": factory.penalty(l1=f"{group}_kernel_l1", l2=f"{group}_kernel_l2"),
+            "bias_regularizer": factory.penalty(l2=f"{group}_bias_l2"),
+            "activity_regularizer": factory.penalty(l2=f"{group}_activity_l2"),
         }
 
     def convolution(kernel_size: int, group: str) -> Any:
-        return parts.convolution(
+        return factory.convolution(
             10,
             kernel_size,
             activation=chosen.conv_activation,
@@ -171,9 +172,9 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, shape: Shape, parts
     if chosen.layout == "flat":
         classes = layers.Reshape((3 * shape.snps, 1))(classes)
 
-    deep = parts.dropout("conv_1_dropout_rate")(convolution(3, "conv_1")(classes))
-    deep = parts.dropout("dropout_rate")(convolution(20, "conv_x")(deep))
-    wide = parts.dropout("dropout_rate")(convolution(4, "conv_x")(classes))
+    deep = factory.dropout("conv_1_dropout_rate")(convolution(3, "conv_1")(classes))
+    deep = factory.dropout("dropout_rate")(convolution(20, "conv_x")(deep))
+    wide = factory.dropout("dropout_rate")(convolution(4, "conv_x")(classes))
     features = convolution(4, "conv_x")(layers.Add()([deep, wide]))
     features = layers.BatchNormalization()(layers.Flatten()(features))
     if chosen.num_dense_layers > 0:
@@ -190,10 +191,10 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, shape: Shape, parts
     output = layers.Dense(
         1, activation="softsign", kernel_initializer=chosen.dense_initializer, **penalties("dense_out")
     )(features)
-    return Model(counts, parts.scaling("final_activation_scale_factor")(output), name="tutorial")
+    return Model(counts, factory.scaling("final_activation_scale_factor")(output), name="tutorial")
 
 
-def build_hybrid(hyperparameters: HybridHyperparameters, shape: Shape, parts: Parts) -> Any:
+def build_hybrid(hyperparameters: HybridHyperparameters, shape: DataShape, factory: LayerFactory) -> Any:
     """A convolution of its own for every LD block, whose outputs go on along four paths that are added up.
 
     The first convolution has a kernel for every place (locally connected), as wide as its stride: it compares a block
@@ -233,18 +234,20 @@ def build_hybrid(hyperparameters: HybridHyperparameters, shape: Shape, parts: Pa
         effects = layers.Dense(shape.families, kernel_initializer="zeros", name="family_effects")(flat)
         heads.append(layers.Dot(axes=1)([shares, effects]))
     if chosen.num_dense_units:
-        hidden = parts.dropout("dropout_rate")(features)
-        hidden = parts.convolution(chosen.num_dense_units, 3, activation=chosen.conv_activation)(hidden)
-        hidden = parts.dropout("dropout_rate")(layers.Flatten()(hidden))
+        hidden = factory.dropout("dropout_rate")(features)
+        hidden = factory.convolution(chosen.num_dense_units, 3, activation=chosen.conv_activation)(hidden)
+        hidden = factory.dropout("dropout_rate")(layers.Flatten()(hidden))
         hidden = layers.Dense(chosen.num_dense_units, activation=chosen.conv_activation)(hidden)
         heads.append(layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="nonlinear_path")(hidden))
     return Model(counts, layers.Add()(heads), name="hybrid")
 
 
-def start_hybrid(model: Any, hyperparameters: HybridHyperparameters, lines: TrainingLines, cache: Path | None) -> None:
+def initialise_hybrid(
+    model: Any, hyperparameters: HybridHyperparameters, lines: TrainingLines, cache: Path | None
+) -> None:
     """Set the weights that the training lines' mixed model gives; without ``cache``, only those that cost little."""
     chosen = hyperparameters
-    start = mixed_model_start(
+    start = fit_initial_weights(
         lines,
         block=min(chosen.conv_kernel_size, lines.genotypes.shape[1]),
         prototypes=chosen.conv_filters,
@@ -257,7 +260,7 @@ def start_hybrid(model: Any, hyperparameters: HybridHyperparameters, lines: Trai
             model.get_layer(name).set_weights(weights)
 
 
-def _weights(start: Start) -> dict[str, list[Any]]:
+def _weights(start: InitialWeights) -> dict[str, list[Any]]:
     return {
         "centring": [start.mean, np.full_like(start.mean, start.scale**2)],
         "prototypes": [start.prototypes, start.prototype_bias],
@@ -270,6 +273,6 @@ def _weights(start: Start) -> dict[str, list[Any]]:
 
 
 NETWORKS = {
-    "hybrid": Network("hybrid", HybridHyperparameters, build_hybrid, start_hybrid),
+    "hybrid": Network("hybrid", HybridHyperparameters, build_hybrid, initialise_hybrid),
     "tutorial": Network("tutorial", TutorialHyperparameters, build_tutorial),
 }

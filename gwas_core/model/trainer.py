@@ -17,7 +17,13 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
 from gwas_core.model.hyperparameters import Hyperparameters
 from gwas_core.model.initial_weights import TrainingLines
-from gwas_core.model.networks import Network, PlainParts, Shape, numbers_of, structure_of
+from gwas_core.model.networks import (
+    DataShape,
+    KerasLayerFactory,
+    Network,
+    numeric_hyperparameters,
+    structural_hyperparameters,
+)
 
 PREDICTION_BATCH = 64
 
@@ -36,10 +42,10 @@ class Standardisation:
             raise InputError("the training lines all have the same phenotype: choose another split or trait")
         return cls(float(phenotype.mean()), deviation)
 
-    def forward(self, phenotype: NDArray[np.float64]) -> NDArray[np.float32]:
+    def standardise(self, phenotype: NDArray[np.float64]) -> NDArray[np.float32]:
         return ((phenotype - self.mean) / self.standard_deviation).astype(np.float32)
 
-    def back(self, standardised: NDArray[Any]) -> NDArray[np.float64]:
+    def unstandardise(self, standardised: NDArray[Any]) -> NDArray[np.float64]:
         return standardised.astype(np.float64) * self.standard_deviation + self.mean
 
 
@@ -51,8 +57,8 @@ class Trainer:
         steps: batches in an epoch.
 
     Args:
-        start_folder: where what networks start from is kept, so that an experiment works it out once. Without one a
-            network that would start as a mixed model starts with no effects: enough to measure how long training takes.
+        initial_weights_folder: folder that keeps initial weights, so that an experiment computes them once. If None, a
+            network that would start as a mixed model starts with no effects: enough to time its training.
 
     Raises:
         TrialFailed: from ``epoch``, when memory runs out.
@@ -67,12 +73,12 @@ class Trainer:
         *,
         seed: int,
         xla: bool,
-        start_folder: Path | None = None,
+        initial_weights_folder: Path | None = None,
     ) -> None:
         keras = import_keras()
         import tensorflow as tf
 
-        from gwas_core.model.compiled_training import Program, find_program
+        from gwas_core.model.compiled_training import CompiledTraining, find_compiled
 
         # Warm workers train many networks: without this names and seeds would depend on the trials before.
         keras.backend.clear_session()
@@ -82,7 +88,7 @@ class Trainer:
         self.standardisation = Standardisation.of(dataset.phenotype[train])
         lines = TrainingLines(
             genotypes=np.ascontiguousarray(dataset.genotypes[train]),
-            target=self.standardisation.forward(dataset.phenotype[train]),
+            target=self.standardisation.standardise(dataset.phenotype[train]),
             family=None if dataset.family is None else dataset.family[train],
         )
         # Only whole batches: a rest of one line would make batch normalisation divide by
@@ -90,20 +96,23 @@ class Trainer:
         self._batch = min(hyperparameters.batch_size, len(train))
         self.steps = len(train) // self._batch
 
-        shape = Shape(snps=lines.genotypes.shape[1], families=lines.families)
-        self.model = network.build(hyperparameters, shape, PlainParts(hyperparameters))
+        shape = DataShape(snps=lines.genotypes.shape[1], families=lines.families)
+        self.model = network.build(hyperparameters, shape, KerasLayerFactory(hyperparameters))
         self.model.compile(loss=hyperparameters.loss, jit_compile=xla)
-        if network.start is not None:
-            network.start(self.model, hyperparameters, lines, start_folder)
-        numbers = numbers_of(hyperparameters)
-        self._program = find_program(
+        if network.initialise is not None:
+            network.initialise(self.model, hyperparameters, lines, initial_weights_folder)
+        numbers = numeric_hyperparameters(hyperparameters)
+        self._training = find_compiled(
             # The shapes of what it is called with: with others it would be compiled anew, and none be forgotten.
-            (network.name, structure_of(hyperparameters), shape, len(train), self._batch, xla),
-            lambda: Program(
-                lambda parts: network.build(hyperparameters, shape, parts), numbers, loss=hyperparameters.loss, xla=xla
+            (network.name, structural_hyperparameters(hyperparameters), shape, len(train), self._batch, xla),
+            lambda: CompiledTraining(
+                lambda factory: network.build(hyperparameters, shape, factory),
+                numbers,
+                loss=hyperparameters.loss,
+                xla=xla,
             ),
         )
-        self._program.begin(self.model.get_weights(), numbers, seed=seed)
+        self._training.begin(self.model.get_weights(), numbers, seed=seed)
         self._genotypes, self._target = tf.constant(lines.genotypes), tf.constant(lines.target[:, None])
 
     @property
@@ -113,7 +122,7 @@ class Trainer:
     def epoch(self, *, steps: int | None = None) -> dict[str, float]:
         """Train on ``steps`` batches (default: all lines once); the training lines' loss and MAE (phenotype's unit)."""
         order = self._random.permutation(len(self._target))[: self.steps * self._batch].astype(np.int32)
-        loss, error = self._program.epoch(
+        loss, error = self._training.epoch(
             self._genotypes, self._target, order.reshape(self.steps, self._batch), steps=steps or self.steps
         )
         return {"loss": loss, "mean_absolute_error": error * self.standardisation.standard_deviation}
@@ -122,20 +131,20 @@ class Trainer:
         """The training loss between two phenotype vectors (z-scored by the training lines), without penalties."""
         keras = import_keras()
         function = keras.losses.get(self._loss)
-        pair = [self.standardisation.forward(values)[:, None] for values in (observed, predicted)]
+        pair = [self.standardisation.standardise(values)[:, None] for values in (observed, predicted)]
         return float(np.mean(keras.ops.convert_to_numpy(function(*pair))))
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
         """Predicted phenotype (lines,), in its own unit, by the weights of this moment."""
-        return _predict(self._program.predict, genotypes, self.standardisation)
+        return _predict(self._training.predict, genotypes, self.standardisation)
 
     def get_weights(self) -> list[NDArray[Any]]:
         """All weights of this moment, of which ``finish`` takes such a list."""
-        return self._program.get_weights()
+        return self._training.get_weights()
 
     def finish(self, weights: list[NDArray[Any]]) -> None:
         """Give ``model``, and ``predict``, these weights."""
-        self._program.set_weights(weights)
+        self._training.set_weights(weights)
         self.model.set_weights(weights)
 
 
@@ -146,7 +155,7 @@ def _predict(
     # Filled up to whole batches: one shape, one compiled program.
     padded = np.concatenate([genotypes, np.repeat(genotypes[-1:], -lines % PREDICTION_BATCH, axis=0)])
     outputs = [function(padded[at : at + PREDICTION_BATCH]) for at in range(0, len(padded), PREDICTION_BATCH)]
-    return standardisation.back(np.concatenate(outputs).reshape(-1)[:lines])
+    return standardisation.unstandardise(np.concatenate(outputs).reshape(-1)[:lines])
 
 
 def predict(model: Any, genotypes: NDArray[np.int8], standardisation: Standardisation) -> NDArray[np.float64]:
@@ -155,7 +164,7 @@ def predict(model: Any, genotypes: NDArray[np.int8], standardisation: Standardis
     batch = min(PREDICTION_BATCH, lines)
     # Filled up to whole batches: one shape, one compiled program.
     padded = np.concatenate([genotypes, np.repeat(genotypes[-1:], -lines % batch, axis=0)])
-    return standardisation.back(model.predict(padded, batch_size=batch, verbose=0).reshape(-1)[:lines])
+    return standardisation.unstandardise(model.predict(padded, batch_size=batch, verbose=0).reshape(-1)[:lines])
 
 
 def save_model(model: Any, path: Path) -> None:

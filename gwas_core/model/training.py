@@ -23,8 +23,8 @@ from gwas_core.genotypes.splits import Split
 from gwas_core.model.backend import import_tensorflow
 from gwas_core.model.calibration import calibrate
 from gwas_core.model.hyperparameters import Hyperparameters
-from gwas_core.model.metrics import Judgement, judge
-from gwas_core.model.networks import Network, parse
+from gwas_core.model.metrics import PredictionMetrics, compute_metrics
+from gwas_core.model.networks import Network, parse_network
 from gwas_core.model.trainer import Trainer, save_model
 
 Report = Callable[[int, dict[str, float]], None]
@@ -51,7 +51,7 @@ class TrialResult:
     val_mean_absolute_error: float
     best_epoch: int
     epochs: int
-    validation: Judgement
+    validation: PredictionMetrics
     seconds: float
     weights: int
     xla: bool
@@ -61,10 +61,10 @@ class TrialResult:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrialResult:
-        return cls(**{**values, "validation": Judgement.from_dict(values["validation"])})
+        return cls(**{**values, "validation": PredictionMetrics.from_dict(values["validation"])})
 
 
-def bring_in() -> None:
+def import_dependencies() -> None:
     """Import what a trial needs, TensorFlow included, without starting any of it: forks of this process share it."""
     import_tensorflow()
 
@@ -99,7 +99,7 @@ def run_trial(
     started = time.monotonic()
     if dataset.has_missing:
         raise InputError("the genotypes have missing values: impute them before training")
-    network, chosen = parse(hyperparameters)
+    network, chosen = parse_network(hyperparameters)
     use_xla = _resolve_xla(dataset, split, hyperparameters, xla)
     directory.mkdir(parents=True, exist_ok=True)
     write_json(
@@ -151,11 +151,13 @@ def _train(
     xla: bool,
     started: float,
 ) -> TrialResult:
-    trainer = Trainer(dataset, split.train, network, hyperparameters, seed=seed, xla=xla, start_folder=directory.parent)
+    trainer = Trainer(
+        dataset, split.train, network, hyperparameters, seed=seed, xla=xla, initial_weights_folder=directory.parent
+    )
     genotypes = np.ascontiguousarray(dataset.genotypes[split.validation])
     observed = dataset.phenotype[split.validation]
     best_error, best_epoch, best_weights = math.inf, 0, trainer.get_weights()
-    if network.start is not None:
+    if network.initialise is not None:
         # What it starts from is a model already, and may be the best one.
         best_error = float(np.abs(_guarded(trainer.predict, genotypes) - observed).mean())
     epoch = 0
@@ -173,7 +175,7 @@ def _train(
         if epoch - best_epoch >= hyperparameters.patience:
             break
     trainer.finish(best_weights)
-    validation = judge(
+    validation = compute_metrics(
         observed,
         trainer.predict(genotypes),
         family=None if dataset.family is None else dataset.family[split.validation],

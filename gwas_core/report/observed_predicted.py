@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.finalise import PREDICTIONS_FILE
-from gwas_core.model.metrics import Judgement, judge
+from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.report.figure_style import BLUE, GREY, ORANGE, marker_trace, new_figure
 from gwas_core.report.text import plot_text
 from gwas_core.tuning.records import ExperimentRecord
@@ -38,7 +38,7 @@ class ObservedPredicted:
     """
 
     table: pd.DataFrame
-    judgements: dict[str, Judgement]
+    judgements: dict[str, PredictionMetrics]
     limits: tuple[float, float]
 
 
@@ -84,7 +84,7 @@ def observed_predicted(predictions: pd.DataFrame, *, parts: Collection[str] = PA
     table = predictions[predictions["part"].isin(parts)].reset_index(drop=True)
     table = table.assign(error=table["predicted"] - table["observed"])
     judgements = {
-        part: judge(rows["observed"].to_numpy(), rows["predicted"].to_numpy(), family=_families(rows))
+        part: compute_metrics(rows["observed"].to_numpy(), rows["predicted"].to_numpy(), family=_families(rows))
         for part in PARTS
         if len(rows := table[table["part"] == part])
     }

@@ -13,7 +13,7 @@ import numpy as np
 from gwas_core.errors import GwasError
 from gwas_core.messages import counted
 from gwas_core.model.calibration import Calibration
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.measurement import Measurement
 from gwas_core.tuning.records import ExperimentRecord
@@ -24,8 +24,8 @@ _FEWEST_TRIALS = 2
 _SHORT_TRIAL = 1 / 3
 # By the median of the others about every second trial is stopped early, at most.
 _STOPPED_EARLY = 0.5
-# What networks.start_hybrid fits its model for.
-_DECIDE_START = ("conv_kernel_size", "conv_filters", "haplotype_sharpness", "linear_start")
+# What networks.initialise_hybrid fits its model for.
+_DECIDE_INITIAL_WEIGHTS = ("conv_kernel_size", "conv_filters", "haplotype_sharpness", "linear_start")
 # Time grows with the number of genotypes, and nothing is known of what is much larger or smaller.
 _LARGEST_RATIO = 1.5
 
@@ -122,7 +122,7 @@ def project_measured(
 
 def _starts(space: SearchSpace, max_trials: int) -> int:
     """How many different models networks of the search start from, at most."""
-    sizes = [entry.size or max_trials for entry in space.parameters if entry.name in _DECIDE_START]
+    sizes = [entry.size or max_trials for entry in space.parameters if entry.name in _DECIDE_INITIAL_WEIGHTS]
     return min(max_trials, math.prod(sizes))
 
 
@@ -171,7 +171,7 @@ def project(
 
 
 def _network(space: SearchSpace) -> str:
-    return parse({name: value for name, value in space.fixed.items() if name == "network"})[0].name
+    return parse_network({name: value for name, value in space.fixed.items() if name == "network"})[0].name
 
 
 def _highest(space: SearchSpace, name: str) -> int:
@@ -181,7 +181,7 @@ def _highest(space: SearchSpace, name: str) -> int:
             values = [parameter.maximum] if parameter.kind.is_range() else parameter.choices
             return max(int(float(value)) for value in values if value is not None)
     fixed = {key: value for key, value in space.fixed.items() if key in ("network", name)}
-    return int(getattr(parse(fixed)[1], name))
+    return int(getattr(parse_network(fixed)[1], name))
 
 
 def duration(seconds: float) -> str:

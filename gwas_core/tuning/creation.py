@@ -12,7 +12,7 @@ from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import Prepared, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.model.calibration import Calibration
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.space import Parameter, SearchSpace
 from gwas_core.tuning.store import Store
@@ -110,7 +110,7 @@ def check_fits_network(space: SearchSpace) -> None:
     """
     network = {name: value for name, value in space.fixed.items() if name == "network"}
     _check_fits(network, field="fixed.network")
-    known = {"network", *(field.name for field in fields(parse(network)[1]))}
+    known = {"network", *(field.name for field in fields(parse_network(network)[1]))}
     for name, value in space.fixed.items():
         _check_fits({**network, name: value}, field=f"fixed.{name}" if name in known else f"{name}.name")
     for parameter in space.parameters:
@@ -121,7 +121,7 @@ def check_fits_network(space: SearchSpace) -> None:
 
 def _check_fits(hyperparameters: dict[str, Any], *, field: str) -> None:
     try:
-        parse(hyperparameters)
+        parse_network(hyperparameters)
     except SettingsError as error:
         raise SettingsError(str(error), field=field) from error
 

@@ -17,7 +17,7 @@ class ModelFunctions:
 
     Attributes:
         trial: has the signature and contract of ``gwas_core.model.training.run_trial``; its module may have a function
-            ``bring_in`` that imports what takes long, and starts no thread.
+            ``import_dependencies`` that imports what takes long, and starts no thread.
         finalise: has those of ``gwas_core.model.finalise.finalise``.
         calibrate: has those of ``gwas_core.model.calibration.calibrate``; empty where there is no XLA to choose.
     """
@@ -34,8 +34,8 @@ class ModelFunctions:
         """
         load_function(self.trial)
         module = importlib.import_module(self.trial.partition(":")[0])
-        if hasattr(module, "bring_in"):
-            module.bring_in()
+        if hasattr(module, "import_dependencies"):
+            module.import_dependencies()
 
     def to_json(self) -> str:
         """As one argument of a command."""

@@ -32,7 +32,7 @@ from gwas_core.model.calibration import (
     Timing,
     calibrate,
     cost_settings,
-    time_first_start,
+    time_initial_weights,
     time_training,
 )
 from gwas_core.processes.detached import last_line, module_command, start_detached
@@ -276,7 +276,7 @@ def measure(workspace: Workspace, request: MeasurementRequest, *, started: float
     prepared = preprocess(DatasetLibrary(workspace).load(request.dataset), request.preprocessing).dataset
     split = make_split(prepared, request.split)
     from gwas_core.model.backend import has_accelerator
-    from gwas_core.model.baselines import judge_baselines
+    from gwas_core.model.baselines import evaluate_baselines
 
     device = "gpu" if has_accelerator() else "cpu"
     startup_seconds = time.monotonic() - started
@@ -287,9 +287,9 @@ def measure(workspace: Workspace, request: MeasurementRequest, *, started: float
     for size in request.batch_sizes:
         if size not in timings:
             timings[size] = time_training(prepared, split, {**request.hyperparameters, "batch_size": size}, xla=xla)
-    first_start_seconds = time_first_start(prepared, split, typical)
+    first_start_seconds = time_initial_weights(prepared, split, typical)
     begun = time.monotonic()
-    judge_baselines(prepared, split, threads=request.threads)
+    evaluate_baselines(prepared, split, threads=request.threads)
     return Measurement(
         request=request,
         genotypes=len(split.train) * len(prepared.snps),

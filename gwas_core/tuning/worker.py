@@ -119,9 +119,9 @@ class Worker:
         return values
 
     def _baselines(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        from gwas_core.model.baselines import judge_baselines
+        from gwas_core.model.baselines import evaluate_baselines
 
-        results = judge_baselines(self._dataset, self._split, threads=job["threads"])
+        results = evaluate_baselines(self._dataset, self._split, threads=job["threads"])
         return {name: result.to_dict() for name, result in results.items()}
 
     def _finalise(self, job: Mapping[str, Any]) -> dict[str, Any]:

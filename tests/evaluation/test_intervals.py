@@ -8,7 +8,7 @@ import scipy.stats
 
 from gwas_core.errors import InputError
 from gwas_core.evaluation.intervals import FIGURES, HeldOutPredictions, compare, judge_held_out_sets
-from gwas_core.model.metrics import judge
+from gwas_core.model.metrics import compute_metrics
 
 
 def part(
@@ -32,7 +32,7 @@ def test_estimates_are_means_over_parts_of_what_judge_says() -> None:
     parts = [part(random), part(random, lines=9), part(random, families=3)]
     comparison = compare(parts, resamples=50)
     for name in ("network", "gblup"):
-        judged = [judge(each.observed, each.predicted[name], family=each.family) for each in parts]
+        judged = [compute_metrics(each.observed, each.predicted[name], family=each.family) for each in parts]
         assert [judgement.to_dict() for judgement in judged] == [entry[name] for entry in judge_held_out_sets(parts)]
         for figure in FIGURES:
             mean = np.mean([getattr(judgement, figure) for judgement in judged])

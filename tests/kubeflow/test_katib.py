@@ -18,7 +18,7 @@ from gwas_core.errors import SettingsError
 from gwas_core.kubeflow.katib import MAXIMUM_GRID, check_katib, katib_experiment, to_yaml
 from gwas_core.kubeflow.parameters import from_assignments
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.space import PRESETS, Parameter, ParameterKind, SearchSpace
@@ -249,7 +249,7 @@ def test_the_loop_with_the_real_search(preset: str) -> None:
             told = read(shlex.split(" ".join(only["args"])))
             assert told.trial == name
             hyperparameters = from_assignments(described.space, dict(entry.split("=", 1) for entry in told.set))
-            parse(hyperparameters)
+            parse_network(hyperparameters)
             assert {key: str(value) for key, value in hyperparameters.items()}.keys() == {
                 *described.space.names,
                 *described.space.fixed,

@@ -12,7 +12,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.attribution import attribute
 from gwas_core.model.backend import import_keras
-from gwas_core.model.networks import NETWORKS, parse
+from gwas_core.model.networks import NETWORKS, parse_network
 from gwas_core.model.trainer import Standardisation, Trainer, load_model, predict, save_model
 
 SNPS, LINES = 12, 50
@@ -56,7 +56,7 @@ def test_of_a_scaled_reading_is_an_effect_a_copy(genotypes: np.ndarray) -> None:
 def test_of_a_trained_network_follows_its_predictions(
     name: str, dataset: Dataset, split: Split, tmp_path: Path
 ) -> None:
-    network, hyperparameters = parse({"network": name})
+    network, hyperparameters = parse_network({"network": name})
     trainer = Trainer(dataset, split.train, network, hyperparameters, seed=1, xla=False)
     rng = np.random.default_rng(6)
     model = trainer.model

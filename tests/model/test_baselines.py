@@ -18,8 +18,8 @@ from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.genotypes.simulate import DEMO, SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
 from gwas_core.model import baselines
-from gwas_core.model.baselines import BASELINES, family_means, judge_baselines, predict_baselines
-from gwas_core.model.metrics import judge
+from gwas_core.model.baselines import BASELINES, evaluate_baselines, family_means, predict_baselines
+from gwas_core.model.metrics import compute_metrics
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def split(dataset: Dataset) -> Split:
 
 
 def test_every_baseline_is_judged_on_both_parts(dataset: Dataset, split: Split) -> None:
-    results = judge_baselines(dataset, split)
+    results = evaluate_baselines(dataset, split)
     assert tuple(results) == tuple(BASELINES)
     predicted = predict_baselines(dataset, split.train, split.test)
     for name, result in results.items():
         assert (result.validation.lines, result.test.lines) == (len(split.validation), len(split.test))
         np.testing.assert_allclose(result.test_predictions, predicted[name], atol=1e-6)
-        assert result.test == judge(
+        assert result.test == compute_metrics(
             dataset.phenotype[split.test], result.test_predictions, family=dataset.family[split.test]
         )
         assert (result.variance is not None) == name.startswith("gblup")
@@ -51,7 +51,7 @@ def test_every_baseline_is_judged_on_both_parts(dataset: Dataset, split: Split) 
 
 
 def test_the_result_is_json_ready(dataset: Dataset, split: Split) -> None:
-    written = {name: result.to_dict() for name, result in judge_baselines(dataset, split).items()}
+    written = {name: result.to_dict() for name, result in evaluate_baselines(dataset, split).items()}
     again = json.loads(json.dumps(written, allow_nan=False))
     assert again == written
     assert again["mean"]["variance"] is None
@@ -101,7 +101,7 @@ def test_a_family_that_is_not_in_training_gets_the_training_mean() -> None:
 
 def test_families_left_out_can_be_predicted(dataset: Dataset) -> None:
     split = make_split(dataset, SplitSettings(method="families_left_out", seed=1))
-    results = judge_baselines(dataset, split)
+    results = evaluate_baselines(dataset, split)
     assert results["family_mean"].test.pearson is None
     np.testing.assert_allclose(results["family_mean"].test_predictions, results["mean"].test_predictions)
     assert results["gblup_family"].test.within_family_pearson is not None
@@ -109,7 +109,7 @@ def test_families_left_out_can_be_predicted(dataset: Dataset) -> None:
 
 
 def test_without_families_there_are_two_baselines(dataset: Dataset, split: Split) -> None:
-    results = judge_baselines(replace(dataset, family=None), split)
+    results = evaluate_baselines(replace(dataset, family=None), split)
     assert tuple(results) == ("mean", "gblup")
     assert results["gblup"].test.within_family_pearson is None
 
@@ -123,7 +123,7 @@ def test_threads_are_limited_while_it_runs(dataset: Dataset, split: Split, monke
         return original(relationship)
 
     monkeypatch.setattr(baselines, "decompose", watched)
-    judge_baselines(dataset, split, threads=1)
+    evaluate_baselines(dataset, split, threads=1)
     assert seen
     assert set(seen) == {1}
 
@@ -132,16 +132,16 @@ def test_missing_genotypes_and_a_foreign_split_are_refused(dataset: Dataset, spl
     genotypes = dataset.genotypes.copy()
     genotypes[0, 0] = -1
     with pytest.raises(InputError, match="impute"):
-        judge_baselines(replace(dataset, genotypes=genotypes), split)
+        evaluate_baselines(replace(dataset, genotypes=genotypes), split)
     with pytest.raises(InputError, match="belongs to another"):
-        judge_baselines(dataset.take(lines=np.arange(100)), split)
+        evaluate_baselines(dataset.take(lines=np.arange(100)), split)
 
 
 def test_on_the_demo_data_genotypes_beat_families_and_families_beat_the_mean() -> None:
     dataset = simulate(DEMO).dataset
     errors = []
     for seed in range(3):
-        results = judge_baselines(dataset, make_split(dataset, SplitSettings(seed=seed)))
+        results = evaluate_baselines(dataset, make_split(dataset, SplitSettings(seed=seed)))
         errors.append([results[name].test.mean_absolute_error for name in ("mean", "family_mean", "gblup")])
         assert results["gblup"].test.within_family_pearson > 0.4
     mean, family_mean, gblup = np.mean(errors, axis=0)
@@ -157,7 +157,8 @@ def test_fold_1_of_the_real_data(real_data: Path) -> None:
     train, test = np.flatnonzero(dataset.folds != 1), np.flatnonzero(dataset.folds == 1)
     predicted = predict_baselines(dataset, train, test, threads=os.cpu_count() or 1)
     judged = {
-        name: judge(dataset.phenotype[test], values, family=dataset.family[test]) for name, values in predicted.items()
+        name: compute_metrics(dataset.phenotype[test], values, family=dataset.family[test])
+        for name, values in predicted.items()
     }
     assert judged["mean"].mean_absolute_error == pytest.approx(0.796, abs=0.001)
     assert judged["family_mean"].mean_absolute_error == pytest.approx(0.611, abs=0.001)

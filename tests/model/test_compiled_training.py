@@ -8,7 +8,7 @@ import pytest
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.backend import import_keras
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.model.trainer import Trainer
 
 
@@ -52,7 +52,7 @@ def test_patches_give_keras_convolution_and_its_gradients(
 def test_a_convolution_is_a_product_over_patches_where_xla_compiles_it(compiled_training: Any, xla: bool) -> None:
     import tensorflow as tf
 
-    layer = compiled_training.LiveParts({}, xla=xla).convolution(6, 20, activation="elu")
+    layer = compiled_training.VariableLayerFactory({}, xla=xla).convolution(6, 20, activation="elu")
     inputs = tf.random.stateless_normal((4, 57, 3), seed=(1, 2))
     layer(inputs)
     operations = {
@@ -83,7 +83,7 @@ def test_penalties_are_keras_own(compiled_training: Any, shape: tuple[int, ...])
     import tensorflow as tf
 
     values = tf.random.stateless_normal(shape, seed=(1, 2))
-    found = compiled_training.LivePenalty(tf.constant(0.3), tf.constant(0.2))(values)
+    found = compiled_training.VariablePenalty(tf.constant(0.3), tf.constant(0.2))(values)
     np.testing.assert_allclose(found, import_keras().regularizers.L1L2(l1=0.3, l2=0.2)(values), rtol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(compiled_training: Any, xl
     import tensorflow as tf
 
     rate = tf.Variable(0.3)
-    layer = compiled_training.LiveDropout(rate)
+    layer = compiled_training.VariableDropout(rate)
     run = tf.function(lambda values: layer(values, training=True), jit_compile=xla)
     ones = tf.ones((200, 500))
     first, second = run(ones).numpy(), run(ones).numpy()
@@ -112,15 +112,15 @@ def test_another_trial_of_the_same_shapes_is_not_compiled_anew(
     compiled_training: Any, name: str, dataset: Dataset, split: Split
 ) -> None:
     def train(**values: Any) -> tuple[Any, dict[str, float]]:
-        network, chosen = parse({"network": name, "batch_size": 16, **values})
+        network, chosen = parse_network({"network": name, "batch_size": 16, **values})
         trainer = Trainer(dataset, split.train, network, chosen, seed=3, xla=False)
         trainer.epoch()
         return trainer, trainer.epoch()
 
     _, first = train(learning_rate=1e-3)
-    known = dict(compiled_training._programs)
+    known = dict(compiled_training._kept)
     other, second = train(learning_rate=1e-4, dropout_rate=0.1)
-    assert dict(compiled_training._programs) == known
+    assert dict(compiled_training._kept) == known
     used = next(reversed(known.values()))
     assert used._epoch.experimental_get_tracing_count() == 1
     assert second["loss"] != first["loss"]
@@ -130,12 +130,12 @@ def test_another_trial_of_the_same_shapes_is_not_compiled_anew(
     # A network of Keras's own layers takes its weights, and predicts what the program does.
     other.finish(other.get_weights())
     lines = dataset.genotypes[split.validation]
-    plain = other.standardisation.back(other.model.predict(lines, verbose=0)[:, 0])
+    plain = other.standardisation.unstandardise(other.model.predict(lines, verbose=0)[:, 0])
     np.testing.assert_allclose(plain, other.predict(lines), rtol=1e-4, atol=1e-4)
 
 
 def test_few_programs_are_kept(compiled_training: Any, dataset: Dataset, split: Split) -> None:
-    for units in range(1, compiled_training._KEPT_PROGRAMS + 3):
-        network, chosen = parse({"network": "tutorial", "num_dense_units": units, "num_dense_layers": 0})
+    for units in range(1, compiled_training._MOST_KEPT + 3):
+        network, chosen = parse_network({"network": "tutorial", "num_dense_units": units, "num_dense_layers": 0})
         Trainer(dataset, split.train, network, chosen, seed=0, xla=False)
-    assert len(compiled_training._programs) == compiled_training._KEPT_PROGRAMS
+    assert len(compiled_training._kept) == compiled_training._MOST_KEPT

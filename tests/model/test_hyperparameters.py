@@ -7,7 +7,7 @@ import pytest
 
 from gwas_core.errors import SettingsError
 from gwas_core.model.hyperparameters import HybridHyperparameters, TutorialHyperparameters, parse_hyperparameters
-from gwas_core.model.networks import NETWORKS, parse
+from gwas_core.model.networks import NETWORKS, parse_network
 
 
 @pytest.mark.parametrize("kind", [HybridHyperparameters, TutorialHyperparameters])
@@ -35,13 +35,13 @@ def test_defaults_are_allowed_and_survive_as_text(kind: type[Any]) -> None:
 )
 def test_what_does_not_fit_is_refused_beside_its_field(values: dict[str, Any], field: str, said: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        parse(values)
+        parse_network(values)
     assert refused.value.field == field
     assert said in str(refused.value)
 
 
 def test_the_network_is_chosen_by_name() -> None:
-    network, chosen = parse({"network": "tutorial", "num_dense_layers": "2"})
+    network, chosen = parse_network({"network": "tutorial", "num_dense_layers": "2"})
     assert network is NETWORKS["tutorial"]
     assert isinstance(chosen, TutorialHyperparameters)
     assert chosen.num_dense_layers == 2

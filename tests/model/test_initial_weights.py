@@ -10,7 +10,7 @@ import pytest
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.effects import estimate_variances
-from gwas_core.model.initial_weights import Start, TrainingLines, mixed_model_start
+from gwas_core.model.initial_weights import InitialWeights, TrainingLines, fit_initial_weights
 from gwas_core.model.mixed_model import decompose, fit_mixed_model, genomic_relationship
 
 
@@ -40,7 +40,7 @@ def test_variances_are_those_of_the_other_reml(dataset: Dataset) -> None:
 
 
 def test_the_start_predicts_lines_it_has_not_seen(dataset: Dataset, split: Split) -> None:
-    start = mixed_model_start(lines_of(dataset, split.train), block=10, prototypes=8, sharpness=2.0)
+    start = fit_initial_weights(lines_of(dataset, split.train), block=10, prototypes=8, sharpness=2.0)
     others = np.concatenate([split.validation, split.test])
     predicted = start.predict(dataset.genotypes[others])
     assert np.corrcoef(predicted, dataset.phenotype[others])[0, 1] > 0.5
@@ -48,16 +48,16 @@ def test_the_start_predicts_lines_it_has_not_seen(dataset: Dataset, split: Split
     # Effects as good as none where the trait was dealt out anew.
     lines = lines_of(dataset, split.train)
     shuffled = dataclasses.replace(lines, target=np.random.default_rng(0).permutation(lines.target))
-    noise = mixed_model_start(shuffled, block=10, prototypes=8, sharpness=2.0)
+    noise = fit_initial_weights(shuffled, block=10, prototypes=8, sharpness=2.0)
     assert noise.predict(dataset.genotypes[others]).std() < 0.5 * predicted.std()
 
 
 def test_a_start_is_worked_out_once_for_a_folder(dataset: Dataset, split: Split, tmp_path: Path) -> None:
     lines = lines_of(dataset, split.train)
-    found: list[Start] = []
+    found: list[InitialWeights] = []
 
     def work() -> None:
-        found.append(mixed_model_start(lines, block=10, prototypes=4, sharpness=2.0, cache=tmp_path))
+        found.append(fit_initial_weights(lines, block=10, prototypes=4, sharpness=2.0, cache=tmp_path))
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
@@ -70,7 +70,7 @@ def test_a_start_is_worked_out_once_for_a_folder(dataset: Dataset, split: Split,
     assert file.stat().st_mtime_ns == written
     for other in found:
         np.testing.assert_array_equal(other.haplotypes, found[0].haplotypes)
-    mixed_model_start(
+    fit_initial_weights(
         dataclasses.replace(lines, target=-lines.target), block=10, prototypes=4, sharpness=2.0, cache=tmp_path
     )
     assert len(list(tmp_path.glob("start-*.npz"))) == 2

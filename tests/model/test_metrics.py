@@ -12,27 +12,27 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import pearsonr
 
 from gwas_core.errors import InputError
-from gwas_core.model.metrics import Judgement, judge, pearson, within_family_pearson
+from gwas_core.model.metrics import PredictionMetrics, compute_metrics, pearson, within_family_pearson
 
 
 def test_a_case_worked_by_hand() -> None:
-    judgement = judge([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 8.0])
-    assert judgement.lines == 4
-    assert judgement.mean_absolute_error == 1.0
-    assert judgement.root_mean_squared_error == 2.0
-    assert judgement.pearson == pytest.approx(11 / np.sqrt(5 * 29), abs=1e-12)
-    assert judgement.within_family_pearson is None
+    metrics = compute_metrics([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 8.0])
+    assert metrics.lines == 4
+    assert metrics.mean_absolute_error == 1.0
+    assert metrics.root_mean_squared_error == 2.0
+    assert metrics.pearson == pytest.approx(11 / np.sqrt(5 * 29), abs=1e-12)
+    assert metrics.within_family_pearson is None
 
 
 def test_a_constant_prediction_has_errors_but_no_correlation() -> None:
-    judgement = judge([1.0, 2.0, 3.0], np.full(3, 0.1) * 20)
-    assert judgement.pearson is None
-    assert judgement.mean_absolute_error == pytest.approx(2 / 3)
+    metrics = compute_metrics([1.0, 2.0, 3.0], np.full(3, 0.1) * 20)
+    assert metrics.pearson is None
+    assert metrics.mean_absolute_error == pytest.approx(2 / 3)
 
 
 def test_rounding_alone_is_not_variation() -> None:
     predicted = 0.3 + np.array([0.0, 1e-17, 5e-17, 1e-16, 0.0])
-    assert judge(np.arange(5.0), predicted).pearson is None
+    assert compute_metrics(np.arange(5.0), predicted).pearson is None
 
 
 def test_within_family_pearson_weights_families_by_lines_and_leaves_out_small_ones() -> None:
@@ -43,18 +43,18 @@ def test_within_family_pearson_weights_families_by_lines_and_leaves_out_small_on
         size * pearsonr(observed[family == name], predicted[family == name]).statistic
         for name, size in (("a", 10), ("b", 30))
     )
-    judgement = judge(observed, predicted, family=family)
-    assert judgement.within_family_pearson == pytest.approx(expected / 40, abs=1e-12)
+    metrics = compute_metrics(observed, predicted, family=family)
+    assert metrics.within_family_pearson == pytest.approx(expected / 40, abs=1e-12)
 
 
 def test_family_means_are_rewarded_between_families_and_never_within() -> None:
     rng = np.random.default_rng(2)
     family = np.repeat(["a", "b"], 20)
     level = np.where(family == "a", -3.0, 3.0)
-    judgement = judge(level + rng.normal(size=40), level, family=family)
-    assert judgement.pearson is not None
-    assert judgement.pearson > 0.9
-    assert judgement.within_family_pearson is None
+    metrics = compute_metrics(level + rng.normal(size=40), level, family=family)
+    assert metrics.pearson is not None
+    assert metrics.pearson > 0.9
+    assert metrics.within_family_pearson is None
 
 
 def test_a_family_without_variation_is_left_out_not_counted_as_zero() -> None:
@@ -90,7 +90,7 @@ def test_pearson_does_not_depend_on_the_unit(scale: float) -> None:
 
 
 def test_a_column_as_keras_returns_it_is_accepted() -> None:
-    assert judge([1.0, 2.0, 3.0], np.array([[1.0], [2.0], [2.0]])).mean_absolute_error == pytest.approx(1 / 3)
+    assert compute_metrics([1.0, 2.0, 3.0], np.array([[1.0], [2.0], [2.0]])).mean_absolute_error == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(
@@ -106,22 +106,22 @@ def test_a_column_as_keras_returns_it_is_accepted() -> None:
 )
 def test_what_cannot_be_judged_is_refused(observed, predicted, family, message) -> None:
     with pytest.raises(InputError, match=message):
-        judge(observed, predicted, family=family)
+        compute_metrics(observed, predicted, family=family)
 
 
-def test_a_judgement_survives_json() -> None:
-    judgement = judge([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
-    assert Judgement.from_dict(json.loads(json.dumps(judgement.to_dict(), allow_nan=False))) == judgement
+def test_metrics_survive_json() -> None:
+    metrics = compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+    assert PredictionMetrics.from_dict(json.loads(json.dumps(metrics.to_dict(), allow_nan=False))) == metrics
 
 
 @pytest.mark.parametrize("change", [{"lines": 0}, {"pearson": 1.2}, {"mean_absolute_error": -1.0}, {"lines": None}])
-def test_a_damaged_judgement_is_refused(change) -> None:
+def test_damaged_metrics_are_refused(change) -> None:
     with pytest.raises(InputError):
-        Judgement.from_dict(judge([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]).to_dict() | change)
+        PredictionMetrics.from_dict(compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]).to_dict() | change)
 
 
-def test_a_judgement_with_a_missing_figure_is_refused() -> None:
-    values = judge([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]).to_dict()
+def test_metrics_with_a_missing_figure_are_refused() -> None:
+    values = compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]).to_dict()
     del values["root_mean_squared_error"]
     with pytest.raises(InputError, match="root_mean_squared_error"):
-        Judgement.from_dict(values)
+        PredictionMetrics.from_dict(values)

@@ -10,8 +10,8 @@ import pytest
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.backend import import_keras
-from gwas_core.model.initial_weights import TrainingLines, mixed_model_start
-from gwas_core.model.networks import AlleleStatistics, PlainParts, Shape, parse
+from gwas_core.model.initial_weights import TrainingLines, fit_initial_weights
+from gwas_core.model.networks import AlleleStatistics, DataShape, KerasLayerFactory, parse_network
 from gwas_core.model.trainer import load_model, save_model
 
 
@@ -22,12 +22,12 @@ def lines_of(dataset: Dataset) -> TrainingLines:
 
 def build(values: dict[str, Any], dataset: Dataset) -> Any:
     import_keras().utils.set_random_seed(3)
-    network, chosen = parse(values)
+    network, chosen = parse_network(values)
     lines = lines_of(dataset)
-    model = network.build(chosen, Shape(snps=len(dataset.snps), families=lines.families), PlainParts(chosen))
-    if network.start is not None:
+    model = network.build(chosen, DataShape(snps=len(dataset.snps), families=lines.families), KerasLayerFactory(chosen))
+    if network.initialise is not None:
         with tempfile.TemporaryDirectory() as folder:
-            network.start(model, chosen, lines, Path(folder))
+            network.initialise(model, chosen, lines, Path(folder))
     return model
 
 
@@ -94,8 +94,8 @@ def test_without_effects_the_hybrid_network_starts_as_the_mean(dataset: Dataset)
 
 @pytest.mark.parametrize("values", [{}, {"conv_kernel_size": 7, "conv_filters": 5}, {"num_dense_units": 0}])
 def test_the_hybrid_network_starts_as_the_mixed_model(values: dict[str, Any], dataset: Dataset) -> None:
-    _, chosen = parse(values)
-    start = mixed_model_start(
+    _, chosen = parse_network(values)
+    start = fit_initial_weights(
         lines_of(dataset),
         block=chosen.conv_kernel_size,  # type: ignore[attr-defined]
         prototypes=chosen.conv_filters,  # type: ignore[attr-defined]

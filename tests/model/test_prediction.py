@@ -8,14 +8,14 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import ImputationTable
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.bundle import Bundle
-from gwas_core.model.networks import AlleleStatistics, parse
+from gwas_core.model.networks import AlleleStatistics, parse_network
 from gwas_core.model.prediction import predict_lines
 from gwas_core.model.trainer import Standardisation, Trainer
 
 
 @pytest.fixture(scope="module")
 def bundle(dataset: Dataset, split: Split) -> Bundle:
-    network, chosen = parse({"learning_rate": 3e-3})
+    network, chosen = parse_network({"learning_rate": 3e-3})
     trainer = Trainer(dataset, split.train, network, chosen, seed=1, xla=False)
     trainer.epoch()
     return Bundle(

@@ -16,7 +16,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.calibration import Calibration, calibrate
 from gwas_core.model.finalise import finalise
-from gwas_core.model.metrics import judge
+from gwas_core.model.metrics import compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.training import TrialResult, run_trial
 
@@ -65,7 +65,7 @@ def test_the_kept_network_is_the_best_epoch(dataset: Dataset, split: Split, tmp_
         Standardisation.of(dataset.phenotype[split.train]),
     )
     observed = dataset.phenotype[split.validation]
-    assert judge(observed, predicted, family=dataset.family[split.validation]) == result.validation  # type: ignore[index]
+    assert compute_metrics(observed, predicted, family=dataset.family[split.validation]) == result.validation  # type: ignore[index]
 
 
 def test_training_ends_when_patience_does(dataset: Dataset, split: Split, tmp_path: Path) -> None:
@@ -171,7 +171,8 @@ def test_a_start_that_no_epoch_improves_is_kept(dataset: Dataset, split: Split, 
 def test_what_workers_are_forked_from_has_tensorflow_and_no_threads_of_it() -> None:
     """A fork keeps one thread of its process: whatever others hold or were to do would be lost."""
     script = (
-        "import os, sys; from pathlib import Path; from gwas_core.model.training import bring_in; bring_in();"
+        "import os, sys; from pathlib import Path;"
+        "from gwas_core.model.training import import_dependencies; import_dependencies();"
         "tasks = [Path(task, 'comm').read_text().strip() for task in Path('/proc/self/task').iterdir()];"
         # pyarrow brings jemalloc, which looks after its thread itself when a process is forked.
         "print('tensorflow' in sys.modules, [name for name in tasks if not name.startswith('jemalloc')])"

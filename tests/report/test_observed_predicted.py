@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from gwas_core.errors import InputError
-from gwas_core.model.metrics import judge
+from gwas_core.model.metrics import compute_metrics
 from gwas_core.report.observed_predicted import (
     observed_predicted,
     observed_predicted_figure,
@@ -50,7 +50,7 @@ def test_parts_are_judged_as_everywhere_else(tmp_path: Path) -> None:
     table = write_predictions(tmp_path)
     facts = observed_predicted(read_predictions(tmp_path))
     test = table[table["part"] == "test"]
-    assert facts.judgements["test"] == judge(test["observed"], test["predicted"], family=test["family"])
+    assert facts.judgements["test"] == compute_metrics(test["observed"], test["predicted"], family=test["family"])
     assert set(facts.judgements) == {"test", "validation"}
     np.testing.assert_allclose(facts.table["error"], table["predicted"] - table["observed"])
     only = observed_predicted(read_predictions(tmp_path), parts=["test"])

@@ -22,7 +22,7 @@ from gwas_core.errors import TrialFailed
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.metrics import judge
+from gwas_core.model.metrics import compute_metrics
 from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.worker import MOST_GROWTH
 
@@ -76,7 +76,7 @@ def run_trial(
             "best_epoch": epochs,
             "epochs": epochs,
             "worker": os.getpid(),
-            "validation": judge(observed, predict(dataset, split, penalty, split.validation)).to_dict(),
+            "validation": compute_metrics(observed, predict(dataset, split, penalty, split.validation)).to_dict(),
         }
     )
 
@@ -106,7 +106,7 @@ def finalise(dataset: Dataset, split: Split, experiment_directory: Path, trial_d
     """Judge the stored model on the validation and test lines."""
     penalty = json.loads((trial_directory / "model.json").read_text(encoding="utf-8"))["penalty"]
     return {
-        part: judge(dataset.phenotype[lines], predict(dataset, split, penalty, lines)).to_dict()
+        part: compute_metrics(dataset.phenotype[lines], predict(dataset, split, penalty, lines)).to_dict()
         for part, lines in (("validation", split.validation), ("test", split.test))
     }
 

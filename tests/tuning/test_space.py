@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwas_core.errors import GwasError, InputError, SettingsError
-from gwas_core.model.networks import parse
+from gwas_core.model.networks import parse_network
 from gwas_core.tuning.space import (
     MAXIMUM_FILE_BYTES,
     PRESETS,
@@ -499,18 +499,18 @@ def test_the_focused_preset_is_small_enough_to_search() -> None:
     assert len(space.parameters) <= 10
     assert space.defaults is not None
     # The first trial is the network as it is without any search.
-    assert parse(space.check(space.defaults)) == parse({"network": "hybrid"})
+    assert parse_network(space.check(space.defaults)) == parse_network({"network": "hybrid"})
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_networks_take_every_value_of_the_presets(name: str) -> None:
     space = SearchSpace.preset(name)
     assert space.defaults is not None
-    parse(space.check(space.defaults))
+    parse_network(space.check(space.defaults))
     for chosen in space.parameters:
         ends = [chosen.minimum, chosen.maximum] if chosen.kind.is_range() else chosen.choices
         for value in ends:
-            parse({**space.fixed, **space.defaults, chosen.name: value})
+            parse_network({**space.fixed, **space.defaults, chosen.name: value})
 
 
 def test_an_unknown_preset_is_refused() -> None:
