@@ -32,3 +32,9 @@ def real_data() -> Path:
     if not (folder / "IMP_height.txt.gz").is_file():
         pytest.skip("the full-size SoyNAM files are not here: set GWAS_REAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def quick_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have searches that this test starts tune the quick model of ``tests.tuning.quick_trial``."""
+    monkeypatch.setenv("GWAS_MODEL", "tests.tuning.quick_trial")

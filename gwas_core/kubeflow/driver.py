@@ -46,12 +46,8 @@ from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.detached import last_line
 from gwas_core.report.learning_curves import METRICS_FILE
 from gwas_core.tuning.experiment import Experiment
-from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.space import Value
 from gwas_core.workspace import Workspace
-
-FUNCTIONS_VARIABLE = "GWAS_FUNCTIONS"
-"""Names what a job calls (``ModelFunctions`` as JSON), for models of another kind."""
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -128,7 +124,6 @@ def _terminate(number: int, frame: Any) -> NoReturn:  # noqa: ARG001 - the signa
 def _train_here(
     options: argparse.Namespace, experiment: Experiment, hyperparameters: Mapping[str, Value], objective: Objective
 ) -> float:
-    functions = os.environ.get(FUNCTIONS_VARIABLE)
     result = run_and_record(
         Dataset.load(Workspace(options.workspace).dataset_directory(experiment.dataset)),
         load_split(experiment_directory(options.workspace, experiment.name)),
@@ -137,7 +132,6 @@ def _train_here(
         report=objective.report,
         seed=trial_seed(experiment, options.trial),
         xla=experiment.xla,
-        functions=None if functions is None else ModelFunctions.from_json(functions),
     )
     return float(result[OBJECTIVE])
 

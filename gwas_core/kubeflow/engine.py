@@ -47,7 +47,6 @@ from gwas_core.kubeflow.trial_sync import is_folder, mirror
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
-from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store
@@ -90,7 +89,6 @@ class KubeflowEngine:
 
     Args:
         settings: where new experiments go; the environment's where not given.
-        functions: what judges the best model; for models of another kind, and for tests of the engine itself.
         reach: how a cluster is reached.
         tell: told in sentences what takes time; the log where not given.
         snapshots: whether a snapshot of the claim is taken with the best trial, where the cluster offers them.
@@ -107,7 +105,6 @@ class KubeflowEngine:
         *,
         store: Store | None = None,
         settings: ClusterSettings | None = None,
-        functions: ModelFunctions | None = None,
         reach: Callable[[ClusterSettings], Api] = connect,
         patience: Patience | None = None,
         tell: Callable[[str], None] | None = None,
@@ -116,7 +113,6 @@ class KubeflowEngine:
         self.workspace = Workspace(workspace.root.absolute())
         self.store = store or Store(self.workspace)
         self._settings = settings
-        self._functions = functions or ModelFunctions()
         self._reach = reach
         self._patience = patience or Patience()
         self._snapshots = snapshots
@@ -490,7 +486,7 @@ class KubeflowEngine:
             _say(writer, record, "the trials so far are being read from the cluster")
             return
         if not link.read_only:
-            see_to_baselines(self.store, record, self._functions)
+            see_to_baselines(self.store, record)
         over = ending(seen.experiment)
         if over is None:
             _say(writer, record, self._stall(api, seen))
@@ -567,13 +563,13 @@ class KubeflowEngine:
 
     def _is_judging(self, record: ExperimentRecord, link: Link) -> str:
         """What is still waited for before the best model is judged; empty once everything is."""
-        if see_to_baselines(self.store, record, self._functions):
+        if see_to_baselines(self.store, record):
             return JUDGING
         if record.best is not None and self._snapshots:
             self._take_snapshot(link, record.name, record.best.number)
         if needs_judgement(self.store, record) and (waiting := self._best_is_missing(record, link)):
             return waiting
-        return JUDGING if see_to_best(self.store, record, self._functions) else ""
+        return JUDGING if see_to_best(self.store, record) else ""
 
     def _best_is_missing(self, record: ExperimentRecord, link: Link) -> str | None:
         """Bring all files of the best trial, its network too; None once they are here."""

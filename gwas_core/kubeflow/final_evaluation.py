@@ -20,7 +20,7 @@ from gwas_core.genotypes.splits import load_split
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores
-from gwas_core.tuning.functions import ModelFunctions, load_function
+from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
@@ -37,18 +37,18 @@ _BASELINES = -1
 _logger = logging.getLogger(__name__)
 
 
-def see_to_baselines(store: Store, record: ExperimentRecord, functions: ModelFunctions) -> bool:
+def see_to_baselines(store: Store, record: ExperimentRecord) -> bool:
     """Have the baselines worked out where they are missing; True while they are."""
     if record.baselines is not None or record.baselines_reason:
         return False
-    return _see_to(store, record, _BASELINES, functions)
+    return _see_to(store, record, _BASELINES)
 
 
-def see_to_best(store: Store, record: ExperimentRecord, functions: ModelFunctions) -> bool:
+def see_to_best(store: Store, record: ExperimentRecord) -> bool:
     """Have the best trial judged where it is not; True while it is."""
     if record.best is None or not needs_judgement(store, record):
         return False
-    return _see_to(store, record, record.best.number, functions)
+    return _see_to(store, record, record.best.number)
 
 
 def needs_judgement(store: Store, record: ExperimentRecord) -> bool:
@@ -77,7 +77,7 @@ def _attribute(store: Store, name: str, key: str) -> dict[str, Any]:
     return dict(store.storage.get_study_user_attrs(store.study_id(name)).get(key) or {})
 
 
-def _see_to(store: Store, record: ExperimentRecord, trial: int, functions: ModelFunctions) -> bool:
+def _see_to(store: Store, record: ExperimentRecord, trial: int) -> bool:
     """Start the process unless one is at work; after its second death without a word it is given up."""
     # Whoever finds the lock taken knows that a process is at work, however young: the process inherits it.
     with FileLock(record.directory / _LOCK) as lock:
@@ -90,17 +90,16 @@ def _see_to(store: Store, record: ExperimentRecord, trial: int, functions: Model
             return False
         starts[str(trial)] = starts.get(str(trial), 0) + 1
         store.storage.set_study_user_attr(store.study_id(record.name), _STARTS, starts)
-        _start(store.workspace, record.name, trial, functions, lock.fileno())
+        _start(store.workspace, record.name, trial, lock.fileno())
         return True
 
 
-def _start(workspace: Workspace, name: str, trial: int, functions: ModelFunctions, lock: int) -> None:
+def _start(workspace: Workspace, name: str, trial: int, lock: int) -> None:
     log = workspace.experiment_directory(name) / JUDGE_LOG
     start_detached(
         module_command(
             "gwas_core.kubeflow.final_evaluation",
             "--workspace", str(workspace.root),
-            "--functions", functions.to_json(),
             "--trial", str(trial),
             name,
         ),
@@ -117,7 +116,7 @@ def _write_failure(writer: ExperimentWriter, trial: int, reason: str) -> None:
         writer.study.set_user_attr(_UNJUDGED, {"trial": trial, "reason": reason})
 
 
-def _judge(store: Store, name: str, trial: int, functions: ModelFunctions) -> None:
+def _judge(store: Store, name: str, trial: int) -> None:
     writer = ExperimentWriter(store, name)
     record = store.load(name)
     try:
@@ -129,8 +128,7 @@ def _judge(store: Store, name: str, trial: int, functions: ModelFunctions) -> No
             baselines = evaluate_baselines(dataset, split, threads=usable_cores())
             writer.set_baselines({key: value.to_dict() for key, value in baselines.items()})
         else:
-            finalise = load_function(functions.finalise)
-            judgement = finalise(dataset, split, record.directory, record.trials[trial].directory)
+            judgement = model_functions().finalise(dataset, split, record.directory, record.trials[trial].directory)
             evaluations = 1 if record.result is None else record.result["test_evaluations"] + 1
             writer.set_result({"trial": trial, **judgement, "test_evaluations": evaluations})
     except Exception as error:
@@ -142,13 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``python -m gwas_core.kubeflow.final_evaluation``; returns its exit code."""
     parser = argparse.ArgumentParser(description="Baselines and final judgement; started by the Kubeflow engine.")
     parser.add_argument("--workspace", type=Path, required=True)
-    parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")
     parser.add_argument("--trial", type=int, required=True, help=f"which to judge; {_BASELINES}: the baselines")
     parser.add_argument("name", help="the experiment")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with suppress(GwasError):  # the experiment was deleted meanwhile
-        _judge(Store(Workspace(options.workspace)), options.name, options.trial, options.functions)
+        _judge(Store(Workspace(options.workspace)), options.name, options.trial)
     return 0
 
 

@@ -38,7 +38,7 @@ from gwas_core.report.manhattan import manhattan, manhattan_figure
 from gwas_core.report.page import html_page
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.text import plot_text
-from gwas_core.tuning.functions import ModelFunctions, load_function
+from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.space import show
 from gwas_core.workspace import Workspace, check_experiment_name
 
@@ -219,36 +219,31 @@ def run_and_record(
     report: Report,
     seed: int,
     xla: str,
-    functions: ModelFunctions | None = None,
 ) -> dict[str, Any]:
     """``run_trial`` that leaves its result in the trial's folder, where the dashboard and the driver find it.
-
-    Args:
-        functions: what is called; for models of another kind.
 
     Returns:
         The ``TrialResult``, JSON-ready, and ``seed``.
     """
-    functions = functions or ModelFunctions()
+    functions = model_functions()
     # From a pod that was moved: its result must not be taken for this one's.
     (directory / RESULT_FILE).unlink(missing_ok=True)
-    if xla == "auto" and functions.calibrate and directory.parent.name != PIPELINE_RUNS:
-        xla = _measured_xla(dataset, split, hyperparameters, directory.parent / CALIBRATION_FILE, functions)
-    trial = load_function(functions.trial)
-    result = trial(dataset, split, hyperparameters, directory, report=report, seed=seed, xla=xla)
+    if xla == "auto" and functions.calibrate is not None and directory.parent.name != PIPELINE_RUNS:
+        xla = _measured_xla(dataset, split, hyperparameters, directory.parent / CALIBRATION_FILE, functions.calibrate)
+    result = functions.run_trial(dataset, split, hyperparameters, directory, report=report, seed=seed, xla=xla)
     values: dict[str, Any] = {**result.to_dict(), "seed": seed}
     write_json(directory / RESULT_FILE, values)
     return values
 
 
 def _measured_xla(
-    dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], path: Path, functions: ModelFunctions
+    dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], path: Path, calibrate: Callable[..., Any]
 ) -> str:
     """Whether XLA pays, measured by the experiment's first trial and read by the others."""
     try:
         calibration = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        calibration = load_function(functions.calibrate)(dataset, split, hyperparameters).to_dict()
+        calibration = calibrate(dataset, split, hyperparameters).to_dict()
         write_json(path, calibration)
     return "on" if calibration["xla"] else "off"
 

@@ -16,7 +16,6 @@ from gwas_core.processes.locks import experiment_lock
 from gwas_core.processes.threads import thread_environment
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState
-from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
@@ -36,18 +35,11 @@ class _AlreadyRunning(ExperimentError):
 
 
 class LocalEngine:
-    """Runs experiments on this machine, independent of the process that started them.
+    """Runs experiments on this machine, independent of the process that started them."""
 
-    Args:
-        functions: what its workers call; for models of another kind, and for tests of the engine itself.
-    """
-
-    def __init__(
-        self, workspace: Workspace, *, store: Store | None = None, functions: ModelFunctions | None = None
-    ) -> None:
+    def __init__(self, workspace: Workspace, *, store: Store | None = None) -> None:
         self.workspace = Workspace(workspace.root.absolute())
         self.store = store or Store(self.workspace)
-        self._functions = functions or ModelFunctions()
 
     def start(self, experiment: Experiment) -> ExperimentRecord:
         """See ``Engine.start``."""
@@ -132,7 +124,6 @@ class LocalEngine:
                 module_command(
                     "gwas_core.tuning.supervisor",
                     "--workspace", str(self.workspace.root),
-                    "--functions", self._functions.to_json(),
                     "--ready", str(writer),
                     name,
                 ),

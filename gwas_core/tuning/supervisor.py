@@ -31,7 +31,7 @@ from gwas_core.processes.locks import experiment_lock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
 from gwas_core.tuning.experiment import ExperimentState, TrialState
-from gwas_core.tuning.functions import ModelFunctions
+from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import make_sampler, suggest
@@ -61,7 +61,7 @@ class Supervisor:
         GwasError: from the constructor, when the experiment cannot be run at all.
     """
 
-    def __init__(self, workspace: Workspace, name: str, functions: ModelFunctions) -> None:
+    def __init__(self, workspace: Workspace, name: str) -> None:
         store = Store(workspace)
         self._experiment = experiment = store.load(name).experiment
         self._workspace = workspace
@@ -75,7 +75,7 @@ class Supervisor:
             sampler=self._sampler,
             pruner=None if experiment.early_stopping is None else experiment.early_stopping.make_pruner(),
         )
-        self._functions = functions
+        self._can_calibrate = model_functions().calibrate is not None
         self._threads = worker_threads(usable_cores(), experiment.parallel_trials)
         dataset, split = workspace.dataset_directory(experiment.dataset), self._directory / SPLIT_FILE
         for path in (dataset / "dataset.json", split):
@@ -89,7 +89,6 @@ class Supervisor:
                 "gwas_core.tuning.worker",
                 "--dataset", str(dataset),
                 "--split", str(split),
-                "--functions", functions.to_json(),
             ),
             environment=thread_environment(os.environ, self._threads),
             log_directory=self._directory,
@@ -203,7 +202,7 @@ class Supervisor:
     # Whether XLA pays here: measured once, so that all trials of an experiment run alike.
 
     def _needs_calibration(self) -> bool:
-        return self._experiment.xla == "auto" and bool(self._functions.calibrate) and self._writer.calibration() is None
+        return self._experiment.xla == "auto" and self._can_calibrate and self._writer.calibration() is None
 
     def _calibration_task(self) -> Task:
         space = self._experiment.space
@@ -399,7 +398,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``python -m gwas_core.tuning.supervisor``; returns its exit code."""
     parser = argparse.ArgumentParser(description="Runs one experiment; started by the local engine.")
     parser.add_argument("--workspace", type=Path, required=True)
-    parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")
     parser.add_argument("--ready", type=int, default=None, help="descriptor on which to say that it runs, or why not")
     parser.add_argument("name", help="the experiment")
     options = parser.parse_args(arguments)
@@ -417,14 +415,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not lock.acquire(seconds=_LOCK_SECONDS):
             say({"error": f"{options.name} is already running", "busy": True})
             return 1
-        return _supervise(workspace, options.name, options.functions, say)
+        return _supervise(workspace, options.name, say)
 
 
-def _supervise(
-    workspace: Workspace, name: str, functions: ModelFunctions, say: Callable[[dict[str, Any]], None]
-) -> int:
+def _supervise(workspace: Workspace, name: str, say: Callable[[dict[str, Any]], None]) -> int:
     try:
-        supervisor = Supervisor(workspace, name, functions)
+        supervisor = Supervisor(workspace, name)
         supervisor.prepare()
     except GwasError as error:
         say({"error": str(error)})

@@ -33,7 +33,7 @@ from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.channel import Channel, die_with
 from gwas_core.processes.fork_server import serve_forks
 from gwas_core.processes.memory import give_back_memory, held_bytes
-from gwas_core.tuning.functions import ModelFunctions, load_function
+from gwas_core.tuning.model_functions import ModelFunctions, model_functions
 
 MOST_GROWTH = 200_000_000
 """Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
@@ -92,8 +92,7 @@ class Worker:
 
     def _trial(self, job: Mapping[str, Any]) -> dict[str, Any]:
         # Here and not at the top: this is what brings TensorFlow in.
-        run_trial = load_function(self._functions.trial)
-        result = run_trial(
+        result = self._functions.run_trial(
             self._dataset,
             self._split,
             job["hyperparameters"],
@@ -114,7 +113,8 @@ class Worker:
             raise TrialPruned(f"stopped early: other trials were better at epoch {epoch}")
 
     def _calibrate(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        calibrate = load_function(self._functions.calibrate)
+        calibrate = self._functions.calibrate
+        assert calibrate is not None
         values: dict[str, Any] = calibrate(self._dataset, self._split, job["hyperparameters"]).to_dict()
         return values
 
@@ -125,9 +125,8 @@ class Worker:
         return {name: result.to_dict() for name, result in results.items()}
 
     def _finalise(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        finalise = load_function(self._functions.finalise)
         directories = Path(job["experiment_directory"]), Path(job["trial_directory"])
-        judgements: dict[str, Any] = finalise(self._dataset, self._split, *directories)
+        judgements: dict[str, Any] = self._functions.finalise(self._dataset, self._split, *directories)
         return judgements
 
 
@@ -140,7 +139,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
     parser.add_argument("--split", type=Path, required=True, help="the experiment's split.json")
-    parser.add_argument("--functions", type=ModelFunctions.from_json, required=True, help="what to call, as JSON")
     parser.add_argument("--parent", type=int, required=True, help="process id of the supervisor")
     options = parser.parse_args(arguments)
     die_with(options.parent)
@@ -149,8 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     dataset = Dataset.load(options.dataset)
     split = Split.from_dict(json.loads(options.split.read_text(encoding="utf-8")))
-    options.functions.bring_in()
-    serve_forks(lambda: Worker(Channel(), dataset, split, options.functions).serve())
+    functions = model_functions()
+    if functions.import_before_fork is not None:
+        functions.import_before_fork()
+    serve_forks(lambda: Worker(Channel(), dataset, split, functions).serve())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, NewPage, StartServer
-from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
-from tests.tuning.quick_trial import FUNCTIONS
+from tests.tuning.quick_experiments import quick_experiment, quick_model, quick_workspace, wait_until
 
 LONG = 120_000
 PAGES = ("Data", "Search", "Experiments", "Experiment", "Association", "Model")
@@ -22,8 +21,9 @@ PAGES = ("Data", "Search", "Experiments", "Experiment", "Association", "Model")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One finished experiment."""
     workspace, dataset = quick_workspace(tmp_path_factory.mktemp("workspace"))
-    engine = LocalEngine(workspace, functions=FUNCTIONS)
-    engine.start(quick_experiment(dataset))
+    engine = LocalEngine(workspace)
+    with quick_model():
+        engine.start(quick_experiment(dataset))
     wait_until(lambda: engine.sync("quick"), lambda record: record.state.is_finished())
     return workspace.root
 

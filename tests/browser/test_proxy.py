@@ -27,8 +27,7 @@ from gwas_core.tuning.local import LocalEngine
 from tests.browser.conftest import REPOSITORY, NewPage, StartServer
 from tests.browser.mouse import wait_for_plot
 from tests.notebooks.jupyter_environment import jupyter_environment
-from tests.tuning.quick_experiments import quick_experiment, quick_workspace
-from tests.tuning.quick_trial import FUNCTIONS
+from tests.tuning.quick_experiments import quick_experiment, quick_model, quick_workspace
 
 # A name other than the servers' own, since browsers and servers look at where a request came from.
 HOST = "kubeflow.localhost"
@@ -94,8 +93,9 @@ StartJupyter = Callable[[], int]
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a workspace in which an experiment is at work for as long as these tests are."""
     workspace, dataset = quick_workspace(tmp_path_factory.mktemp("workspace"))
-    engine = LocalEngine(workspace, functions=FUNCTIONS)
-    engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.3}, max_trials=TRIALS, parallel_trials=1))
+    engine = LocalEngine(workspace)
+    with quick_model():
+        engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.3}, max_trials=TRIALS, parallel_trials=1))
     yield workspace.root
     engine.stop("quick")
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.kubeflow.katib_server import NAMESPACE, KatibServer
-from tests.tuning.quick_trial import FUNCTIONS
+from tests.tuning.quick_trial import MODEL
 
 
 @contextmanager
 def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KatibServer]:
     """One whose jobs run the real driver with the quick trial."""
-    with _running(folder / "cluster", monkeypatch, {"GWAS_FUNCTIONS": FUNCTIONS.to_json()}) as server:
+    with _running(folder / "cluster", monkeypatch, {"GWAS_MODEL": MODEL}) as server:
         yield server
 
 

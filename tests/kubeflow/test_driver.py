@@ -27,10 +27,10 @@ from gwas_core.kubeflow.katib import PRIMARY_CONTAINER, katib_experiment
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.model.training import OBJECTIVE, run_trial
 from gwas_core.tuning.experiment import Experiment
-from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from gwas_core.workspace import Workspace
 from tests.kubeflow.pipelines_server import Fault, PipelinesServer
+from tests.tuning import quick_trial
 
 TRIAL = "soy-k2x9p4wq"
 # As Katib's collector reads a line (its default filter), and its time.
@@ -302,8 +302,8 @@ def test_an_error_nobody_foresaw_is_explained_too(
     dataset = simulate(SimulationSettings(families=2, lines_per_family=20, snps=30, polygenic_qtl=10, seed=5)).dataset
     dataset.save(tmp_path / "_datasets" / experiment.dataset)
     save_split(make_split(dataset, SplitSettings()), directory.parent)
-    functions = ModelFunctions(trial=f"{__name__}:fails_unforeseen", calibrate="")
-    monkeypatch.setenv("GWAS_FUNCTIONS", functions.to_json())
+    monkeypatch.setattr(quick_trial, "run_trial", fails_unforeseen)
+    monkeypatch.setenv("GWAS_MODEL", quick_trial.MODEL)
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     assert drive(directory, "--kind=job") == 1
     output = capsys.readouterr().out

@@ -30,18 +30,20 @@ from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
 from tests.kubeflow.quick_cluster import foreign_manifest
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete
 from tests.tuning.quick_experiments import PENALTY, behaviours, quick_experiment, quick_workspace, wait_until
-from tests.tuning.quick_trial import FUNCTIONS
+from tests.tuning.quick_trial import MODEL
 
 T = TypeVar("T")
 
 QUICK = Patience(stall=timedelta(seconds=60), silence=timedelta(milliseconds=50), look=0.0, files=0.3)
+
+pytestmark = pytest.mark.usefixtures("quick_model")
 
 
 def kubeflow_bench(folder: Path, *, patience: Patience = QUICK, **settings: Any) -> Bench:
     """An engine on the workspace that the cluster's claim holds, unless ``mount_path`` says that it is elsewhere."""
     workspace, dataset = quick_workspace(folder)
     cluster = ClusterSettings(**{"namespace": NAMESPACE, "mount_path": str(folder), "trial_kind": "job"} | settings)
-    engine = KubeflowEngine(workspace, settings=cluster, functions=FUNCTIONS, patience=patience)
+    engine = KubeflowEngine(workspace, settings=cluster, patience=patience)
 
     def experiment(*, fixed: dict[str, Any] | None = None, **changes: Any) -> Experiment:
         # Katib's collector needs a moment to end a trial; one that lasts none would be over before.
@@ -429,17 +431,20 @@ def test_the_search_is_scikit_optimizes_with_values_as_text(quick_server: KatibS
     assert isinstance(record.trials[0].parameters["rate"], float)
 
 
-def test_a_model_that_cannot_be_judged_is_said(quick_server: KatibServer, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_judged_is_said(
+    quick_server: KatibServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace, _ = quick_workspace(tmp_path / "claim")
     bench = kubeflow_bench(tmp_path / "claim")
     settings = engine_of(bench).settings
-    broken = replace(FUNCTIONS, finalise="tests.kubeflow.dying_judge:finalise")
-    dying = KubeflowEngine(workspace, settings=settings, functions=broken, patience=QUICK)
+    monkeypatch.setenv("GWAS_MODEL", "tests.kubeflow.dying_judge")
+    dying = KubeflowEngine(workspace, settings=settings, patience=QUICK)
     dying.start(bench.experiment(max_trials=1))
     record = wait_until(lambda: dying.sync("quick"), ended)
     assert record.state is ExperimentState.FAILED
     assert "the best model could not be judged on the test lines: the process ended by itself" in record.reason
     # With what was wrong mended, nothing has to be trained again.
+    monkeypatch.setenv("GWAS_MODEL", MODEL)
     assert bench.engine.resume("quick").state is ExperimentState.RUNNING
     record = synced(bench, ended)
     assert record.state is ExperimentState.SUCCEEDED
@@ -453,7 +458,6 @@ def test_a_snapshot_of_the_claim_is_taken_with_the_best_model(quick_server: Kati
     engine = KubeflowEngine(
         engine_of(bench).workspace,
         settings=engine_of(bench).settings,
-        functions=FUNCTIONS,
         patience=QUICK,
         snapshots=True,
     )
@@ -495,9 +499,7 @@ def test_many_trials_that_are_new_are_read_a_few_at_a_look(quick_server: KatibSe
     api = connect(engine_of(quick).settings)
     wait_for(lambda: ending(api.get("experiments", "quick")))
     hurried = replace(QUICK, reading=0.0)
-    engine = KubeflowEngine(
-        engine_of(quick).workspace, settings=engine_of(quick).settings, functions=FUNCTIONS, patience=hurried
-    )
+    engine = KubeflowEngine(engine_of(quick).workspace, settings=engine_of(quick).settings, patience=hurried)
     assert "being read from the cluster" in engine.sync("quick").reason
     last = synced(quick, ended)
     assert last.state is ExperimentState.SUCCEEDED

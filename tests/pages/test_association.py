@@ -8,16 +8,16 @@ import pandas as pd
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
-from tests.tuning.quick_experiments import quick_experiment, quick_workspace
-from tests.tuning.quick_trial import FUNCTIONS
+from tests.tuning.quick_experiments import quick_experiment, quick_model, quick_workspace
 from ui.association import summary_statistics
 
 
 def started(root: Path) -> Workspace:
     """A workspace with an experiment that has its split and was stopped at once."""
     workspace, dataset = quick_workspace(root)
-    engine = LocalEngine(workspace, functions=FUNCTIONS)
-    engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.2}, max_trials=40))
+    engine = LocalEngine(workspace)
+    with quick_model():
+        engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.2}, max_trials=40))
     engine.stop("quick")
     return workspace
 

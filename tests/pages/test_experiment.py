@@ -16,7 +16,6 @@ from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import DIVERGED, fail, mixed_store, new_experiment, succeed, thousand_trials
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until, wait_until_gone
-from tests.tuning.quick_trial import FUNCTIONS
 
 PAGE = "pages/experiment.py"
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,10 +197,11 @@ def test_a_long_time_without_a_better_trial_is_said(open_page: OpenPage, root: P
     assert "No improvement in the last 11 trials" in words(open_page(PAGE, experiment="made"))
 
 
+@pytest.mark.usefixtures("quick_model")
 def test_stop_resume_extend_and_delete(open_page: OpenPage, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, dataset = quick_workspace(root)
-    engine = LocalEngine(workspace, functions=FUNCTIONS)
-    monkeypatch.setattr("ui.actions.engines", lambda: LocalEngine(Workspace(root), functions=FUNCTIONS))
+    engine = LocalEngine(workspace)
+    monkeypatch.setattr("ui.actions.engines", lambda: LocalEngine(Workspace(root)))
     engine.start(quick_experiment(dataset, fixed={"epoch_seconds": 0.5}, max_trials=6))
     try:
         app = open_page(PAGE, experiment="quick")

@@ -15,7 +15,6 @@ from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import HASH, mixed_store, new_experiment, thousand_trials
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
-from tests.tuning.quick_trial import FUNCTIONS
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/experiments.py"
@@ -82,9 +81,10 @@ def test_the_newest_is_selected_and_stays_so(open_page: OpenPage, root: Path) ->
     assert app.button(key="list-first-delete")
 
 
+@pytest.mark.usefixtures("quick_model")
 def test_experiments_are_listed_with_state_and_progress(open_page: OpenPage, root: Path) -> None:
     workspace, dataset = quick_workspace(root)
-    engine = LocalEngine(workspace, functions=FUNCTIONS)
+    engine = LocalEngine(workspace)
     engine.start(quick_experiment(dataset))
     wait_until(lambda: engine.sync("quick"), lambda record: record.state.is_finished())
     table = open_page(PAGE).dataframe[0].value

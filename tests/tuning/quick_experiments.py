@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import psutil
+import pytest
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.tuning.experiment import Experiment
@@ -18,6 +20,7 @@ from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import Workspace
+from tests.tuning.quick_trial import MODEL
 
 SUPERVISOR, WORKER = "gwas_core.tuning.supervisor", "gwas_core.tuning.worker"
 
@@ -96,3 +99,11 @@ def wait_until_gone(workspace: Workspace, *, seconds: float = 5.0) -> None:
     while left := processes_of(workspace):
         assert time.monotonic() < deadline, f"left behind: {left}"
         time.sleep(0.05)
+
+
+@contextmanager
+def quick_model() -> Iterator[None]:
+    """Have searches started meanwhile tune the quick model; for fixtures that outlive a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GWAS_MODEL", MODEL)
+        yield

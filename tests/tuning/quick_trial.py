@@ -23,12 +23,10 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import compute_metrics
-from gwas_core.tuning.functions import ModelFunctions
 from gwas_core.tuning.worker import MOST_GROWTH
 
-FUNCTIONS = ModelFunctions(
-    trial="tests.tuning.quick_trial:run_trial", finalise="tests.tuning.quick_trial:finalise", calibrate=""
-)
+MODEL = "tests.tuning.quick_trial"
+"""This module, as ``GWAS_MODEL`` names it."""
 
 
 @dataclass(frozen=True)

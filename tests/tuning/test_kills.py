@@ -29,13 +29,14 @@ from tests.tuning.quick_experiments import (
     wait_until,
     wait_until_gone,
 )
-from tests.tuning.quick_trial import FUNCTIONS
+
+pytestmark = pytest.mark.usefixtures("quick_model")
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> LocalEngine:
     workspace, _ = quick_workspace(tmp_path)
-    return LocalEngine(workspace, functions=FUNCTIONS)
+    return LocalEngine(workspace)
 
 
 def dataset_of(engine: LocalEngine) -> str:
@@ -70,7 +71,7 @@ def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> 
         wait_until_gone(workspace)
         # Another process, such as a dashboard started after the machine, finds it so. A killed
         # process keeps its lock until the kernel has closed its files.
-        engine = LocalEngine(workspace, store=Store(workspace), functions=FUNCTIONS)
+        engine = LocalEngine(workspace, store=Store(workspace))
         record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active(), seconds=5.0)
         assert record.state is ExperimentState.INTERRUPTED
         assert "resume goes on" in record.reason

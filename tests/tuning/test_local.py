@@ -29,14 +29,16 @@ from tests.tuning.quick_experiments import (
     wait_until,
     wait_until_gone,
 )
-from tests.tuning.quick_trial import FUNCTIONS
+from tests.tuning.quick_trial import MODEL
+
+pytestmark = pytest.mark.usefixtures("quick_model")
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     # A path as people have them: spaces, braces, per cent signs, letters that are not ASCII.
     workspace, dataset = quick_workspace(tmp_path / "my {wörk} 100%")
-    engine = LocalEngine(workspace, functions=FUNCTIONS)
+    engine = LocalEngine(workspace)
     return Bench(engine, engine.store, lambda **changes: quick_experiment(**{"dataset": dataset} | changes))
 
 
@@ -184,7 +186,7 @@ def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:
     assert len({len(record.trials) for record in reads}) > 3, "they did read while it ran"
 
 
-def test_what_cannot_start_says_why(bench: Bench, tmp_path: Path) -> None:
+def test_what_cannot_start_says_why(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_of(bench)
     workspace = engine.store.workspace
     with pytest.raises(SettingsError) as refusal:
@@ -199,11 +201,16 @@ def test_what_cannot_start_says_why(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="missing genotypes"):
         engine.start(bench.experiment(dataset=unprepared.content_hash))
 
-    broken = LocalEngine(workspace, functions=replace(FUNCTIONS, trial="no.such:function"))
-    broken.start(bench.experiment(name="no-function", max_trials=2))
-    *_, record = watch(broken, "no-function")
+    monkeypatch.setenv("GWAS_MODEL", "no.such.module")
+    with pytest.raises(ExperimentError, match=r"'no\.such\.module', which is no model"):
+        engine.start(bench.experiment(name="no-model", max_trials=2))
+
+    monkeypatch.setenv("GWAS_MODEL", "tests.tuning.model_that_cannot_be_imported")
+    engine.start(bench.experiment(name="no-function", max_trials=2))
+    *_, record = watch(engine, "no-function")
     assert record.state is ExperimentState.FAILED
-    assert "there is no function 'no.such:function'" in record.reason
+    assert "there is no such library" in record.reason
+    monkeypatch.setenv("GWAS_MODEL", MODEL)
 
     # Workers that cannot even open their files.
     (record.directory / "split.json").write_text("{}", encoding="utf-8")

@@ -1,0 +1,55 @@
+"""Which model a search tunes: the network, unless ``GWAS_MODEL`` names another module.
+
+The variable reaches every process of a search: the supervisor and its workers, or Katib's trials.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gwas_core.errors import InputError
+
+MODEL_VARIABLE = "GWAS_MODEL"
+"""Environment variable with the name of a module that has the functions of ``ModelFunctions``."""
+
+NETWORK = "gwas_core.model.search_functions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFunctions:
+    """Functions of one model.
+
+    Attributes:
+        run_trial: has the signature and contract of ``gwas_core.model.training.run_trial``.
+        finalise: has those of ``gwas_core.model.finalise.finalise``.
+        calibrate: has those of ``gwas_core.model.calibration.calibrate``; None where there is no XLA to choose.
+        import_before_fork: imports what takes long and starts no thread; called once, before workers are forked.
+    """
+
+    run_trial: Callable[..., Any]
+    finalise: Callable[..., Any]
+    calibrate: Callable[..., Any] | None = None
+    import_before_fork: Callable[[], None] | None = None
+
+
+def model_functions() -> ModelFunctions:
+    """Return the functions of the model that this process is to tune.
+
+    Raises:
+        InputError: the module named by ``GWAS_MODEL`` does not exist or lacks a function.
+    """
+    name = os.environ.get(MODEL_VARIABLE) or NETWORK
+    try:
+        module = importlib.import_module(name)
+        return ModelFunctions(
+            run_trial=module.run_trial,
+            finalise=module.finalise,
+            calibrate=getattr(module, "calibrate", None),
+            import_before_fork=getattr(module, "import_before_fork", None),
+        )
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise InputError(f"{MODEL_VARIABLE} names {name!r}, which is no model that can be tuned: {error}") from error
