@@ -51,12 +51,6 @@ class Source:
     path: Path
     name: str
 
-    def renamed(self, error: GwasError) -> GwasError:
-        """The error with the name people know instead of the one the file has on disk."""
-        if isinstance(error, InputError) and self.path.name != self.name:
-            return InputError(str(error).replace(shown(self.path.name), shown(self.name)))
-        return error
-
 
 def library() -> DatasetLibrary:
     """The library of the workspace."""
@@ -65,7 +59,7 @@ def library() -> DatasetLibrary:
 
 def demo_dataset() -> str:
     """Put the demo data into the library; returns the hash."""
-    table, roles = _read(str(DEMO_FILE), _version(DEMO_FILE), "", "")
+    table, roles = _read(str(DEMO_FILE), _version(DEMO_FILE), DEMO_FILE.name, "", "")
     dataset, notes = make_dataset(table, roles)
     return library().add(dataset, source=DEMO_FILE.name, notes=tuple(notes))
 
@@ -182,7 +176,6 @@ def show_source(source: Source, refusals: Refusals) -> None:
         with st.spinner("Reading the file"):
             table, guessed = read_source(source, choice)
     except GwasError as error:
-        error = source.renamed(error)
         if isinstance(error, InputError):
             refusals.show_at("file", error)
         else:
@@ -199,7 +192,7 @@ def show_source(source: Source, refusals: Refusals) -> None:
         drop = st.checkbox("Leave out lines without a value of the trait", key=f"data-drop-{token}")
         dataset, notes = _dataset(source, choice, roles, drop=drop)
     except GwasError as error:
-        refusals.show(source.renamed(error))
+        refusals.show(error)
         st.dataframe(preview(table, guessed), hide_index=True)
         return
     is_used = st.button("Use this dataset", type="primary", icon=":material/arrow_forward:", key="data-use")
@@ -226,14 +219,14 @@ def read_source(source: Source, choice: tuple[str, str] = ("", "")) -> tuple[Gen
     Raises:
         InputError, SettingsError: as ``read_table``.
     """
-    return _read(str(source.path), _version(source.path), *choice)
+    return _read(str(source.path), _version(source.path), source.name, *choice)
 
 
 # The two files looked at last: each holds a byte a genotype.
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _read(path: str, version: str, prefix: str, after: str) -> tuple[GenotypeTable, ColumnRoles]:  # noqa: ARG001
+def _read(path: str, version: str, name: str, prefix: str, after: str) -> tuple[GenotypeTable, ColumnRoles]:  # noqa: ARG001
     choice = SnpChoice(prefix=prefix, after=after) if prefix or after else None
-    table = read_table(Path(path), snp_columns=choice)
+    table = read_table(Path(path), file_name=name, snp_columns=choice)
     return table, guess_roles(table)
 
 
@@ -249,18 +242,19 @@ def _version(path: Path) -> str:
 def _dataset(
     source: Source, choice: tuple[str, str], roles: ColumnRoles, *, drop: bool
 ) -> tuple[Dataset, tuple[str, ...]]:
-    return _made(str(source.path), _version(source.path), choice, roles, drop)
+    return _made(str(source.path), _version(source.path), source.name, choice, roles, drop)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={ColumnRoles: repr})
 def _made(
     path: str,
     version: str,
+    name: str,
     choice: tuple[str, str],
     roles: ColumnRoles,
     drop: bool,
 ) -> tuple[Dataset, tuple[str, ...]]:
-    table, _ = _read(path, version, *choice)
+    table, _ = _read(path, version, name, *choice)
     dataset, notes = make_dataset(table, roles, drop_missing_phenotype=drop)
     return dataset, tuple(notes)
 

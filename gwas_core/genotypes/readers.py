@@ -114,13 +114,13 @@ class SnpChoice:
 class _Layout:
     """What every row of a file has in common."""
 
-    path: Path
+    file_name: str
     delimiter: Delimiter
     header: list[str]
 
     def cells(self, block: bytes, *, first_row: int) -> Cells:
         """The cells of a block of rows, which all have as many as the header."""
-        cells = _locate(block, self.delimiter, self.path, first_row=first_row)
+        cells = _locate(block, self.delimiter, self.file_name, first_row=first_row)
         ragged = np.flatnonzero(cells.counts != len(self.header))
         if ragged.size:
             raise InputError(self._ragged(cells, int(ragged[0]), first_row))
@@ -130,9 +130,9 @@ class _Layout:
         row, found, expected = first_row + index, int(cells.counts[index]), len(self.header)
         start = int(cells.counts[:index].sum())
         if found == 0 or (found == 1 and not cells.text(start).strip()):
-            return f"row {row:,} of {shown(self.path.name)} is empty: remove it"
+            return f"row {row:,} of {shown(self.file_name)} is empty: remove it"
         sentence = (
-            f"row {row:,} of {shown(self.path.name)} has {counted(found, 'cell')}, "
+            f"row {row:,} of {shown(self.file_name)} has {counted(found, 'cell')}, "
             f"but the header has {counted(expected, 'column name')}"
         )
         if row == 2 and found == expected + 1:
@@ -143,37 +143,43 @@ class _Layout:
         """One column of a block as text."""
         width = len(self.header)
         return [
-            _decoded(cells.text(index * width + column), self.path, row=first_row + index, column=column)
+            _decoded(cells.text(index * width + column), self.file_name, row=first_row + index, column=column)
             for index in range(len(cells.counts))
         ]
 
 
-def read_table(path: Path, *, snp_columns: SnpChoice | None = None, size_limit: int = SIZE_LIMIT) -> GenotypeTable:
+def read_table(
+    path: Path, *, file_name: str = "", snp_columns: SnpChoice | None = None, size_limit: int = SIZE_LIMIT
+) -> GenotypeTable:
     """Read, check and encode a whole file.
 
     Memory: one byte a genotype, the text of the other columns, and a few megabytes.
+
+    Args:
+        file_name: what messages call the file (default: its name on disk).
 
     Raises:
         InputError: the file or a cell cannot be used; the sentence names row, line, column and value.
         SettingsError: ``snp_columns`` does not fit the file's columns.
     """
-    blocks = row_blocks(path, size_limit=size_limit)
+    file_name = file_name or path.name
+    blocks = row_blocks(path, file_name=file_name, size_limit=size_limit)
     first = next(blocks, b"")
     if not first:
-        raise InputError(f"{shown(path.name)} is empty: it needs a row of column names and one row a line")
+        raise InputError(f"{shown(file_name)} is empty: it needs a row of column names and one row a line")
     header_row, _, first = first.partition(b"\n")
-    _check_header_row(header_row, path)
+    _check_header_row(header_row, file_name)
     first = first or next(blocks, b"")
-    delimiter = _guess_delimiter(header_row, first.partition(b"\n")[0], path)
-    layout = _Layout(path, delimiter, _column_names(header_row, delimiter, path))
+    delimiter = _guess_delimiter(header_row, first.partition(b"\n")[0], file_name)
+    layout = _Layout(file_name, delimiter, _column_names(header_row, delimiter, file_name))
     if not first:
         raise InputError(
-            f"{shown(path.name)} has a header of {counted(len(layout.header), 'column name')} but no lines below it"
+            f"{shown(file_name)} has a header of {counted(len(layout.header), 'column name')} but no lines below it"
         )
     snps, notes = _choose_snps(layout, first, snp_columns)
     genotypes, columns = _read_rows(layout, chain([first], blocks), snps)
     return GenotypeTable(
-        path=path,
+        file_name=file_name,
         delimiter=delimiter,
         genotypes=genotypes,
         snps=snp_table([layout.header[index] for index in snps]),
@@ -205,7 +211,7 @@ def _choose_snps(layout: _Layout, first: bytes, choice: SnpChoice | None) -> tup
         return named, (note,)
     if not others:
         raise InputError(
-            f"{shown(layout.path.name)} has no SNP columns: none is named like Gm05_1234, Chr1_123, chr1:123 "
+            f"{shown(layout.file_name)} has no SNP columns: none is named like Gm05_1234, Chr1_123, chr1:123 "
             f"or 5:1234, and none holds only 0, 1, 2 and missing values (columns: {listed(layout.header)}); "
             "rename the SNPs or choose their columns"
         )
@@ -258,7 +264,7 @@ def _fault(layout: _Layout, cells: Cells, *, row: int, column: int, first_row: i
     line = _line_name(layout, cells, row)
     token = cells.text(row * width + column)
     named = f" (line {shown(line)})" if line else ""
-    place = f"row {first_row + row:,}{named} of {shown(layout.path.name)}, SNP {shown(layout.header[column])}"
+    place = f"row {first_row + row:,}{named} of {shown(layout.file_name)}, SNP {shown(layout.header[column])}"
     return f"{place}: {shown(unquoted(token).decode('utf-8', errors='replace'))} {genotype_fault(token)}"
 
 
@@ -275,37 +281,37 @@ def _line_name(layout: _Layout, cells: Cells, row: int) -> str:
     return next(iter(named + plain), "")
 
 
-def _locate(block: bytes, delimiter: Delimiter, path: Path, *, first_row: int) -> Cells:
+def _locate(block: bytes, delimiter: Delimiter, file_name: str, *, first_row: int) -> Cells:
     try:
         return locate_cells(block, delimiter)
     except UnclosedQuoteError as error:
         raise InputError(
-            f"row {first_row + error.row:,} of {shown(path.name)} holds a double quote that is not closed: "
+            f"row {first_row + error.row:,} of {shown(file_name)} holds a double quote that is not closed: "
             "close or remove it"
         ) from error
 
 
-def _decoded(token: bytes, path: Path, *, row: int, column: int) -> str:
+def _decoded(token: bytes, file_name: str, *, row: int, column: int) -> str:
     try:
         return unquoted(token).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"row {row:,}, column {column + 1} of {shown(path.name)} is not UTF-8 text "
+            f"row {row:,}, column {column + 1} of {shown(file_name)} is not UTF-8 text "
             f"({shown(unquoted(token).decode('latin-1'))} in Latin-1): save the file as UTF-8"
         ) from error
 
 
-def _check_header_row(row: bytes, path: Path) -> None:
+def _check_header_row(row: bytes, file_name: str) -> None:
     if b"\r" in row:
-        raise InputError(f"{shown(path.name)} has the line ends of old Macs: save it with Unix or Windows line ends")
+        raise InputError(f"{shown(file_name)} has the line ends of old Macs: save it with Unix or Windows line ends")
     if sum(row.count(character) for character in b"\t,; ") > MOST_COLUMNS:
         raise InputError(
-            f"the first row of {shown(path.name)} holds more than {MOST_COLUMNS:,} column names, the limit: "
+            f"the first row of {shown(file_name)} holds more than {MOST_COLUMNS:,} column names, the limit: "
             "leave out SNPs, or make sure that it is the right file"
         )
 
 
-def _guess_delimiter(header: bytes, first_row: bytes, path: Path) -> Delimiter:
+def _guess_delimiter(header: bytes, first_row: bytes, file_name: str) -> Delimiter:
     """The delimiter by which header and first row have the same number of cells, and most of them."""
 
     def cells(row: bytes, delimiter: Delimiter) -> int:
@@ -320,50 +326,50 @@ def _guess_delimiter(header: bytes, first_row: bytes, path: Path) -> Delimiter:
     best = max(candidates, key=lambda d: candidates[d])
     if candidates[best] < 2:
         raise InputError(
-            f"{shown(path.name)} has only one column, {shown(header.decode('utf-8', errors='replace'))}: its columns "
+            f"{shown(file_name)} has only one column, {shown(header.decode('utf-8', errors='replace'))}: its columns "
             "are separated some other way; save it with tabs between them"
         )
     return best
 
 
-def _column_names(row: bytes, delimiter: Delimiter, path: Path) -> list[str]:
-    cells = _locate(row + b"\n", delimiter, path, first_row=1)
-    names = [_decoded(cells.text(index), path, row=1, column=index) for index in range(len(cells.starts))]
+def _column_names(row: bytes, delimiter: Delimiter, file_name: str) -> list[str]:
+    cells = _locate(row + b"\n", delimiter, file_name, first_row=1)
+    names = [_decoded(cells.text(index), file_name, row=1, column=index) for index in range(len(cells.starts))]
     if names[0] == "":
         names[0] = "unnamed"  # R's write.csv and pandas leave the name of the row names empty
     repeated = {name: count for name, count in Counter(names).items() if count > 1}
     if repeated and all(number(name) is not None for name in repeated if name):
         raise InputError(
-            f"the first row of {shown(path.name)} holds values ({listed(repeated, limit=3)}), not column names: "
+            f"the first row of {shown(file_name)} holds values ({listed(repeated, limit=3)}), not column names: "
             "add a row of names above it"
         )
     for index, name in enumerate(names):
-        _check_column_name(name, index, path)
+        _check_column_name(name, index, file_name)
     if repeated:
         name = next(iter(repeated))
         places = [str(index + 1) for index, other in enumerate(names) if other == name]
         raise InputError(
-            f"{shown(path.name)} has {counted(len(repeated), 'column name')} more than once, such as {shown(name)} "
+            f"{shown(file_name)} has {counted(len(repeated), 'column name')} more than once, such as {shown(name)} "
             f"(columns {', '.join(places[:5])}): rename or remove the repeated columns"
             f"{': ' + listed(repeated) if len(repeated) > 1 else ''}"
         )
     return names
 
 
-def _check_column_name(name: str, index: int, path: Path) -> None:
+def _check_column_name(name: str, index: int, file_name: str) -> None:
     if not name:
         raise InputError(
-            f"column {index + 1} of {shown(path.name)} has no name: "
+            f"column {index + 1} of {shown(file_name)} has no name: "
             "name it, or remove the delimiter at the end of the rows"
         )
     if len(name) > LONGEST_NAME:
         raise InputError(
-            f"the name of column {index + 1} of {shown(path.name)} has {len(name):,} characters, "
+            f"the name of column {index + 1} of {shown(file_name)} has {len(name):,} characters, "
             f"more than {LONGEST_NAME}: shorten it or check that the first row holds column names "
             f"({shown(name, limit=30)})"
         )
     if has_control_characters(name):
         raise InputError(
-            f"the name of column {index + 1} of {shown(path.name)}, {shown(name)}, holds control characters: "
+            f"the name of column {index + 1} of {shown(file_name)}, {shown(name)}, holds control characters: "
             "remove them"
         )

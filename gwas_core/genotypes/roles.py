@@ -195,7 +195,7 @@ def make_dataset(
     line_names = line_names_of(table, roles.line_name)
     if roles.phenotype is None:
         raise InputError(
-            f"{shown(table.path.name)} has no phenotype: none of its columns beside the SNPs "
+            f"{shown(table.file_name)} has no phenotype: none of its columns beside the SNPs "
             f"({listed(table.columns) or 'there are none'}) holds numbers; add the trait as a column"
         )
     phenotype = _phenotype(table, roles.phenotype, line_names)
@@ -248,18 +248,18 @@ def line_names_of(table: GenotypeTable, column: str | None) -> list[str]:
     for index, name in enumerate(names):
         if not name:
             raise InputError(
-                f"row {index + 2:,} of {shown(table.path.name)} has no line name in {shown(column)}: fill it in"
+                f"row {index + 2:,} of {shown(table.file_name)} has no line name in {shown(column)}: fill it in"
             )
         if has_control_characters(name):
             raise InputError(
-                f"the line name {shown(name)} in row {index + 2:,} of {shown(table.path.name)} holds control "
+                f"the line name {shown(name)} in row {index + 2:,} of {shown(table.file_name)} holds control "
                 "characters: remove them"
             )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         rows = [f"{index + 2:,}" for index, name in enumerate(names) if name == repeated[0]]
         raise InputError(
-            f"{counted(len(repeated), 'line name')} in column {shown(column)} of {shown(table.path.name)} "
+            f"{counted(len(repeated), 'line name')} in column {shown(column)} of {shown(table.file_name)} "
             f"{'is' if len(repeated) == 1 else 'are'} used more than once, such as {shown(repeated[0])} "
             f"(rows {', '.join(rows[:5])}): give each line its own name, or choose another column"
         )
@@ -314,7 +314,7 @@ def families_of(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[s
         without = [index for index, value in enumerate(values) if _is_missing(value)]
         if without:
             raise InputError(
-                f"{counted(len(without), 'line')} of {shown(table.path.name)} {'has' if len(without) == 1 else 'have'} "
+                f"{counted(len(without), 'line')} of {shown(table.file_name)} {'has' if len(without) == 1 else 'have'} "
                 f"no family in column {shown(roles.family)}, the first in {_at(without[0], line_names)}: fill it in, "
                 "or choose another column or none"
             )

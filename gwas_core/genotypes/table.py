@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ class GenotypeTable:
     """The content of one file.
 
     Attributes:
-        path: where it came from.
+        file_name: what messages call the file.
         delimiter: what stands between its cells.
         genotypes: int8 (lines, SNPs): 0, 1, 2, or ``dataset.MISSING``.
         snps: one row a SNP, as in ``Dataset.snps``.
@@ -29,7 +28,7 @@ class GenotypeTable:
         InputError: the parts do not fit together.
     """
 
-    path: Path
+    file_name: str
     delimiter: Delimiter
     genotypes: NDArray[np.int8]
     snps: pd.DataFrame

@@ -49,19 +49,25 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 _EXPECTED = "a table of text with one line a row is expected"
 
 
-def row_blocks(path: Path, *, size_limit: int = SIZE_LIMIT, chunk_size: int = CHUNK_SIZE) -> Iterator[bytes]:
+def row_blocks(
+    path: Path, *, file_name: str = "", size_limit: int = SIZE_LIMIT, chunk_size: int = CHUNK_SIZE
+) -> Iterator[bytes]:
     r"""Yield the text of a file, plain or gzip, as blocks of complete rows.
 
     Every row ends with ``\n``, the last one too; a byte order mark and blank rows at the
     end of the file (spreadsheets write them as rows of delimiters) are left out. About
     ``chunk_size`` bytes are held at a time, unless a row is longer than that.
 
+    Args:
+        file_name: what messages call the file (default: its name on disk).
+
     Raises:
         InputError: the file cannot be read, is damaged, is no text in UTF-8 or ASCII, or
             passes ``size_limit`` (bytes after decompression) or ``ROW_LIMIT``.
     """
+    file_name = file_name or path.name
     pending: list[bytes] = []
-    for chunk in _chunks(path, size_limit=size_limit, chunk_size=chunk_size):
+    for chunk in _chunks(path, file_name, size_limit=size_limit, chunk_size=chunk_size):
         newline = chunk.rfind(b"\n")
         if newline < 0:
             pending.append(chunk)
@@ -73,7 +79,7 @@ def row_blocks(path: Path, *, size_limit: int = SIZE_LIMIT, chunk_size: int = CH
             pending = [block[len(rows) :], chunk[newline + 1 :]]
         if sum(map(len, pending)) > ROW_LIMIT:
             raise InputError(
-                f"{shown(path.name)} has a row of more than {ROW_LIMIT // 1024**2} MiB: "
+                f"{shown(file_name)} has a row of more than {ROW_LIMIT // 1024**2} MiB: "
                 "it is no table with one line a row"
             )
     rest = b"".join(pending)
@@ -90,41 +96,41 @@ def _unix_line_ends(block: bytes) -> bytes:
     return block.replace(b"\r\n", b"\n") if b"\r" in block else block
 
 
-def _chunks(path: Path, *, size_limit: int, chunk_size: int) -> Iterator[bytes]:
+def _chunks(path: Path, file_name: str, *, size_limit: int, chunk_size: int) -> Iterator[bytes]:
     """Decompressed bytes in chunks; the first one is checked for what the file is."""
-    with _open(path) as file:
+    with _open(path, file_name) as file:
         stream = _decompressed(file)
         total = 0
-        while chunk := _explained(lambda: stream.read(chunk_size), path):
+        while chunk := _explained(lambda: stream.read(chunk_size), file_name):
             if total == 0:
-                _refuse_other_formats(chunk, path)
+                _refuse_other_formats(chunk, file_name)
                 start = chunk.removeprefix(b"\xef\xbb\xbf")
             else:
                 start = chunk
             if b"\0" in chunk:
                 raise InputError(
-                    f"{shown(path.name)} holds NUL bytes (the first {total + chunk.index(0):,} bytes in): "
+                    f"{shown(file_name)} holds NUL bytes (the first {total + chunk.index(0):,} bytes in): "
                     f"it is damaged or binary, and {_EXPECTED}"
                 )
             total += len(chunk)
             if total > size_limit:
                 raise InputError(
-                    f"{shown(path.name)} holds more than {_size(size_limit)} of text, the limit: "
+                    f"{shown(file_name)} holds more than {_size(size_limit)} of text, the limit: "
                     "leave out SNPs or lines, or make sure that it is the right file"
                 )
             yield start
 
 
-def _open(path: Path) -> io.BufferedReader:
+def _open(path: Path, file_name: str) -> io.BufferedReader:
     if path.is_dir():
-        raise InputError(f"{shown(path.name)} is a folder: give the file with the genotypes")
+        raise InputError(f"{shown(file_name)} is a folder: give the file with the genotypes")
     try:
         return path.open("rb")
     except FileNotFoundError as error:
         folder = shown(str(path.absolute().parent), limit=200)
-        raise InputError(f"there is no file {shown(path.name)} in {folder}: check the name") from error
+        raise InputError(f"there is no file {shown(file_name)} in {folder}: check the name") from error
     except OSError as error:
-        raise InputError(f"{shown(path.name)} cannot be opened ({error.strerror}): check its permissions") from error
+        raise InputError(f"{shown(file_name)} cannot be opened ({error.strerror}): check its permissions") from error
 
 
 def _decompressed(file: io.BufferedReader) -> BinaryIO:
@@ -137,33 +143,33 @@ def _decompressed(file: io.BufferedReader) -> BinaryIO:
     return gzip.GzipFile(fileobj=file) if magic == _GZIP else file  # type: ignore[return-value]
 
 
-def _explained(read: Callable[[], bytes], path: Path) -> bytes:
+def _explained(read: Callable[[], bytes], file_name: str) -> bytes:
     try:
         return read()
     except EOFError as error:
         raise InputError(
-            f"{shown(path.name)} ends in the middle of its gzip data: it was cut off, so copy or download it again"
+            f"{shown(file_name)} ends in the middle of its gzip data: it was cut off, so copy or download it again"
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{shown(path.name)} holds damaged gzip data: copy or download it again") from error
+        raise InputError(f"{shown(file_name)} holds damaged gzip data: copy or download it again") from error
     except OSError as error:
         raise InputError(
-            f"{shown(path.name)} cannot be read ({error.strerror}): check the disk and permissions"
+            f"{shown(file_name)} cannot be read ({error.strerror}): check the disk and permissions"
         ) from error
 
 
-def _refuse_other_formats(chunk: bytes, path: Path) -> None:
+def _refuse_other_formats(chunk: bytes, file_name: str) -> None:
     if chunk.startswith(b"PK\x03\x04") and (b"xl/" in chunk or b"[Content_Types].xml" in chunk):
-        raise InputError(f"{shown(path.name)} is an Excel (.xlsx) workbook: save the sheet as tab-separated text")
+        raise InputError(f"{shown(file_name)} is an Excel (.xlsx) workbook: save the sheet as tab-separated text")
     for signature, what in _SIGNATURES:
         if chunk.startswith(signature):
-            raise InputError(f"{shown(path.name)} is {what}; {_EXPECTED}")
+            raise InputError(f"{shown(file_name)} is {what}; {_EXPECTED}")
     head = chunk[:4096]
     if b"\0" in head:
         # Latin letters in UTF-16 have a NUL in every second byte.
         if max(head[0::2].count(0), head[1::2].count(0)) > 0.4 * (len(head) / 2):
-            raise InputError(f"{shown(path.name)} looks like UTF-16 text without its mark: save it as UTF-8")
-        raise InputError(f"{shown(path.name)} is a binary file (it holds NUL bytes): {_EXPECTED}")
+            raise InputError(f"{shown(file_name)} looks like UTF-16 text without its mark: save it as UTF-8")
+        raise InputError(f"{shown(file_name)} is a binary file (it holds NUL bytes): {_EXPECTED}")
 
 
 def _size(size: int) -> str:
