@@ -10,13 +10,9 @@ import streamlit as st
 from gwas_core.errors import InputError
 from gwas_core.evaluation.store import PREDICTIONS_FILE, EvaluationStore, evaluations_of
 from gwas_core.messages import counted
-from gwas_core.report.evaluation import (
-    FIGURE_TITLES,
-    differences_figure,
-    differences_table,
-    evaluation_rows,
-    evaluation_verdict,
-)
+from gwas_core.report.evaluation import MARKS_LEGEND, differences_figure, differences_table, evaluation_rows
+from gwas_core.report.titles import FIGURE_TITLES
+from gwas_core.report.verdict import evaluation_verdict, verdict_sentence
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
 from ui.charts import show
@@ -30,8 +26,9 @@ def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
     folders = {folder.directory.name: folder for folder in evaluations_of(workspace, record.name)}
     if not folders:
         st.caption(
-            "One split of the lines can flatter or wrong a network. This command tunes on half of the folds, predicts "
-            "each of the others with networks trained on all but that one, and gives confidence intervals:"
+            "By chance, one split of the lines can make a network look better or worse than it is. This command tunes "
+            "on half of the folds, predicts each of the other folds with networks trained on all folds but that one, "
+            "and gives confidence intervals:"
         )
         st.code(f"./run evaluate {shlex.quote(record.experiment.source)}", language="bash")
         return
@@ -57,21 +54,18 @@ def _show(folder: EvaluationStore) -> None:
             icon=":material/hourglass_empty:",
         )
         return
-    st.markdown(markdown_text(evaluation_verdict(result)))
+    st.markdown(markdown_text(verdict_sentence(evaluation_verdict(result))))
     differences = differences_table(result)
     show(
         differences_figure(differences),
         key=f"evaluation-{name}",
         label=f"Network less each baseline, evaluation {name}",
-        description="Differences with their 95 % confidence intervals; where an interval holds 0, these lines cannot "
-        "tell the two models apart.",
+        description="Differences with their 95 % confidence intervals. If an interval holds zero, these lines show no "
+        "clear difference between the two models.",
         table=differences,
         file_name=f"{name}-differences",
     )
-    st.caption(
-        "The network less each baseline, with 95 % confidence intervals. Filled diamond: better for certain; filled "
-        "square: worse for certain; open circle: these lines cannot tell."
-    )
+    st.caption(f"The network less each baseline, with 95 % confidence intervals. {MARKS_LEGEND}")
     for title, rows in evaluation_rows(result).items():
         columns = [title.capitalize(), *FIGURE_TITLES.values()]
         st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, alt=f"{title}, with intervals")
@@ -87,5 +81,5 @@ def _show(folder: EvaluationStore) -> None:
             on_click="ignore",
         )
     with st.expander("How it was done", icon=":material/science:"):
-        for note in (*result["notes"], *result["reading"]):
+        for note in (*result.notes, *result.reading):
             st.markdown(f"- {markdown_text(note)}")

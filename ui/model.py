@@ -11,13 +11,14 @@ import streamlit as st
 from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import counted
 from gwas_core.report.bundle_export import bundle_path, export_bundle
+from gwas_core.report.comparison import comparison
 from gwas_core.report.observed_predicted import (
     observed_predicted,
     observed_predicted_figure,
     read_predictions,
     trait_of,
 )
-from gwas_core.report.summary import NETWORK_TITLE, comparison, verdict
+from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
@@ -58,20 +59,20 @@ def judgement_rows(record: ExperimentRecord, part: str) -> pd.DataFrame:
     """
     rows = [
         {
-            "Model": f"★ {title}" if title == NETWORK_TITLE else title,
-            **{label: judgement.get(name) for name, label in _FIGURES.items()},
+            "Model": f"★ {row.title}" if row.is_network else row.title,
+            **{label: getattr(row.metrics, name) for name, label in _FIGURES.items()},
         }
-        for title, judgement in comparison(record, part)
+        for row in comparison(record, part)
     ]
     return pd.DataFrame(rows).astype(dict.fromkeys(_FIGURES.values(), "float64")).dropna(axis="columns", how="all")
 
 
 def show_judgement(record: ExperimentRecord) -> None:
     """The verdict, and the tables it rests on."""
-    sentence = verdict(record)
-    better = sentence.startswith("The network predicts the test lines better")
-    (st.success if better else st.warning)(
-        markdown_text(sentence), icon=":material/verified:" if better else ":material/balance:"
+    verdict = experiment_verdict(record)
+    (st.success if verdict.is_better else st.warning)(
+        markdown_text(verdict_sentence(verdict)),
+        icon=":material/verified:" if verdict.is_better else ":material/balance:",
     )
     _judgement_table(record, "test", _test_note(record))
     _judgement_table(

@@ -12,11 +12,15 @@ from tqdm import tqdm
 
 from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say
 from gwas_core.evaluation.folds import usable_lines, with_folds
+from gwas_core.evaluation.intervals import FIGURES
 from gwas_core.evaluation.plan import EvaluationPlan, default_folds, tuning_name
+from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate, minutes_left
 from gwas_core.processes.threads import usable_cores
 from gwas_core.report.estimate import remaining_seconds
-from gwas_core.report.evaluation import evaluation_rows, evaluation_verdict
+from gwas_core.report.evaluation import evaluation_rows
+from gwas_core.report.titles import SHORT_FIGURE_TITLES
+from gwas_core.report.verdict import evaluation_verdict, verdict_sentence
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.search_settings import free_name, search_settings, whole_numbers
@@ -68,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
             say("\nStopped; what is finished is kept, and the same command goes on.")
             raise
     if options.json:
-        print_json(result)
+        print_json(result.to_dict())
     else:
         _print(result)
 
@@ -151,14 +155,14 @@ def _bar(title: str, total: int, unit: str, *, done: int = 0) -> tqdm[Any]:
     return tqdm(total=total, initial=done, desc=title, unit=unit, file=sys.stderr, disable=None, dynamic_ncols=True)
 
 
-def _print(result: Mapping[str, Any]) -> None:
-    print(printable(f"{result['name']}: {result['trait']}, {result['lines']:,} lines in {len(result['parts'])} parts"))
+def _print(result: EvaluationResult) -> None:
+    print(printable(f"{result.name}: {result.trait}, {result.lines:,} lines in {len(result.held_out)} parts"))
     print()
-    header = ("", "Pearson", "within families", "MAE")
+    header = [SHORT_FIGURE_TITLES[figure] for figure in FIGURES]
     for title, rows in evaluation_rows(result).items():
-        print_table((title, *header[1:]), rows, right=(1, 2, 3))
+        print_table((title, *header), rows, right=(1, 2, 3))
         print()
-    print(evaluation_verdict(result))
+    print(verdict_sentence(evaluation_verdict(result)))
     print()
-    for note in result["notes"]:
+    for note in result.notes:
         print(printable(note))

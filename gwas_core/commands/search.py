@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -17,8 +17,11 @@ from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
+from gwas_core.report.comparison import ModelMetrics, comparison
 from gwas_core.report.estimate import remaining_seconds
-from gwas_core.report.summary import BASELINE_TITLES, NETWORK_TITLE, comparison, summarise, verdict
+from gwas_core.report.summary import summarise
+from gwas_core.report.titles import SHORT_FIGURE_TITLES, model_title
+from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
@@ -155,7 +158,7 @@ def _trial_line(record: ExperimentRecord, trial: TrialRecord) -> str:
 
 def _baselines_line(baselines: Mapping[str, Any]) -> str:
     errors = (
-        f"{BASELINE_TITLES.get(name, name)} {number(result['validation']['mean_absolute_error'])}"
+        f"{model_title(name)} {number(result['validation']['mean_absolute_error'])}"
         for name, result in baselines.items()
     )
     return f"baselines, validation MAE: {', '.join(errors)}"
@@ -209,7 +212,7 @@ def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
             print()
             _print_comparison(rows, part)
     print()
-    print(verdict(record))
+    print(verdict_sentence(experiment_verdict(record)))
     if record.baselines_reason:
         print(printable(f"The baselines could not be computed: {record.baselines_reason}"))
     path = bundle_path(engine.workspace, record)
@@ -217,14 +220,10 @@ def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
         print(f"bundle: {path}")
 
 
-def _print_comparison(rows: list[tuple[str, Mapping[str, Any]]], part: str) -> None:
-    figures = ("mean_absolute_error", "root_mean_squared_error", "pearson", "within_family_pearson")
+def _print_comparison(rows: Sequence[ModelMetrics], part: str) -> None:
     print_table(
-        (f"{part} lines", "MAE", "RMSE", "Pearson", "within families"),
-        [
-            (("* " if title == NETWORK_TITLE else "  ") + title, *(number(judgement[name]) for name in figures))
-            for title, judgement in rows
-        ],
+        (f"{part} lines", *SHORT_FIGURE_TITLES.values()),
+        [(("* " if row.is_network else "  ") + row.title, *(number(value) for value in row.figures())) for row in rows],
         right=(1, 2, 3, 4),
     )
 

@@ -23,7 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.model.metrics import MINIMUM_FAMILY_LINES, compute_metrics, pearson, within_family_pearson
+from gwas_core.model.metrics import (
+    MINIMUM_FAMILY_LINES,
+    PredictionMetrics,
+    compute_metrics,
+    pearson,
+    within_family_pearson,
+)
 
 Floats = NDArray[np.float64]
 
@@ -68,37 +74,78 @@ class HeldOutPredictions:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A figure and its 95 % confidence interval; all None where the figure is not defined."""
+    """Value of a figure with its 95 % confidence interval.
+
+    Attributes:
+        value: None if the figure is not defined, such as the correlation of a constant prediction.
+        interval: lower and upper end; None if there is no value, or some resample has none.
+    """
 
     value: float | None
-    lower: float | None
-    upper: float | None
-
-    @property
-    def interval(self) -> list[float] | None:
-        return None if self.lower is None or self.upper is None else [self.lower, self.upper]
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Estimates by model and figure, and the differences of the first model from each other one (first less other)."""
+    """Figures of several models, and how the first model differs from each of the others.
+
+    Attributes:
+        models: estimates by model and by the names in ``FIGURES``.
+        differences: the first model's value less the other model's, by the other model and figure.
+    """
 
     models: Mapping[str, Mapping[str, Estimate]]
     differences: Mapping[str, Mapping[str, Estimate]]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: a figure by its name, its interval under ``intervals``."""
+        """Return the comparison as JSON takes it.
+
+        Returns:
+            By model, and under ``differences`` by other model: a value by each figure's name, the two ends of each
+            interval (or None) under ``intervals``.
+        """
         return {
             **{name: _flat(figures) for name, figures in self.models.items()},
             "differences": {name: _flat(figures) for name, figures in self.differences.items()},
         }
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Comparison:
+        """Return the comparison that ``to_dict`` described, whatever other entries lie beside its models.
+
+        Raises:
+            KeyError, TypeError, ValueError: if figures or intervals are missing.
+        """
+        return cls(
+            models={
+                name: _estimates_of(entry)
+                for name, entry in values.items()
+                if isinstance(entry, Mapping) and "intervals" in entry
+            },
+            differences={name: _estimates_of(entry) for name, entry in values["differences"].items()},
+        )
+
 
 def _flat(figures: Mapping[str, Estimate]) -> dict[str, Any]:
     return {
         **{name: estimate.value for name, estimate in figures.items()},
-        "intervals": {name: estimate.interval for name, estimate in figures.items()},
+        "intervals": {
+            name: None if estimate.interval is None else list(estimate.interval) for name, estimate in figures.items()
+        },
     }
+
+
+def _estimates_of(entry: Mapping[str, Any]) -> dict[str, Estimate]:
+    found = {}
+    for figure in FIGURES:
+        ends = entry["intervals"][figure]
+        interval = None
+        if ends is not None:
+            lower, upper = ends
+            interval = float(lower), float(upper)
+        value = entry[figure]
+        found[figure] = Estimate(value=None if value is None else float(value), interval=interval)
+    return found
 
 
 def compare(parts: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
@@ -137,21 +184,27 @@ def compare(parts: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, 
     )
 
 
-def judge_held_out_sets(parts: Sequence[HeldOutPredictions]) -> list[dict[str, dict[str, Any]]]:
-    """What ``compute_metrics`` says of every model in every part."""
+def held_out_metrics(held_out: Sequence[HeldOutPredictions]) -> list[dict[str, PredictionMetrics]]:
+    """Judge every model on every held-out set by ``metrics.compute_metrics``.
+
+    Returns:
+        One entry for each held-out set: metrics by model.
+    """
     return [
         {
-            name: compute_metrics(part.observed, predicted, family=part.family).to_dict()
-            for name, predicted in part.predicted.items()
+            name: compute_metrics(entry.observed, predicted, family=entry.family)
+            for name, predicted in entry.predicted.items()
         }
-        for part in parts
+        for entry in held_out
     ]
 
 
 def _judged(part: HeldOutPredictions) -> Floats:
     """(figures, models); NaN where a figure is not defined."""
-    (judgements,) = judge_held_out_sets([part])
-    return np.array([[judgement[figure] for judgement in judgements.values()] for figure in FIGURES], dtype=np.float64)
+    (metrics,) = held_out_metrics([part])
+    return np.array(
+        [[getattr(judgement, figure) for judgement in metrics.values()] for figure in FIGURES], dtype=np.float64
+    )
 
 
 def _countable(part: HeldOutPredictions) -> list[bool]:
@@ -248,7 +301,7 @@ def _estimates(values: Floats, resampled: Floats, widening: Mapping[str, float])
 
 def _estimate(value: float, draws: Floats, widening: float) -> Estimate:
     if np.isnan(value) or np.isnan(draws).any():
-        return Estimate(value=None if np.isnan(value) else value, lower=None, upper=None)
+        return Estimate(value=None if np.isnan(value) else value)
     tail = (1 - CONFIDENCE) / 2
     lower, upper = np.quantile(draws - draws.mean(), (tail, 1 - tail))
-    return Estimate(value=value, lower=value + widening * float(lower), upper=value + widening * float(upper))
+    return Estimate(value=value, interval=(value + widening * float(lower), value + widening * float(upper)))

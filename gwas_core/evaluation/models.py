@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
 from gwas_core.evaluation.folds import PreparedHeldOutSet
+from gwas_core.evaluation.result import MISSING_PATTERN, NETWORK
 from gwas_core.evaluation.store import ChosenHyperparameters
 from gwas_core.model.baselines import predict_baselines
 
 Floats = NDArray[np.float64]
-
-NETWORK, MISSING_PATTERN = "network", "missing_pattern"
 
 
 def predict_with_baselines(part: PreparedHeldOutSet, *, threads: int) -> dict[str, Floats]:

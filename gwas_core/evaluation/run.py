@@ -14,9 +14,9 @@ import pandas as pd
 
 from gwas_core.errors import ExperimentError
 from gwas_core.evaluation.folds import HeldOutSet
-from gwas_core.evaluation.intervals import RESAMPLES, HeldOutPredictions, compare, judge_held_out_sets
-from gwas_core.evaluation.models import NETWORK
+from gwas_core.evaluation.intervals import RESAMPLES, HeldOutPredictions, compare, held_out_metrics
 from gwas_core.evaluation.plan import EvaluationPlan
+from gwas_core.evaluation.result import NETWORK, EvaluationResult, HeldOutResult
 from gwas_core.evaluation.store import (
     PREDICTIONS_FILE,
     ChosenHyperparameters,
@@ -68,7 +68,7 @@ def evaluate(
     parallel: int,
     notes: tuple[str, ...] = (),
     watcher: Watcher,
-) -> dict[str, Any]:
+) -> EvaluationResult:
     """Do what is left to do of an evaluation, and judge.
 
     Args:
@@ -204,7 +204,7 @@ def _result(
     parts: tuple[HeldOutSet, ...],
     finished: Mapping[EvaluationTask, TaskResult],
     notes: tuple[str, ...],
-) -> dict[str, Any]:
+) -> EvaluationResult:
     predictions = _part_predictions(dataset, parts, finished)
     # A control that only some parts have says nothing about all of them.
     common = [name for name in predictions[0].predicted if all(name in part.predicted for part in predictions)]
@@ -215,24 +215,29 @@ def _result(
         for part in predictions
     ]
     preparation = finished[EvaluationTask(held_out_set=parts[0].name, kind="baselines")].sentences
-    return {
-        "name": plan.name,
-        "trait": dataset.trait,
-        "standard_deviation": float(dataset.phenotype.std()),
-        "lines": sum(len(part.test) for part in parts),
-        "experiment": chosen.experiment,
-        "trial": chosen.trial,
-        "hyperparameters": dict(chosen.hyperparameters),
-        **compare(predictions, seed=plan.seed).to_dict(),
-        "parts": [
-            {"name": part.name, "title": part.title, "lines": len(part.test), "training_lines": len(part.train)}
-            | judgements
-            for part, judgements in zip(parts, judge_held_out_sets(predictions), strict=True)
-        ],
-        "reading": list(notes),
-        "notes": [*_method(dataset, plan, chosen, parts), *_prepared(parts[0], preparation)],
-        "plan": plan.to_dict(),
-    }
+    return EvaluationResult(
+        name=plan.name,
+        trait=dataset.trait,
+        standard_deviation=float(dataset.phenotype.std()),
+        lines=sum(len(part.test) for part in parts),
+        experiment=chosen.experiment,
+        trial=chosen.trial,
+        hyperparameters=dict(chosen.hyperparameters),
+        comparison=compare(predictions, seed=plan.seed),
+        held_out=tuple(
+            HeldOutResult(
+                name=part.name,
+                title=part.title,
+                lines=len(part.test),
+                training_lines=len(part.train),
+                metrics=metrics,
+            )
+            for part, metrics in zip(parts, held_out_metrics(predictions), strict=True)
+        ),
+        reading=notes,
+        notes=(*_method(dataset, plan, chosen, parts), *_prepared(parts[0], preparation)),
+        plan=plan,
+    )
 
 
 def _method(

@@ -16,6 +16,7 @@ from typing import Any
 from gwas_core.errors import ExperimentError, InputError
 from gwas_core.evaluation.folds import HeldOutSet
 from gwas_core.evaluation.plan import EvaluationPlan
+from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.files import write_json
 from gwas_core.messages import shown
 from gwas_core.processes.locks import FileLock
@@ -23,7 +24,6 @@ from gwas_core.workspace import Workspace, check_experiment_name
 
 PREDICTIONS_FILE = "predictions.csv"
 _PLAN, _RESULT = "plan.json", "result.json"
-_RESULT_ENTRIES = {"network", "gblup", "mean", "differences", "parts", "notes", "reading", "lines", "trait"}
 _LARGEST_FILE = 256 * 1024**2
 
 
@@ -143,15 +143,19 @@ class EvaluationStore:
         """When its plan was made, in seconds since 1970."""
         return (self.directory / _PLAN).stat().st_mtime
 
-    def result(self) -> dict[str, Any] | None:
-        """What came of it, JSON-ready; None before the end."""
-        result = self._read(_RESULT)
-        if result is not None and not result.keys() >= _RESULT_ENTRIES:
-            raise self._damaged(_RESULT)
-        return result
+    def result(self) -> EvaluationResult | None:
+        """Return the outcome; None before the end."""
+        values = self._read(_RESULT)
+        if values is None:
+            return None
+        try:
+            return EvaluationResult.from_dict(values)
+        except InputError as error:
+            raise self._damaged(_RESULT) from error
 
-    def save_result(self, result: Mapping[str, Any]) -> None:
-        write_json(self.directory / _RESULT, dict(result))
+    def save_result(self, result: EvaluationResult) -> None:
+        """Write the outcome as ``result.json``."""
+        write_json(self.directory / _RESULT, result.to_dict())
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.directory / name

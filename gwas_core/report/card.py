@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.report.summary import comparison, verdict
+from gwas_core.report.comparison import ModelMetrics, comparison
+from gwas_core.report.titles import SHORT_FIGURE_TITLES
+from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
 
-_FIGURES = ("mean_absolute_error", "root_mean_squared_error", "pearson", "within_family_pearson")
 _SPLITS = {
     "random_within_families": "at random within families",
     "folds": "by the file's folds",
@@ -19,12 +20,12 @@ _SPLITS = {
 }
 
 
-def judgement_table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """A Markdown table of judgements."""
-    lines = ["| model | MAE | RMSE | Pearson | within families |", "|---|---:|---:|---:|---:|"]
-    for title, judgement in rows:
-        figures = ("–" if judgement[name] is None else f"{judgement[name]:.3f}" for name in _FIGURES)
-        lines.append(f"| {title} | {' | '.join(figures)} |")
+def metrics_table(rows: Iterable[ModelMetrics]) -> str:
+    """Return metrics as a Markdown table: a row for each model, a dash for a figure that is not defined."""
+    lines = [f"| model | {' | '.join(SHORT_FIGURE_TITLES.values())} |", f"|---|{'---:|' * len(SHORT_FIGURE_TITLES)}"]
+    for row in rows:
+        figures = ("–" if value is None else f"{value:.3f}" for value in row.figures())
+        lines.append(f"| {row.title} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -41,11 +42,11 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
     prepared = "\n".join(f"- {_text(sentence)}" for sentence in preparation)
     return f"""# Model card: {_text(dataset.trait)}, experiment {record.name}
 
-{verdict(record)}
+{verdict_sentence(experiment_verdict(record))}
 
 ## Judged on {len(split.test):,} test lines
 
-{judgement_table(comparison(record, "test"))}
+{metrics_table(comparison(record, "test"))}
 
 The test lines were used {times}. MAE and RMSE are in the unit of {_text(dataset.trait)}; "within families" is the mean
 correlation inside families of at least 8 lines, weighted by their lines.
@@ -54,7 +55,7 @@ correlation inside families of at least 8 lines, weighted by their lines.
 
 The network was chosen by its error on these lines, so its figures here are optimistic.
 
-{judgement_table(comparison(record, "validation"))}
+{metrics_table(comparison(record, "validation"))}
 
 ## Methods
 

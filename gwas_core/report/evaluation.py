@@ -1,4 +1,4 @@
-"""An evaluation: the network against baselines on lines nothing was chosen by, with 95 % confidence intervals."""
+"""Charts and tables of an evaluation: the network against baselines, with 95 % confidence intervals."""
 
 from __future__ import annotations
 
@@ -9,69 +9,73 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gwas_core.evaluation.intervals import FIGURES
-from gwas_core.evaluation.models import MISSING_PATTERN, NETWORK
+from gwas_core.evaluation.intervals import FIGURES, Estimate
+from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.report.figure_style import BLUE, GREY, VERMILION, new_figure
-from gwas_core.report.summary import BASELINE_TITLES
+from gwas_core.report.titles import MODEL_TITLES
+from gwas_core.report.verdict import LOWER_IS_BETTER, Outcome, contrast_of
 
-TITLES = {
-    NETWORK: "Network",
-    "gblup_family": BASELINE_TITLES["gblup_family"],
-    "gblup": BASELINE_TITLES["gblup"],
-    "family_mean": BASELINE_TITLES["family_mean"],
-    MISSING_PATTERN: "Missing pattern, no allele",
-    "mean": BASELINE_TITLES["mean"],
-}
-"""Models in the order in which they are shown."""
-
-FIGURE_TITLES = {
-    "pearson": "Pearson correlation",
-    "within_family_pearson": "Pearson within families",
-    "mean_absolute_error": "Mean absolute error",
-}
-_IN_SENTENCES = {
-    "pearson": "Pearson correlation",
-    "within_family_pearson": "correlation within families",
-    "mean_absolute_error": "mean absolute error",
-}
 _ON_AXES = {"pearson": "Pearson r", "within_family_pearson": "r in families", "mean_absolute_error": "MAE"}
-LOWER_IS_BETTER = ("mean_absolute_error",)
 _COLUMNS = ("model", "title", "figure", "value", "lower", "upper")
+_MARKS = {
+    Outcome.BETTER: ("diamond", BLUE),
+    Outcome.WORSE: ("square", VERMILION),
+    Outcome.UNDECIDED: ("circle-open", GREY),
+}
+
+MARKS_LEGEND = (
+    "Filled diamond: the network is better (95 % interval excludes zero); filled square: worse (95 % interval excludes "
+    "zero); open circle: no clear difference (95 % interval holds zero)."
+)
+"""What the marks of ``differences_figure`` say."""
 
 
-def evaluation_table(result: Mapping[str, Any]) -> pd.DataFrame:
-    """model, title, figure, value, lower, upper: a row for every model and figure that is defined."""
-    return _table({name: result[name] for name in TITLES if name in result})
+def evaluation_table(result: EvaluationResult) -> pd.DataFrame:
+    """Return the figures of every model.
+
+    Returns:
+        A row for every model and figure that is defined, strongest models first: model, title, figure, value, lower,
+        upper (ends of the interval; NaN if there is none). Errors are in the phenotype's unit.
+    """
+    return _table(result.comparison.models)
 
 
-def differences_table(result: Mapping[str, Any]) -> pd.DataFrame:
-    """The same of the network less each baseline, and ``better``: yes, no, or unsure where the interval holds 0."""
-    differences = result["differences"]
-    table = _table({name: differences[name] for name in TITLES if name in differences})
-    better = [_is_better(row) for row in table.itertuples()]
-    return table.assign(better=pd.Series(better, index=table.index, dtype="object"))
+def differences_table(result: EvaluationResult) -> pd.DataFrame:
+    """Return the network's figures less those of each baseline.
+
+    Returns:
+        Rows and columns as of ``evaluation_table``, and ``better``: a value of ``Outcome``.
+    """
+    table = _table(result.comparison.differences)
+    outcomes = [_outcome(str(row.model), str(row.figure), result.comparison.differences) for row in table.itertuples()]
+    return table.assign(better=pd.Series(outcomes, index=table.index, dtype="object"))
 
 
-def _table(models: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def _outcome(model: str, figure: str, differences: Mapping[str, Mapping[str, Estimate]]) -> str:
+    contrast = contrast_of(model, figure, differences[model][figure])
+    # A single value without an interval decides nothing here.
+    return (Outcome.UNDECIDED if contrast is None or contrast.interval is None else contrast.outcome).value
+
+
+def _table(models: Mapping[str, Mapping[str, Estimate]]) -> pd.DataFrame:
     rows = [
-        (name, TITLES[name], figure, values[figure], *(values["intervals"][figure] or (None, None)))
-        for name, values in models.items()
-        for figure in FIGURES
-        if values[figure] is not None
+        (name, MODEL_TITLES[name], figure, estimate.value, *(estimate.interval or (None, None)))
+        for name in MODEL_TITLES
+        for figure, estimate in models.get(name, {}).items()
+        if estimate.value is not None
     ]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(
         {"value": "float64", "lower": "float64", "upper": "float64"}
     )
 
 
-def _is_better(row: Any) -> str:
-    sign = -1 if row.figure in LOWER_IS_BETTER else 1
-    low, high = sorted((sign * row.lower, sign * row.upper))
-    return "yes" if low > 0 else "no" if high < 0 else "unsure"
+def evaluation_rows(result: EvaluationResult) -> dict[str, list[tuple[str, ...]]]:
+    """Return two tables of text: the figures of every model, and the network less each baseline.
 
-
-def evaluation_rows(result: Mapping[str, Any]) -> dict[str, list[tuple[str, ...]]]:
-    """Two tables of text, by title: every model, and the network less each baseline; a cell for each figure."""
+    Returns:
+        By the table's title, rows of a model's title and one cell for each of ``FIGURES``: ``0.745 [0.731, 0.758]``,
+        or a dash for a figure that is not defined.
+    """
     return {
         "figures": _text_rows(evaluation_table(result), sign=""),
         "network less": _text_rows(differences_table(result), sign="+"),
@@ -86,44 +90,18 @@ def _text_rows(table: pd.DataFrame, *, sign: str) -> list[tuple[str, ...]]:
 
 
 def _cell(row: Any, sign: str) -> str:
+    # + 0.0 makes a negative zero positive.
     value = f"{row.value + 0.0:{sign}.3f}"
     return value if pd.isna(row.lower) else f"{value} [{row.lower + 0.0:{sign}.3f}, {row.upper + 0.0:{sign}.3f}]"
 
 
-def strongest_baseline(result: Mapping[str, Any]) -> str:
-    """The linear model to beat: GBLUP with a family effect, where there are families."""
-    return "gblup_family" if "gblup_family" in result else "gblup"
-
-
-def evaluation_verdict(result: Mapping[str, Any]) -> str:
-    """One sentence: did the network beat the strongest baseline, as far as these lines can tell?"""
-    name = strongest_baseline(result)
-    table = differences_table(result)
-    rows = table[(table["model"] == name) & table["lower"].notna()]
-    if rows.empty:
-        return "There is nothing to compare the network by."
-    said = {
-        outcome: [
-            f"{_IN_SENTENCES[str(row.figure)]} {_cell(row, '+')}"
-            for row in rows[rows["better"] == outcome].itertuples()
-        ]
-        for outcome in ("yes", "no", "unsure")
-    }
-    against = TITLES[name]
-    clauses = []
-    if said["yes"]:
-        clauses.append(f"is better than {against} in {'; '.join(said['yes'])}")
-    if said["no"]:
-        clauses.append(f"is worse than {against} in {'; '.join(said['no'])}")
-    if said["unsure"]:
-        clauses.append(f"cannot be told from {against} in {'; '.join(said['unsure'])}")
-    return f"The network {', and '.join(clauses)}."
-
-
 def differences_figure(table: pd.DataFrame) -> go.Figure:
-    """Differences with their intervals, a panel a figure, around the line where both models are equal.
+    """Draw differences with their intervals, one panel for each figure.
 
-    A filled diamond: better for certain. A filled square: worse for certain. An open circle: these lines cannot tell.
+    A dashed line marks where both models are equal; ``MARKS_LEGEND`` says what the marks mean.
+
+    Args:
+        table: of ``differences_table``.
     """
     figures = [name for name in FIGURES if (table["figure"] == name).any()] or list(FIGURES[:1])
     titles = list(dict.fromkeys(table["title"]))
@@ -150,11 +128,8 @@ def differences_figure(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-_MARKS = {"yes": ("diamond", BLUE), "no": ("square", VERMILION), "unsure": ("circle-open", GREY)}
-
-
 def _bars(rows: pd.DataFrame) -> Any:
-    marks = [_MARKS[better] for better in rows["better"]]
+    marks = [_MARKS[Outcome(better)] for better in rows["better"]]
     return go.Scatter(
         x=rows["value"].to_numpy(),
         y=rows["title"].tolist(),

@@ -26,8 +26,8 @@ from gwas_core.report.figure_style import (
     value_range,
     whole_ticks,
 )
-from gwas_core.report.summary import BASELINE_TITLES
 from gwas_core.report.text import plot_lines, plot_text
+from gwas_core.report.titles import model_title
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord
 
@@ -109,7 +109,7 @@ def baseline_levels(baselines: Mapping[str, Any] | None) -> pd.DataFrame:
         validation = result.get("validation") if isinstance(result, Mapping) else None
         value = validation.get("mean_absolute_error") if isinstance(validation, Mapping) else None
         if isinstance(value, int | float) and np.isfinite(value):
-            rows.append((name, BASELINE_TITLES.get(name, name), float(value)))
+            rows.append((name, model_title(name), float(value)))
     table = pd.DataFrame(rows, columns=["name", "title", "value"]).astype({"value": "float64"})
     return table.sort_values("value", ignore_index=True)
 

@@ -33,12 +33,12 @@ class ObservedPredicted:
     Attributes:
         table: line, part, family (empty where lines have none), observed, predicted, error (predicted less
             observed), in the trait's unit; only the chosen parts.
-        judgements: by part.
+        metrics: by part.
         limits: of both axes.
     """
 
     table: pd.DataFrame
-    judgements: dict[str, PredictionMetrics]
+    metrics: dict[str, PredictionMetrics]
     limits: tuple[float, float]
 
 
@@ -83,17 +83,17 @@ def observed_predicted(predictions: pd.DataFrame, *, parts: Collection[str] = PA
     """The facts for some parts of a table from ``read_predictions``."""
     table = predictions[predictions["part"].isin(parts)].reset_index(drop=True)
     table = table.assign(error=table["predicted"] - table["observed"])
-    judgements = {
+    metrics = {
         part: compute_metrics(rows["observed"].to_numpy(), rows["predicted"].to_numpy(), family=_families(rows))
         for part in PARTS
         if len(rows := table[table["part"] == part])
     }
     if table.empty:
-        return ObservedPredicted(table=table, judgements=judgements, limits=(0.0, 1.0))
+        return ObservedPredicted(table=table, metrics=metrics, limits=(0.0, 1.0))
     values = table[["observed", "predicted"]].to_numpy()
     low, high = float(values.min()), float(values.max())
     air = 0.04 * (high - low) or 0.5
-    return ObservedPredicted(table=table, judgements=judgements, limits=(low - air, high + air))
+    return ObservedPredicted(table=table, metrics=metrics, limits=(low - air, high + air))
 
 
 def observed_predicted_figure(facts: ObservedPredicted, *, trait: str = "") -> go.Figure:
@@ -117,7 +117,7 @@ def observed_predicted_figure(facts: ObservedPredicted, *, trait: str = "") -> g
         )
     )
     # The test lines last, on top: they are what counts.
-    for part in reversed(list(facts.judgements)):
+    for part in reversed(list(facts.metrics)):
         figure.add_trace(_points(facts, part))
     figure.update_xaxes(title=f"Observed{name}", range=list(facts.limits), constrain="domain")
     figure.update_yaxes(
@@ -132,7 +132,7 @@ def _families(rows: pd.DataFrame) -> Any:
 
 def _points(facts: ObservedPredicted, part: str) -> Any:
     rows = facts.table[facts.table["part"] == part]
-    judgement = facts.judgements[part]
+    judgement = facts.metrics[part]
     correlation = "no correlation" if judgement.pearson is None else f"Pearson {judgement.pearson:.3f}"
     symbol, colour = _MARKS[part]
     families = [f", family {plot_text(family, limit=40)}" if family else "" for family in rows["family"]]

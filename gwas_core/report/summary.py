@@ -1,52 +1,25 @@
-"""An experiment in a few figures and one honest sentence: the same for the command line, pages and the model card."""
+"""Summary of an experiment as JSON: what ``--json`` prints for every command about experiments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord
 
-NETWORK_TITLE = "This network"
-BASELINE_TITLES = {
-    "mean": "Training mean",
-    "family_mean": "Family mean, no SNP",
-    "gblup": "GBLUP (REML)",
-    "gblup_family": "GBLUP + family (REML)",
-}
-
-
-def comparison(record: ExperimentRecord, part: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """(title, judgement) of the network and every baseline on ``part`` (validation or test), best MAE first."""
-    rows: list[tuple[str, Mapping[str, Any]]] = []
-    if record.result is not None and part in record.result:
-        rows.append((NETWORK_TITLE, record.result[part]))
-    for name, result in (record.baselines or {}).items():
-        if part in result:
-            rows.append((BASELINE_TITLES.get(name, name), result[part]))
-    return sorted(rows, key=lambda row: float(row[1]["mean_absolute_error"]))
-
-
-def verdict(record: ExperimentRecord) -> str:
-    """One sentence: did the network earn its place on the test lines?"""
-    scores = {title: float(judgement["mean_absolute_error"]) for title, judgement in comparison(record, "test")}
-    own = scores.pop(NETWORK_TITLE, None)
-    if own is None:
-        return "No network has been judged on the test lines yet."
-    if not scores:
-        return "No baseline could be computed, so there is nothing to compare the network with."
-    best = min(scores, key=lambda title: scores[title])
-    change = abs(own - scores[best]) / scores[best] if scores[best] else 0.0
-    if own < scores[best]:
-        return f"The network predicts the test lines better than the best baseline, {best} (MAE {change:.1%} lower)."
-    beaten = [title for title in scores if own < scores[title]]
-    sentence = f"The network does not beat {best} on the test lines (MAE {change:.1%} higher)"
-    return f"{sentence}; it beats: {', '.join(beaten)}." if beaten else f"{sentence}, nor any other baseline."
+# How figures of the two parts of the lines are called in the summary.
+_PREFIXES = {"val": "validation", "test": "test"}
 
 
 def summarise(record: ExperimentRecord) -> dict[str, Any]:
-    """JSON-ready: state, trials by state, best trial, baselines, verdict."""
+    """Return the state of an experiment, its best trial, its baselines and the verdict, as JSON takes them.
+
+    Returns:
+        ``trials`` holds the number of trials by state. Figures of ``best`` and of each baseline have the prefix
+        ``val_`` for validation lines and ``test_`` for test lines; those on test lines are there once the best trial
+        was judged on them. Errors are in the phenotype's unit.
+    """
     counts = record.counts
     return {
         "name": record.name,
@@ -62,13 +35,13 @@ def summarise(record: ExperimentRecord) -> dict[str, Any]:
         "baselines": {
             name: {
                 f"{prefix}_{figure}": value
-                for prefix, part in (("val", "validation"), ("test", "test"))
+                for prefix, part in _PREFIXES.items()
                 for figure, value in result.get(part, {}).items()
                 if figure != "lines"
             }
             for name, result in (record.baselines or {}).items()
         },
-        "verdict": verdict(record),
+        "verdict": verdict_sentence(experiment_verdict(record)),
         "directory": str(record.directory),
     }
 

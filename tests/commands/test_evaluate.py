@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import psutil
@@ -152,7 +151,9 @@ def test_the_json_holds_every_model_with_intervals(evaluated: Evaluated) -> None
     )
     assert [part["title"] for part in result["parts"]] == ["fold 6", "fold 7"]
     assert any("Imputed" in note for note in result["notes"])
-    assert result == EvaluationStore.of(evaluated.workspace, "pop").result()
+    stored = EvaluationStore.of(evaluated.workspace, "pop").result()
+    assert stored is not None
+    assert result == stored.to_dict()
 
 
 def test_hyperparameters_were_tuned_on_lines_of_the_tune_folds_alone(evaluated: Evaluated) -> None:
@@ -211,9 +212,10 @@ def test_a_family_is_predicted_by_models_of_the_others(evaluated: Evaluated, her
     assert network.count("[") == 3
     assert "Predictions of 2 networks with different seeds were averaged." in out
     folder = EvaluationStore.of(evaluated.workspace, "pop-families")
-    result: dict[str, Any] = folder.result() or {}
-    (part,) = result["parts"]
-    assert (part["title"], part["lines"], part["training_lines"]) == ("family 02", 90, 180)
+    result = folder.result()
+    assert result is not None
+    (family,) = result.held_out
+    assert (family.title, family.lines, family.training_lines) == ("family 02", 90, 180)
     # No line of the family was trained on, so its mean is that of all others.
-    assert part["family_mean"] == part["mean"]
+    assert family.metrics["family_mean"] == family.metrics["mean"]
     assert json.loads((folder.directory / "chosen.json").read_text())["experiment"] == "pop-tuning"

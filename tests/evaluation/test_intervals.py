@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from gwas_core.errors import InputError
-from gwas_core.evaluation.intervals import FIGURES, HeldOutPredictions, compare, judge_held_out_sets
+from gwas_core.evaluation.intervals import FIGURES, HeldOutPredictions, compare, held_out_metrics
 from gwas_core.model.metrics import compute_metrics
 
 
@@ -27,13 +27,13 @@ def part(
     )
 
 
-def test_estimates_are_means_over_parts_of_what_judge_says() -> None:
+def test_estimates_are_means_over_parts_of_each_parts_metrics() -> None:
     random = np.random.default_rng(1)
     parts = [part(random), part(random, lines=9), part(random, families=3)]
     comparison = compare(parts, resamples=50)
     for name in ("network", "gblup"):
         judged = [compute_metrics(each.observed, each.predicted[name], family=each.family) for each in parts]
-        assert [judgement.to_dict() for judgement in judged] == [entry[name] for entry in judge_held_out_sets(parts)]
+        assert judged == [entry[name] for entry in held_out_metrics(parts)]
         for figure in FIGURES:
             mean = np.mean([getattr(judgement, figure) for judgement in judged])
             assert comparison.models[name][figure].value == pytest.approx(mean, rel=1e-12)
@@ -71,9 +71,8 @@ def test_scipy_finds_the_same_intervals() -> None:
             found = scipy.stats.bootstrap(
                 data, function, paired=True, vectorized=True, n_resamples=20_000, batch=2000, method="percentile", rng=4
             )
-            lower, upper = estimate.lower, estimate.upper
-            assert lower is not None
-            assert upper is not None
+            assert estimate.interval is not None
+            lower, upper = estimate.interval
             width = found.confidence_interval.high - found.confidence_interval.low
             # scipy neither moves the resamples to the estimate nor widens for the lost degree of freedom.
             shift = found.bootstrap_distribution.mean() - estimate.value
@@ -95,9 +94,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         return [part(random, families=6, effects=effects) for _ in range(2)]
 
     def values(parts: list[HeldOutPredictions]) -> np.ndarray:
-        judged = judge_held_out_sets(parts)
+        judged = held_out_metrics(parts)
         network, gblup = (
-            np.mean([[entry[name][figure] for figure in FIGURES] for entry in judged], axis=0)
+            np.mean([[getattr(entry[name], figure) for figure in FIGURES] for entry in judged], axis=0)
             for name in ("network", "gblup")
         )
         return np.concatenate([network, network - gblup])
@@ -110,7 +109,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
         estimates = [figures[name] for figures in (comparison.models["network"], comparison.differences["gblup"])
                      for name in FIGURES]  # fmt: skip
         covered += [
-            estimate.lower <= true <= estimate.upper  # type: ignore[operator]
+            estimate.interval[0] <= true <= estimate.interval[1]  # type: ignore[index]
             for estimate, true in zip(estimates, truth, strict=True)
         ]
     # The standard error of a coverage of 0.95 in 300 is 0.013.
@@ -136,7 +135,7 @@ def test_a_model_against_itself_differs_by_nothing() -> None:
         predicted={"network": made.predicted["network"], "twin": made.predicted["network"].copy()},
     )
     for estimate in compare([same], resamples=50).differences["twin"].values():
-        assert (estimate.value, estimate.lower, estimate.upper) == (0.0, 0.0, 0.0)
+        assert (estimate.value, estimate.interval) == (0.0, (0.0, 0.0))
 
 
 def test_the_same_seed_draws_the_same() -> None:

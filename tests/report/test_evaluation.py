@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gwas_core.evaluation.intervals import HeldOutPredictions, compare
-from gwas_core.report.evaluation import (
-    differences_figure,
-    differences_table,
-    evaluation_rows,
-    evaluation_table,
-    evaluation_verdict,
-)
+from gwas_core.evaluation.result import EvaluationResult
+from gwas_core.report.evaluation import differences_figure, differences_table, evaluation_rows, evaluation_table
+from gwas_core.report.verdict import Outcome, evaluation_verdict, verdict_sentence
+from tests.evaluation.test_plan import made_plan
 
 
-def made_result(*, families: bool = True, skill: float = 0.9) -> dict[str, Any]:
+def made_result(*, families: bool = True, skill: float = 0.9) -> EvaluationResult:
     """Two parts of 90 lines; the network sees more of the genetic value than GBLUP where ``skill`` is high."""
     random = np.random.default_rng(1)
     parts = []
@@ -37,7 +32,20 @@ def made_result(*, families: bool = True, skill: float = 0.9) -> dict[str, Any]:
                 observed=observed, predicted=predicted, family=family.astype(np.str_) if families else None
             )
         )
-    return compare(parts, resamples=300).to_dict()
+    return EvaluationResult(
+        name="height",
+        trait="height",
+        standard_deviation=1.4,
+        lines=180,
+        experiment="made",
+        trial=1,
+        hyperparameters={"epochs": 2},
+        comparison=compare(parts, resamples=300),
+        held_out=(),
+        reading=(),
+        notes=("A note with *stars*.",),
+        plan=made_plan(),
+    )
 
 
 def test_the_table_holds_what_is_defined_in_the_order_of_strength() -> None:
@@ -60,16 +68,32 @@ def test_lower_errors_and_higher_correlations_are_better() -> None:
 
 
 def test_the_sentence_is_about_the_strongest_baseline() -> None:
-    sentence = evaluation_verdict(made_result())
+    verdict = evaluation_verdict(made_result())
+    assert (verdict.strongest_baseline, verdict.is_better, verdict.beaten) == ("gblup_family", True, ("gblup_family",))
+    sentence = verdict_sentence(verdict)
     assert sentence.startswith("The network is better than GBLUP + family (REML) in Pearson correlation +")
     assert "correlation within families +" in sentence
     assert "mean absolute error -" in sentence
+    assert sentence.endswith("] (95 % confidence intervals in brackets).")
     worse = evaluation_verdict(made_result(skill=-0.5))
-    assert worse.startswith("The network is worse than GBLUP + family (REML) in")
-    assert "better" not in worse
-    assert evaluation_verdict(made_result(families=False)).startswith(
+    assert not worse.is_better
+    assert {contrast.outcome for contrast in worse.contrasts} == {Outcome.WORSE}
+    assert verdict_sentence(worse).startswith("The network is worse than GBLUP + family (REML) in")
+    assert "better" not in verdict_sentence(worse)
+    assert verdict_sentence(evaluation_verdict(made_result(families=False))).startswith(
         "The network is better than GBLUP (REML) in Pears"
     )
+
+
+def test_an_interval_that_holds_zero_decides_nothing() -> None:
+    """The network correlates better within families only; its errors are as large as those of GBLUP."""
+    verdict = evaluation_verdict(made_result(skill=0.25))
+    assert [each.figure for each in verdict.of_outcome(Outcome.BETTER)] == ["within_family_pearson"]
+    unsure = verdict.of_outcome(Outcome.UNDECIDED)
+    assert [each.figure for each in unsure] == ["pearson", "mean_absolute_error"]
+    assert all(each.interval is not None and each.interval[0] < 0 < each.interval[1] for each in unsure)
+    assert not verdict.is_better
+    assert "is not clearly different from GBLUP + family (REML) in" in verdict_sentence(verdict)
 
 
 def test_the_rows_of_text_leave_a_dash_where_there_is_no_figure() -> None:
@@ -81,7 +105,7 @@ def test_the_rows_of_text_leave_a_dash_where_there_is_no_figure() -> None:
     assert all(row[3].startswith("-") for row in rows["network less"])
 
 
-def test_the_figure_has_a_panel_a_figure_and_marks_what_is_certain() -> None:
+def test_the_figure_has_a_panel_a_figure_and_marks_what_intervals_say() -> None:
     table = differences_table(made_result())
     figure = differences_figure(table)
     assert len(figure.data) == 3

@@ -50,12 +50,12 @@ def test_parts_are_judged_as_everywhere_else(tmp_path: Path) -> None:
     table = write_predictions(tmp_path)
     facts = observed_predicted(read_predictions(tmp_path))
     test = table[table["part"] == "test"]
-    assert facts.judgements["test"] == compute_metrics(test["observed"], test["predicted"], family=test["family"])
-    assert set(facts.judgements) == {"test", "validation"}
+    assert facts.metrics["test"] == compute_metrics(test["observed"], test["predicted"], family=test["family"])
+    assert set(facts.metrics) == {"test", "validation"}
     np.testing.assert_allclose(facts.table["error"], table["predicted"] - table["observed"])
     only = observed_predicted(read_predictions(tmp_path), parts=["test"])
     assert only.table["part"].unique().tolist() == ["test"]
-    assert set(only.judgements) == {"test"}
+    assert set(only.metrics) == {"test"}
 
 
 def test_the_figure_has_square_axes_and_escaped_names(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_lines_without_families(tmp_path: Path) -> None:
     predictions = read_predictions(tmp_path)
     assert (predictions["family"] == "").all()
     facts = observed_predicted(predictions)
-    assert facts.judgements["test"].within_family_pearson is None
+    assert facts.metrics["test"].within_family_pearson is None
     assert "family" not in observed_predicted_figure(facts).data[1].hovertext[0]
     nothing = observed_predicted(predictions, parts=[])
     assert observed_predicted_figure(nothing).to_json()

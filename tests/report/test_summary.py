@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from gwas_core.report.card import judgement_table
+from gwas_core.report.card import metrics_table
+from gwas_core.report.comparison import comparison
 from gwas_core.report.estimate import remaining_seconds
-from gwas_core.report.summary import comparison, summarise, verdict
+from gwas_core.report.summary import summarise
+from gwas_core.report.verdict import Outcome, experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from tests.tuning.quick_experiments import quick_experiment
@@ -96,13 +98,26 @@ def record(
     ],
 )  # fmt: skip
 def test_the_verdict_is_honest(network: float | None, baselines: dict[str, float], said: str) -> None:
-    assert verdict(record(network=network, **baselines)) == said
+    assert verdict_sentence(experiment_verdict(record(network=network, **baselines))) == said
+
+
+def test_a_verdict_carries_its_facts() -> None:
+    verdict = experiment_verdict(record(network=0.55, mean=1.0, gblup=0.5))
+    assert (verdict.is_judged, verdict.is_better, verdict.strongest_baseline) == (True, False, "gblup")
+    assert verdict.beaten == ("mean",)
+    gblup, mean = verdict.contrasts
+    assert (gblup.outcome, gblup.interval) == (Outcome.WORSE, None)
+    assert gblup.difference == pytest.approx(0.05)
+    assert gblup.relative == pytest.approx(0.1)
+    assert mean.outcome is Outcome.BETTER
+    assert experiment_verdict(record(network=0.4, mean=1.0, gblup=0.5)).is_better
+    assert not experiment_verdict(record(mean=1.0)).is_judged
 
 
 def test_the_comparison_is_sorted_by_error() -> None:
     rows = comparison(record(network=0.6, mean=1.0, gblup=0.5), "test")
-    assert [title for title, _ in rows] == ["GBLUP (REML)", "This network", "Training mean"]
-    table = judgement_table(rows).splitlines()
+    assert [row.title for row in rows] == ["GBLUP (REML)", "This network", "Training mean"]
+    table = metrics_table(rows).splitlines()
     assert table[2] == "| GBLUP (REML) | 0.500 | 0.600 | 0.500 | – |"
 
 
