@@ -26,12 +26,13 @@ from gwas_core.evaluation.store import (
     check_plan,
     tasks_of,
 )
-from gwas_core.evaluation.team import Team
+from gwas_core.evaluation.tasks import do_tasks
 from gwas_core.evaluation.tuning import reuse, tune
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import shown
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
+from gwas_core.processes.worker_pool import WorkerPool
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
 
@@ -136,7 +137,7 @@ def _do_tasks(
     left = [task for task in tasks if task not in finished]
     size = max(1, min(parallel, len(left)))
     threads = worker_threads(usable_cores(), size)
-    team = Team(
+    pool = WorkerPool(
         size,
         (
             "gwas_core.evaluation.worker",
@@ -144,8 +145,8 @@ def _do_tasks(
             "--dataset", str(engine.workspace.dataset_directory(plan.dataset)),
             "--threads", str(threads),
         ),
-        thread_environment(os.environ, threads),
-        folder.directory / "worker.log",
+        environment=thread_environment(os.environ, threads),
+        log_directory=folder.directory,
     )  # fmt: skip
 
     def estimate() -> float | None:
@@ -158,7 +159,7 @@ def _do_tasks(
     estimated, at = estimate(), time.monotonic()
     watcher.tasks(TaskProgress(done=len(finished), total=len(tasks), seconds_left=estimated))
     try:
-        for done in team.do(left):
+        for done in do_tasks(pool, left):
             for task in done:
                 value = folder.finished(task)
                 assert value is not None
@@ -168,7 +169,7 @@ def _do_tasks(
             seconds_left = None if estimated is None else max(0.0, estimated - (time.monotonic() - at))
             watcher.tasks(TaskProgress(done=len(finished), total=len(tasks), seconds_left=seconds_left))
     finally:
-        team.close()
+        pool.close()
     return finished
 
 

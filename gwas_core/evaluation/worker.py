@@ -1,28 +1,29 @@
 """A process that does tasks of one evaluation, one after the other, and keeps TensorFlow loaded between them.
 
-Tasks and answers are JSON, one object a line, over stdin and what was stdout when it started. What a task found is
-in the evaluation's folder before the answer says so.
+Jobs are tasks (``EvaluationTask``) as JSON. What a task found is in the evaluation's folder before the answer says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import GwasError, InputError, describe_unexpected
+from gwas_core.errors import InputError
 from gwas_core.evaluation.folds import PreparedHeldOutSet, prepare_held_out_set
 from gwas_core.evaluation.models import predict_with_baselines, predict_with_network
 from gwas_core.evaluation.store import EvaluationStore, EvaluationTask, TaskResult
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.model.training import import_dependencies
 from gwas_core.processes.channel import Channel, die_with
+from gwas_core.processes.fork_server import serve_forks
+from gwas_core.processes.worker import serve_jobs
 
 
-class Worker:
+class EvaluationWorker:
     """Does tasks of the evaluation in a folder."""
 
     def __init__(self, folder: EvaluationStore, dataset: Dataset, *, threads: int) -> None:
@@ -60,16 +61,10 @@ class Worker:
         )
         self._folder.save_finished(task, finished)
 
-    def answer(self, message: Mapping[str, Any]) -> dict[str, str]:
-        """Do the task of a message; the error it ended in, empty for none."""
-        try:
-            self.do(EvaluationTask(**message))
-        except GwasError as error:
-            return {"error": str(error)}
-        except Exception as error:  # noqa: BLE001 - whatever it was, the evaluation ends with a sentence
-            traceback.print_exc()
-            return {"error": describe_unexpected(error)}
-        return {"error": ""}
+    def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Do the task of a job and return the answer to it."""
+        self.do(EvaluationTask(**job))
+        return {"type": "done"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -81,10 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--parent", type=int, required=True, help="process id of who started it")
     options = parser.parse_args(arguments)
     die_with(options.parent)
-    channel = Channel()
-    worker = Worker(EvaluationStore(options.evaluation), Dataset.load(options.dataset), threads=options.threads)
-    while True:
-        channel.send(worker.answer(channel.receive()))
+    worker = EvaluationWorker(
+        EvaluationStore(options.evaluation), Dataset.load(options.dataset), threads=options.threads
+    )
+    # Shared by all workers.
+    import_dependencies()
+    serve_forks(lambda: serve_jobs(Channel(), worker.answer))
 
 
 if __name__ == "__main__":

@@ -139,6 +139,27 @@ class WorkerPool:
         with suppress(BlockingIOError):
             os.write(self._wake_writer, b"!")
 
+    def send(self, slot: Slot, job: Mapping[str, Any] | None = None) -> None:
+        """Send a slot's worker its task; to be called upon ``CanBegin``, and harmless if the task was withdrawn since.
+
+        Args:
+            job: what is sent instead of the task's own job.
+        """
+        if slot.task is not None and slot.worker is not None:
+            slot.worker.send(slot.task.job if job is None else job)
+
+    def release(self, slot: Slot, *, spent: bool) -> Task:
+        """Return the task of a slot, which is done, and free the slot for the next one.
+
+        Args:
+            spent: whether the worker is to be replaced, as it said.
+        """
+        task, slot.task = slot.task, None
+        assert task is not None
+        if spent:
+            self.dismiss(slot)
+        return task
+
     def withdraw_trials(self) -> list[Task]:
         """Kill the workers that have a trial; their tasks."""
         withdrawn = []

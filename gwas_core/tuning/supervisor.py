@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -303,14 +303,14 @@ class Supervisor:
         if task is None or worker is None:  # withdrawn meanwhile
             return
         self._failed_starts = 0
-        job = task.job
+        job: Mapping[str, Any] = task.job
         if task.trial is not None:
             attempt = self._writer.begin(task.trial)
             # An earlier attempt may have left half of its files.
             with suppress(FileNotFoundError):
                 shutil.rmtree(Path(job["directory"]))
             job = {**job, "seed": attempt.seed}
-        worker.send(job)
+        self._pool.send(slot, job)
 
     def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:
         task, worker = slot.task, slot.worker
@@ -320,7 +320,7 @@ class Supervisor:
             assert task.trial is not None
             worker.send({"prune": self._writer.report(task.trial, content["epoch"], content["value"])})
             return
-        slot.task = None
+        self._pool.release(slot, spent=content["spent"])
         match content["type"]:
             case "done":
                 self._on_done(task, content["result"])
@@ -329,8 +329,6 @@ class Supervisor:
                 self._finish_trial(task.trial, Outcome(state=TrialState.PRUNED, reason=content["reason"]))
             case "failed":
                 self._on_failure(task, content["reason"])
-        if content.get("spent"):
-            self._pool.dismiss(slot)
 
     def _on_done(self, task: Task, result: dict[str, Any]) -> None:
         if task.trial is not None:

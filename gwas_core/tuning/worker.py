@@ -4,10 +4,6 @@ It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs an
 are JSON, one object a line, over stdin and what was stdout when it started; whatever
 else prints to stdout ends in the log.
 
-Workers are forks of one process that has imported everything and run nothing: what they hold alike is held once, and
-a new one is there at once. That process takes requests over the socket that is its stdin: stdin, stdout and stderr
-for a new worker, or the process id of one whose exit status is wanted.
-
 Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once, with
 ``pid``;
 ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
@@ -19,25 +15,19 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import signal
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import GwasError, TrialFailed, TrialPruned, describe_unexpected
+from gwas_core.errors import TrialFailed, TrialPruned
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.channel import Channel, die_with
 from gwas_core.processes.fork_server import serve_forks
-from gwas_core.processes.memory import give_back_memory, held_bytes
+from gwas_core.processes.worker import serve_jobs
 from gwas_core.tuning.model_functions import ModelFunctions, model_functions
-
-MOST_GROWTH = 200_000_000
-"""Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
-about 100 MB of every network whose shapes it had not seen before."""
 
 
 class Worker:
@@ -48,7 +38,6 @@ class Worker:
         self._dataset = dataset
         self._split = split
         self._functions = functions
-        self._held_at_first: int | None = None
         self._jobs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "trial": self._trial,
             "baselines": self._baselines,
@@ -56,38 +45,16 @@ class Worker:
             "finalise": self._finalise,
         }
 
-    def serve(self) -> None:
-        """Do jobs for as long as there is a supervisor."""
-        self._channel.send({"type": "ready", "pid": os.getpid()})
-        while True:
-            job = self._channel.receive()
-            answer = self._answer(job)
-            if self._has_grown():
-                answer["spent"] = True
-            self._channel.send(answer)
-
-    def _has_grown(self) -> bool:
-        give_back_memory()
-        held = held_bytes()
-        if self._held_at_first is None:
-            self._held_at_first = held
-        return held - self._held_at_first > MOST_GROWTH
-
-    def _answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def do(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Do one job and return its answer."""
         try:
             result = self._jobs[job["job"]](job)
         except TrialPruned as error:
             return {"type": "pruned", "reason": str(error)}
-        except GwasError as error:
-            return _failure(str(error))
-        except Exception as error:  # noqa: BLE001 - whatever a trial raises is the trial's end, never the experiment's
-            traceback.print_exc()
-            # After an error nobody foresaw, or without memory, this process is not to be trusted with another trial.
-            return _failure(describe_unexpected(error), spent=True)
         try:
             json.dumps(result, allow_nan=False)
-        except ValueError:
-            return _failure("the result holds a number that is not finite")
+        except ValueError as error:
+            raise TrialFailed("the result holds a number that is not finite") from error
         return {"type": "done", "result": result}
 
     def _trial(self, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,10 +97,6 @@ class Worker:
         return judgements
 
 
-def _failure(reason: str, *, spent: bool = False) -> dict[str, Any]:
-    return {"type": "failed", "reason": reason, "spent": spent}
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``python -m gwas_core.tuning.worker``."""
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
@@ -150,7 +113,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     functions = model_functions()
     if functions.import_before_fork is not None:
         functions.import_before_fork()
-    serve_forks(lambda: Worker(Channel(), dataset, split, functions).serve())
+
+    def work() -> None:
+        channel = Channel()
+        serve_jobs(channel, Worker(channel, dataset, split, functions).do)
+
+    serve_forks(work)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def kill_when(root: Path, arguments: tuple[str, ...], condition: Callable[[], bo
         workers = [one for one in psutil.Process(process.pid).children(recursive=True) if is_worker(one)]
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert len(workers) == 1
+    assert len(workers) == 2, "the worker, and the process that it is a fork of"
     gone, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive, gone
 

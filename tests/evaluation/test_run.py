@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from gwas_core.errors import ExperimentError
 from gwas_core.evaluation.run import minutes_left, remaining_task_seconds
 from gwas_core.evaluation.store import EvaluationTask
-from gwas_core.evaluation.team import Team
+from gwas_core.evaluation.tasks import do_tasks
+from gwas_core.processes.worker_pool import SERVER_LOG, WorkerPool
 
 
 def test_time_left_waits_for_one_of_each_kind() -> None:
@@ -29,33 +31,60 @@ def test_time_left_in_words(seconds: float, said: str) -> None:
     assert minutes_left(seconds) == said
 
 
-def test_a_process_that_dies_is_begun_again_once(tmp_path: Path) -> None:
-    """Each process leaves a line in the log and is gone before it has read its task."""
-    (tmp_path / "dies.py").write_text("import sys\nprint('no memory', file=sys.stderr)\n")
-    log = tmp_path / "log"
-    team = Team(1, ("dies",), {**os.environ, "PYTHONPATH": str(tmp_path)}, log)
-    try:
-        with pytest.raises(ExperimentError, match=r"died twice while it worked on network 2 of fold-6.*no memory"):
-            list(team.do([EvaluationTask(held_out_set="fold-6", kind="network", number=2)]))
-    finally:
-        team.close()
-    assert log.read_text() == "no memory\n" * 2
+@pytest.fixture
+def pool_of(tmp_path: Path) -> Iterator[Callable[[str], WorkerPool]]:
+    """Make a pool of two workers whose program is this text."""
+    pools = []
+
+    def make(text: str) -> WorkerPool:
+        (tmp_path / "program.py").write_text(text)
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        pools.append(WorkerPool(2, ("program",), environment=environment, log_directory=tmp_path))
+        return pools[-1]
+
+    yield make
+    for pool in pools:
+        pool.close()
 
 
-def test_a_task_that_fails_ends_the_work(tmp_path: Path) -> None:
-    (tmp_path / "fails.py").write_text(
-        'import sys\nfor line in sys.stdin:\n    print(\'{"error": "it diverged"}\', flush=True)\n'
-    )
-    team = Team(2, ("fails",), {**os.environ, "PYTHONPATH": str(tmp_path)}, tmp_path / "log")
-    try:
-        with pytest.raises(ExperimentError, match="the baselines of fold-6 failed: it diverged"):
-            list(team.do([EvaluationTask(held_out_set="fold-6", kind="baselines")] * 3))
-    finally:
-        team.close()
+WORKER = """
+import os
+from collections.abc import Callable, Iterator
+from gwas_core.errors import InputError
+from gwas_core.processes.channel import Channel
+from gwas_core.processes.fork_server import serve_forks
+from gwas_core.processes.worker import serve_jobs
+
+def do(job):
+    {do}
+    return {{"type": "done"}}
+
+serve_forks(lambda: serve_jobs(Channel(), do))
+"""
 
 
-def test_a_team_without_tasks_begins_no_process(tmp_path: Path) -> None:
-    team = Team(1, ("missing",), dict(os.environ), tmp_path / "log")
-    assert list(team.do([])) == []
-    team.close()
-    assert not (tmp_path / "log").exists()
+def test_workers_that_cannot_start_are_tried_again_once(pool_of: Callable[[str], WorkerPool], tmp_path: Path) -> None:
+    """The program leaves a line in its log and is gone before there is a worker."""
+    pool = pool_of("import sys\nprint('no memory', file=sys.stderr)\n")
+    with pytest.raises(ExperimentError, match=r"died twice while it worked on network 2 of fold-6.*no memory"):
+        list(do_tasks(pool, [EvaluationTask(held_out_set="fold-6", kind="network", number=2)]))
+    assert (tmp_path / SERVER_LOG).read_text() == "no memory\n" * 2
+
+
+def test_a_worker_that_dies_is_replaced_once(pool_of: Callable[[str], WorkerPool], tmp_path: Path) -> None:
+    task = EvaluationTask(held_out_set="fold-6", kind="network", number=2)
+    once = f"if not os.path.exists({str(tmp_path / 'once')!r}): open({str(tmp_path / 'once')!r}, 'w'); os._exit(9)"
+    assert [done for some in do_tasks(pool_of(WORKER.format(do=once)), [task]) for done in some] == [task]
+    with pytest.raises(ExperimentError, match=r"died twice.*network 2 of fold-6.*ended by itself with code 9"):
+        list(do_tasks(pool_of(WORKER.format(do="os._exit(9)")), [task]))
+
+
+def test_a_task_that_fails_ends_the_work(pool_of: Callable[[str], WorkerPool]) -> None:
+    pool = pool_of(WORKER.format(do="raise InputError('it diverged')"))
+    with pytest.raises(ExperimentError, match="the baselines of fold-6 failed: it diverged"):
+        list(do_tasks(pool, [EvaluationTask(held_out_set="fold-6", kind="baselines")] * 3))
+
+
+def test_without_tasks_no_process_is_started(pool_of: Callable[[str], WorkerPool], tmp_path: Path) -> None:
+    assert list(do_tasks(pool_of("raise SystemExit"), [])) == []
+    assert not (tmp_path / SERVER_LOG).exists()

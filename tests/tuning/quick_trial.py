@@ -23,7 +23,7 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import compute_metrics
-from gwas_core.tuning.worker import MOST_GROWTH
+from gwas_core.processes.worker import MOST_GROWTH
 
 MODEL = "tests.tuning.quick_trial"
 """This module, as ``GWAS_MODEL`` names it."""

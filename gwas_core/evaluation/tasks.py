@@ -1,0 +1,60 @@
+"""Doing the tasks of an evaluation in worker processes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from gwas_core.errors import ExperimentError
+from gwas_core.evaluation.store import EvaluationTask
+from gwas_core.processes.detached import last_line
+from gwas_core.processes.worker_pool import CanBegin, Death, Message, Task, WorkerPool
+
+_ATTEMPTS = 2
+
+
+def do_tasks(
+    pool: WorkerPool, tasks: Sequence[EvaluationTask], *, poll_seconds: float = 1.0
+) -> Iterator[tuple[EvaluationTask, ...]]:
+    """Yield the tasks that were finished, at least every ``poll_seconds`` (none if none were).
+
+    Args:
+        pool: its workers are those of ``gwas_core.evaluation.worker``; whoever made it closes it.
+
+    Raises:
+        ExperimentError: a task failed, or its worker died twice.
+    """
+    queue = deque(Task(asdict(task)) for task in tasks)
+    while queue or pool.tasks:
+        while queue and pool.free:
+            pool.assign(queue.popleft())
+        done = []
+        for event in pool.wait(poll_seconds):
+            match event:
+                case CanBegin(slot):
+                    pool.send(slot)
+                case Message(slot, content):
+                    task = EvaluationTask(**pool.release(slot, spent=content["spent"]).job)
+                    if content["type"] == "failed":
+                        raise ExperimentError(f"{_named(task)} failed: {content['reason']}")
+                    done.append(task)
+                case Death(task=died) if died is not None:
+                    died.deaths += 1
+                    if died.deaths == _ATTEMPTS:
+                        raise _died(EvaluationTask(**died.job), event)
+                    queue.appendleft(died)
+        yield tuple(done)
+
+
+def _died(task: EvaluationTask, death: Death) -> ExperimentError:
+    return ExperimentError(
+        f"the process died twice while it worked on {_named(task)}, perhaps because memory ran out: evaluate with "
+        f"--parallel 1 ({last_line(death.log) or death.words}, in {death.log})"
+    )
+
+
+def _named(task: EvaluationTask) -> str:
+    if task.kind == "baselines":
+        return f"the baselines of {task.held_out_set}"
+    return f"network {task.number} of {task.held_out_set}"

@@ -1,0 +1,49 @@
+"""A worker's own end of its channel: do one job after the other, answer each, and say when to be replaced."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from gwas_core.errors import GwasError, describe_unexpected
+from gwas_core.processes.channel import Channel
+from gwas_core.processes.memory import give_back_memory, held_bytes
+
+MOST_GROWTH = 200_000_000
+"""Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
+about 100 MB of every network whose shapes it had not seen before."""
+
+
+def serve_jobs(channel: Channel, do: Callable[[Mapping[str, Any]], dict[str, Any]]) -> NoReturn:
+    """Do jobs for as long as somebody sends them.
+
+    Every job is answered by one message with a ``type``: what ``do`` returned, or ``failed`` with a ``reason``. Its
+    entry ``spent`` says whether the worker should be replaced: after an unforeseen error, or once it has grown by more
+    than ``MOST_GROWTH``.
+
+    Args:
+        do: does a job and returns its answer; a ``GwasError`` that it raises becomes the reason of a failure.
+    """
+    channel.send({"type": "ready", "pid": os.getpid()})
+    held_at_first: int | None = None
+    while True:
+        job = channel.receive()
+        answer = _answer(do, job)
+        give_back_memory()
+        held = held_bytes()
+        held_at_first = held if held_at_first is None else held_at_first
+        answer["spent"] = bool(answer.get("spent")) or held - held_at_first > MOST_GROWTH
+        channel.send(answer)
+
+
+def _answer(do: Callable[[Mapping[str, Any]], dict[str, Any]], job: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return do(job)
+    except GwasError as error:
+        return {"type": "failed", "reason": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever a job raises is the job's end, never the search's
+        traceback.print_exc()
+        # After an error nobody foresaw, or without memory, this process is not to be trusted with another job.
+        return {"type": "failed", "reason": describe_unexpected(error), "spent": True}
