@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import yaml
@@ -191,7 +192,7 @@ def _algorithm_settings(experiment: Experiment) -> dict[str, str]:
 def _early_stopping(settings: EarlyStoppingSettings | None) -> V1beta1EarlyStoppingSpec | None:
     if settings is None:
         return None
-    values = settings.to_dict()
+    values = asdict(settings)
     return V1beta1EarlyStoppingSpec(
         algorithmName=values.pop("algorithm"),
         algorithmSettings=[V1beta1EarlyStoppingSetting(name=name, value=str(value)) for name, value in values.items()],

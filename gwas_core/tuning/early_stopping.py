@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
@@ -49,27 +47,6 @@ class EarlyStoppingSettings:
                 raise SettingsError(
                     f"{name} must be a whole number from 1 on, not {show(value)}", field=f"early_stopping.{name}"
                 )
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EarlyStoppingSettings:
-        """Build from untrusted values; numbers may be text, as Katib has them.
-
-        Raises:
-            SettingsError: an unknown name, or a value that does not fit.
-        """
-        if not isinstance(values, Mapping):
-            raise SettingsError(f"early stopping must hold named settings, not {show(values)}", field="early_stopping")
-        for name in values:
-            if name not in cls.__dataclass_fields__:
-                raise SettingsError(
-                    f"early stopping has no setting {show(name)}; it has {', '.join(cls.__dataclass_fields__)}",
-                    field=f"early_stopping.{str(name)[:40]}",
-                )
-        return cls(**{name: _as_number(value) if name != "algorithm" else value for name, value in values.items()})
 
     def make_pruner(self) -> MedianStop:
         """The pruner that applies these settings."""
@@ -128,7 +105,3 @@ def is_worse_than_median(
 
 def _finite(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
-
-
-def _as_number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from gwas_core.errors import SettingsError
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.model.training import OBJECTIVE, XLA_SETTINGS
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.space import SearchSpace, show
 from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler
@@ -148,35 +149,24 @@ class Experiment:
         return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]) & _LARGEST_SEED
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``from_dict`` of it equals this experiment."""
-        values: dict[str, Any] = {"format": _FORMAT}
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            values[entry.name] = value.to_dict() if hasattr(value, "to_dict") else value
-        return values
+        """Return the experiment as JSON values with the number of their format."""
+        return {"format": _FORMAT, **to_json_values(self)}
 
     @classmethod
     def from_dict(cls, values: Any) -> Experiment:
-        """Build from untrusted JSON values.
+        """Return the experiment that untrusted JSON values describe.
 
         Raises:
-            SettingsError: naming the field.
+            SettingsError: a value that does not fit; ``field`` is its location (``"split.seed"``).
         """
-        entries = _mapping(values, "experiment")
-        version = entries.pop("format", _FORMAT)
-        if isinstance(version, bool) or version != _FORMAT:
-            raise SettingsError(f"this experiment has format {show(version)}; {_FORMAT} is known here", field="format")
-        known = {entry.name for entry in fields(cls)}
-        for key in entries:
-            if key not in known:
-                raise SettingsError(f"an experiment has no entry {show(key)}", field="experiment")
-        for key in ("name", "dataset", "source", "space"):
-            if key not in entries:
-                raise SettingsError(f"an experiment needs {key}", field=key)
-        for key, kind in _PARTS.items():
-            if entries.get(key) is not None:
-                entries[key] = kind.from_dict(_mapping(entries[key], key))
-        return cls(**entries)
+        if isinstance(values, Mapping) and "format" in values:
+            values = dict(values)
+            version = values.pop("format")
+            if isinstance(version, bool) or version != _FORMAT:
+                raise SettingsError(
+                    f"this experiment has format {show(version)}; {_FORMAT} is known here", field="format"
+                )
+        return from_json_values(cls, values, name="experiment")
 
 
 _PARTS: dict[str, Any] = {
@@ -191,12 +181,6 @@ _PARTS: dict[str, Any] = {
 def now() -> str:
     """This moment in UTC, as every record writes it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _mapping(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) and key for key in value):
-        raise SettingsError(f"{name} must hold named entries, not {show(value)}", field=name)
-    return dict(value)
 
 
 def _check_text(value: Any, name: str) -> None:

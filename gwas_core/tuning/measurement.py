@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from gwas_core.model.calibration import (
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.workspace import Workspace
 
@@ -120,20 +121,6 @@ class MeasurementRequest:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> MeasurementRequest:
-        return cls(
-            **{
-                **values,
-                "preprocessing": PreprocessingSettings.from_dict(values["preprocessing"]),
-                "split": SplitSettings.from_dict(values["split"]),
-                "batch_sizes": tuple(values["batch_sizes"]),
-            }
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
@@ -161,21 +148,6 @@ class Measurement:
     device: str
     busy: bool
     finished: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Measurement:
-        calibration = values["calibration"]
-        return cls(
-            **{
-                **values,
-                "request": MeasurementRequest.from_dict(values["request"]),
-                "calibration": None if calibration is None else Calibration.from_dict(calibration),
-                "timings": {int(size): Timing(**timing) for size, timing in values["timings"].items()},
-            }
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,14 +181,15 @@ class Measurements:
         # Looked for after the lock: a process writes it before it lets go.
         try:
             found = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
-            if "reason" in found:
+            if isinstance(found, dict) and "reason" in found:
                 return MeasurementStatus(reason=str(found["reason"]))
-            return MeasurementStatus(measurement=Measurement.from_dict(found))
+            measurement = from_json_values(Measurement, found, name="measurement", error=InputError)
+            return MeasurementStatus(measurement=measurement)
         except FileNotFoundError:
             reason = "the process that measured ended without a word: it was killed, or memory ran out"
             return MeasurementStatus(reason=reason)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            # Of another version.
+        except (OSError, ValueError):
+            # Written by another version.
             return MeasurementStatus()
 
     def start(self, request: MeasurementRequest) -> None:
@@ -232,7 +205,7 @@ class Measurements:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _RESULT).unlink(missing_ok=True)
-            write_json(folder / _REQUEST, request.to_dict())
+            write_json(folder / _REQUEST, to_json_values(request))
             # It may outlive the page, and what it finds is there when somebody comes back.
             process = start_detached(
                 module_command("gwas_core.tuning.measurement", "--workspace", str(self._workspace.root), request.key),
@@ -341,8 +314,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         threading.Thread(target=_watch, args=(folder, options.longest), daemon=True).start()
         try:
-            request = MeasurementRequest.from_dict(json.loads((folder / _REQUEST).read_text(encoding="utf-8")))
-            result = measure(Workspace(options.workspace), request, started=started).to_dict()
+            values = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+            request = from_json_values(MeasurementRequest, values, name="request", error=InputError)
+            result = to_json_values(measure(Workspace(options.workspace), request, started=started))
         except GwasError as error:
             result = {"reason": str(error)}
         except Exception as error:

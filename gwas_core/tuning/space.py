@@ -24,6 +24,7 @@ import yaml
 
 from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_text
+from gwas_core.serialization import CustomForm
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -70,7 +71,7 @@ class Scale(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameter:
+class Parameter(CustomForm):
     """One hyperparameter to search.
 
     Attributes:
@@ -392,7 +393,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class SearchSpace:
+class SearchSpace(CustomForm):
     """The parameters to search, in order, and the hyperparameters that stay as they are.
 
     Raises:

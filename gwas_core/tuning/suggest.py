@@ -85,26 +85,6 @@ class AlgorithmSettings:
             for name, text in self.settings.items()
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``from_dict`` of it equals these settings."""
-        return {"name": self.name, "settings": dict(self.settings)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> AlgorithmSettings:
-        """Build from untrusted JSON or YAML values.
-
-        Raises:
-            SettingsError: naming the field.
-        """
-        if not isinstance(values, Mapping):
-            raise SettingsError(f"an algorithm must hold name and settings, not {show(values)}", field="algorithm")
-        for key in values:
-            if key not in ("name", "settings"):
-                raise SettingsError(
-                    f"an algorithm has no entry {show(key)}; it has name and settings", field="algorithm"
-                )
-        return cls(**values)
-
 
 def make_sampler(
     name: str, space: SearchSpace, *, seed: int, settings: Mapping[str, str] | None = None

@@ -97,11 +97,11 @@ def test_refuses_naming_the_field(changes: dict[str, Any], field: str) -> None:
     [
         ({"format": 2}, "format"),
         ({"format": True}, "format"),
-        ({"surprise": 1}, "experiment"),
+        ({"surprise": 1}, "surprise"),
         ({"space": None}, "space"),
         ({"space": []}, "space"),
         ({"split": "random"}, "split"),
-        ({"split": {"method": "random", "extra": 1}}, "extra"),
+        ({"split": {"extra": 1}}, "split.extra"),
         ({"preprocessing": [1]}, "preprocessing"),
         ({"algorithm": {"name": "magic"}}, "algorithm.name"),
         ({"early_stopping": []}, "early_stopping"),

@@ -17,6 +17,7 @@ from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.simulate import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.processes.detached import import_environment, module_command
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.workspace import Workspace
@@ -133,7 +134,7 @@ def test_it_is_measured_in_another_process_and_kept(workspace: Workspace, conten
     assert 0 < measured.genotypes <= dataset.lines * len(dataset.snps)
     # Somebody else finds it; another search does not.
     assert Measurements(workspace).status(request).measurement == measured
-    assert Measurement.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
+    assert from_json_values(Measurement, to_json_values(measured), name="measurement") == measured
     assert measurements.status(request_for(content_hash)) == MeasurementStatus()
 
 
@@ -173,7 +174,7 @@ def test_a_measurement_that_takes_too_long_is_given_up(workspace: Workspace, con
     measurements, request = Measurements(workspace), request_for(content_hash)
     folder = workspace.root / "_measurements" / request.key
     folder.mkdir(parents=True)
-    (folder / "request.json").write_text(json.dumps(request.to_dict()))
+    (folder / "request.json").write_text(json.dumps(to_json_values(request)))
     command = module_command(
         "gwas_core.tuning.measurement", "--workspace", str(workspace.root), "--longest", "0", request.key
     )
@@ -192,7 +193,7 @@ def test_what_another_version_left_is_no_measurement(
     folder = workspace.root / "_measurements" / request.key
     folder.mkdir(parents=True)
     (folder / "request.json").write_text("{}")
-    result = {"request": request.to_dict(), "genotypes": 1, "calibration": None, "timings": {}}
+    result = {"request": to_json_values(request), "genotypes": 1, "calibration": None, "timings": {}}
     result |= {"startup_seconds": 1.0, "first_start_seconds": 1.0, "baseline_seconds": 1.0}
     (folder / "result.json").write_text(damage(json.dumps({**result, "device": "cpu", "busy": False, "finished": ""})))
     assert measurements.status(request) == MeasurementStatus()

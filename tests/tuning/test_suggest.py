@@ -12,6 +12,7 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from gwas_core.errors import SettingsError, SpaceExhausted
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.grid import Grid
 from gwas_core.tuning.points import key_of, point_of
 from gwas_core.tuning.space import Parameter, SearchSpace
@@ -275,20 +276,20 @@ def test_an_algorithm_that_breaks_leaves_no_trial_running(monkeypatch: pytest.Mo
 )
 def test_settings_katib_would_refuse_are_refused(name: Any, settings: Any, field: str) -> None:
     with pytest.raises(SettingsError) as refusal:
-        AlgorithmSettings.from_dict({"name": name, "settings": settings})
+        AlgorithmSettings(name=name, settings=settings)
     assert refusal.value.field == field
     assert len(str(refusal.value)) < 300
 
 
 def test_settings_survive_being_written() -> None:
     chosen = AlgorithmSettings(name="tpe", settings={"n_startup_trials": 5})
-    assert chosen.to_dict() == {"name": "tpe", "settings": {"n_startup_trials": "5"}}
-    assert AlgorithmSettings.from_dict(chosen.to_dict()) == chosen
-    assert AlgorithmSettings.from_dict({}) == AlgorithmSettings()
+    assert to_json_values(chosen) == {"name": "tpe", "settings": {"n_startup_trials": "5"}}
+    assert from_json_values(AlgorithmSettings, to_json_values(chosen), name="algorithm") == chosen
+    assert from_json_values(AlgorithmSettings, {}, name="algorithm") == AlgorithmSettings()
     assert AlgorithmSettings().name == "bayesianoptimization"
     for values in ([], {"algorithm": "tpe"}):
         with pytest.raises(SettingsError):
-            AlgorithmSettings.from_dict(values)
+            from_json_values(AlgorithmSettings, values, name="algorithm")
 
 
 @pytest.mark.parametrize(
