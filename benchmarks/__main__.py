@@ -25,11 +25,11 @@ import numpy as np
 import psutil
 
 from benchmarks.chromium import save_picture
-from benchmarks.common import BATCH, LINES, REAL_DATA, ROOT, Row, full_size_file, in_fresh_process, seconds
+from benchmarks.common import BATCH, LINES, REAL_DATA, ROOT, Row, full_size_file, in_fresh_process
 from benchmarks.growth import KEPT_LINES, KEPT_SNPS, Growth, draw, fit
 from benchmarks.growth import PARTS as GROWING
 from benchmarks.tutorial_way import refusal
-from gwas_core.messages import counted
+from gwas_core.messages import counted, elapsed
 from gwas_core.model.backend import has_accelerator
 from gwas_core.processes.threads import usable_cores
 from gwas_core.tuning.space import SearchSpace
@@ -57,8 +57,8 @@ def preprocessing(options: Options) -> list[Row]:
     return [
         Row(
             what="preprocessing the full file",
-            tutorial=seconds(theirs["preprocessing_seconds"]),
-            ours=seconds(ours["once_seconds"]),
+            tutorial=elapsed(theirs["preprocessing_seconds"]),
+            ours=elapsed(ours["once_seconds"]),
             ratio=_times(theirs["preprocessing_seconds"] / ours["once_seconds"]),
             target="<= 2 s",
             holds=ours["once_seconds"] <= 2,
@@ -67,8 +67,8 @@ def preprocessing(options: Options) -> list[Row]:
         ),
         Row(
             what="... and in each trial",
-            tutorial=seconds(theirs["preprocessing_seconds"]),
-            ours=seconds(ours["each_trial_seconds"]),
+            tutorial=elapsed(theirs["preprocessing_seconds"]),
+            ours=elapsed(ours["each_trial_seconds"]),
             ratio=_times(theirs["preprocessing_seconds"] / ours["each_trial_seconds"]),
             target="<= 0.1 s",
             holds=ours["each_trial_seconds"] <= 0.1,
@@ -94,9 +94,9 @@ def epoch(options: Options) -> list[Row]:
         rows += [
             Row(
                 what=f"one epoch of {ours['lines']:,} lines, batch {BATCH}, {title}, XLA on",
-                tutorial=seconds(theirs["epoch_seconds"]),
-                ours=seconds(on),
-                ratio=f"{on / floor:.1f} x the floor of {seconds(floor)}",
+                tutorial=elapsed(theirs["epoch_seconds"]),
+                ours=elapsed(on),
+                ratio=f"{on / floor:.1f} x the floor of {elapsed(floor)}",
                 target="<= 3 x the floor",
                 holds=on <= 3 * floor,
                 note=f"a step: {ours['multiply_adds'] / 1e6:,.0f} M multiply-adds, {ours['bytes'] / 1e6:,.0f} MB, "
@@ -105,7 +105,7 @@ def epoch(options: Options) -> list[Row]:
             ),
             Row(
                 what="... without XLA",
-                ours=seconds(off),
+                ours=elapsed(off),
                 ratio=f"{on / off:.2f} x with XLA",
                 target="XLA not slower",
                 holds=on <= off,
@@ -125,9 +125,9 @@ def trial_start(options: Options) -> list[Row]:
         rows.append(
             Row(
                 what=f"start of the second trial of a worker, {title}",
-                tutorial=seconds(theirs["import_seconds"] + theirs["compile_seconds"]),
-                ours=seconds(ours["start_seconds"][1]),
-                ratio=f"first: {seconds(ours['start_seconds'][0])}, third: {seconds(ours['start_seconds'][2])}",
+                tutorial=elapsed(theirs["import_seconds"] + theirs["compile_seconds"]),
+                ours=elapsed(ours["start_seconds"][1]),
+                ratio=f"first: {elapsed(ours['start_seconds'][0])}, third: {elapsed(ours['start_seconds'][2])}",
                 target="<= 1 s",
                 holds=ours["start_seconds"][1] <= 1,
                 note="build, compile, save; the trials differ in learning rate and dropout rate",
@@ -155,8 +155,8 @@ def search(options: Options) -> list[Row]:
     return [
         Row(
             what=f"{counted(trials, 'trial')}, {_TUTORIAL_PARALLEL} in parallel, {preset} space",
-            tutorial=f"{seconds(projected)} (projected)",
-            ours=seconds(ours["seconds"]),
+            tutorial=f"{elapsed(projected)} (projected)",
+            ours=elapsed(ours["seconds"]),
             ratio=_times(projected / ours["seconds"]),
             target=">= 20 x faster",
             holds=projected / ours["seconds"] >= 20,
@@ -179,7 +179,7 @@ def suggestion(_: Options) -> list[Row]:
     return [
         Row(
             what=f"one suggestion (GP, 35 trials, {ours['parameters']} parameters)",
-            ours=f"{seconds(ours['median_seconds'])} median, {seconds(ours['most_seconds'])} at most",
+            ours=f"{elapsed(ours['median_seconds'])} median, {elapsed(ours['most_seconds'])} at most",
             ratio=f"{ours['repeated']} repeated points",
             target="<= 1 s, none repeated",
             holds=ours["most_seconds"] <= 1 and ours["repeated"] == 0,
@@ -194,7 +194,7 @@ def page(_: Options) -> list[Row]:
     return [
         Row(
             what=f"rerun of an experiment's page, {ours['trials']:,} trials of {ours['hyperparameters']} parameters",
-            ours=seconds(median),
+            ours=elapsed(median),
             target="<= 1 s",
             holds=median <= 1,
             note="processor time",
@@ -218,7 +218,7 @@ def growth(options: Options) -> list[Row]:
             what="first to break",
             ours=GROWING[first.part],
             note=f"fitted: it fills this machine's {memory:.0f} GB at {_rounded(first.size_that_fills(memory))} "
-            f"{_UNITS[first.over]}, where it would take {seconds(first.seconds_at(first.size_that_fills(memory)))}",
+            f"{_UNITS[first.over]}, where it would take {elapsed(first.seconds_at(first.size_that_fills(memory)))}",
             values={"part": first.part, "over": first.over, "size": first.size_that_fills(memory)},
         )
     )
@@ -266,11 +266,11 @@ def _size(part: str, lines: int, snps: int) -> dict[str, Any]:
 def _growth_row(growth: Growth) -> Row:
     over = "lines" if growth.over == "lines" else "SNPs"
     points = ", ".join(
-        f"{size:,}: {seconds(time)}, {memory:.1f} GB"
+        f"{size:,}: {elapsed(time)}, {memory:.1f} GB"
         for size, time, memory in zip(growth.sizes, growth.seconds, growth.gigabytes, strict=True)
     )
     farthest = _FARTHEST[growth.over]
-    fitted = f"{seconds(growth.seconds_at(farthest))} and {growth.gigabytes_at(farthest):.1f} GB"
+    fitted = f"{elapsed(growth.seconds_at(farthest))} and {growth.gigabytes_at(farthest):.1f} GB"
     return Row(
         what=f"{GROWING[growth.part]}, over {over}",
         ours=points,
@@ -370,7 +370,7 @@ def _write(options: Options, rows: Sequence[Row], out: Path, *, took: float) -> 
     source = "the real height data" if REAL_DATA in file.parents else f"`{file.name}`"
     manner = "quick" if options.quick else "full"
     text = (
-        f"{time.strftime('%Y-%m-%d')}, {manner} run of {seconds(took)}, {source}; "
+        f"{time.strftime('%Y-%m-%d')}, {manner} run of {elapsed(took)}, {source}; "
         f"{_machine()}. An epoch is {LINES:,} training lines.\n\n{_table(rows)}\n"
     )
     if "picture" in options.found:

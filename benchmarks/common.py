@@ -15,6 +15,7 @@ from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+from gwas_core.messages import elapsed
 from gwas_core.processes.detached import import_environment
 from gwas_core.processes.threads import thread_environment, usable_cores
 
@@ -71,7 +72,7 @@ def in_fresh_process(module: str, *arguments: str, threads: int | None = None, l
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"benchmarks.{module} was not done after {seconds(limit)}") from error
+        raise RuntimeError(f"benchmarks.{module} was not done after {elapsed(limit)}") from error
     if done.returncode != 0:
         raise RuntimeError(f"benchmarks.{module} failed:\n{done.stderr[-2000:]}")
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -94,11 +95,3 @@ def read_dataset(path: Path) -> Dataset:
     table = read_table(path)
     dataset, _ = make_dataset(table, guess_roles(table))
     return preprocess(dataset, PreprocessingSettings()).dataset
-
-
-def seconds(value: float) -> str:
-    """``0.52 s``, ``12 s``, ``3.4 min``, ``6.1 h``: three digits at most."""
-    for unit, size in (("h", 3600.0), ("min", 100.0)):
-        if value >= size:
-            return f"{value / (3600.0 if unit == 'h' else 60.0):.2g} {unit}"
-    return f"{value:.3g} s"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gwas_core.errors import SettingsError
+from gwas_core.messages import quoted
 
 # Katib's rule for experiment names (a DNS label of at most 40 characters), so that an
 # experiment can move from this machine to a cluster without being renamed. It also
@@ -30,7 +31,7 @@ def check_experiment_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise SettingsError(
             "an experiment's name starts with a lower-case letter and holds only lower-case letters, digits and "
-            f"dashes (not at the end); {name[:60]!r} does not",
+            f"dashes (not at the end); {quoted(name)} does not",
             field="name",
         )
     return name
@@ -61,7 +62,7 @@ class Workspace:
 
     def dataset_directory(self, content_hash: str) -> Path:
         if not re.fullmatch(r"[0-9a-f]{8,64}", content_hash):
-            raise SettingsError(f"{content_hash[:70]!r} is not a dataset's content hash", field="dataset")
+            raise SettingsError(f"{quoted(content_hash)} is not a dataset's content hash", field="dataset")
         return self.datasets / content_hash
 
     def experiment_directory(self, name: str) -> Path:

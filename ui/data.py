@@ -16,7 +16,7 @@ from gwas_core.genotypes.dataset import MISSING, Dataset
 from gwas_core.genotypes.library import DatasetLibrary, LibraryEntry
 from gwas_core.genotypes.quality import Histogram, QualityReport
 from gwas_core.genotypes.readers import ColumnRoles, GenotypeTable, SnpChoice, guess_roles, make_dataset, read_table
-from gwas_core.messages import counted, shown
+from gwas_core.messages import counted, quoted
 from gwas_core.report.labels import number_label
 from gwas_core.report.quality_charts import (
     HEIGHT,
@@ -72,15 +72,15 @@ def source_on_server(text: str) -> Source:
     """
     typed = text.strip()
     if not typed.isprintable():
-        raise InputError(f"{shown(typed)} is no path: it holds control characters")
+        raise InputError(f"{quoted(typed)} is no path: it holds control characters")
     path = Path(typed)
     try:
         path = path.expanduser()
         # Opening a pipe would wait for ever, and a device never ends.
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise InputError(f"{shown(path.name)} is not an ordinary file: give the file with the genotypes")
+            raise InputError(f"{quoted(path.name)} is not an ordinary file: give the file with the genotypes")
     except (OSError, RuntimeError) as error:
-        raise InputError(f"{shown(typed)} cannot be opened: check the path") from error
+        raise InputError(f"{quoted(typed)} cannot be opened: check the path") from error
     return Source(path, path.name)
 
 
@@ -355,7 +355,7 @@ def _family_choice(
 
 def shown_text(text: str) -> str:
     """Text from a file in quotes, for Markdown."""
-    return markdown_text(shown(text))
+    return markdown_text(quoted(text))
 
 
 def preview(table: GenotypeTable, roles: ColumnRoles) -> pd.DataFrame:

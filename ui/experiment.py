@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from gwas_core.messages import counted
+from gwas_core.messages import counted, duration_range
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.history import baseline_levels, history_figure, optimization_history
 from gwas_core.report.importance import Importance, importance_figure, parameter_importance
@@ -249,13 +249,3 @@ def _point_chosen(points: tuple[PlotPoint, ...]) -> None:
     numbers = [point.id for point in points if isinstance(point.id, int)]
     if numbers:
         choose_trials(numbers[:1])
-
-
-def duration_range(low: float, high: float) -> str:
-    """``3 to 5 min``: how long something takes, as roughly as it is known."""
-    if high < 10:
-        return "a few seconds"
-    unit, seconds = ("s", 1) if high < 90 else ("min", 60) if high < 5400 else ("h", 3600)
-    digits = 1 if unit == "h" and high < 36_000 else 0
-    first, last = f"{low / seconds:.{digits}f}", f"{high / seconds:.{digits}f}"
-    return f"{last} {unit}" if first == last else f"{first} to {last} {unit}"

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from gwas_core.errors import ExperimentError, InputError
 from gwas_core.files import atomic_path, write_text
+from gwas_core.messages import duration
 from gwas_core.processes.detached import import_environment
 from gwas_core.workspace import Workspace
 
@@ -65,9 +66,7 @@ def run_prediction(bundle: Path, genotypes: Path) -> Prediction:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ExperimentError(
-            f"the prediction took more than {_TIMEOUT_SECONDS // 60} minutes and was ended"
-        ) from error
+        raise ExperimentError(f"the prediction took more than {duration(_TIMEOUT_SECONDS)} and was ended") from error
     lines = [line.strip() for line in done.stderr.decode("utf-8", errors="replace").splitlines() if line.strip()]
     if done.returncode != 0 or not table.is_file():
         raise InputError(lines[-1] if lines else "the prediction ended without a word: perhaps memory ran out")

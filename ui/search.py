@@ -18,9 +18,9 @@ from gwas_core.genotypes.library import LibraryEntry
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import Imputation, Prepared, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitMethod, SplitSettings, make_split
-from gwas_core.messages import counted
+from gwas_core.messages import counted, duration, duration_range
 from gwas_core.model.training import XLA_SETTINGS
-from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
+from gwas_core.report.projection import PastSearch, Projection, past_search, project, project_measured
 from gwas_core.tuning.early_stopping import ALGORITHMS as EARLY_STOPPING
 from gwas_core.tuning.experiment import MAXIMUM_PARALLEL_TRIALS, MAXIMUM_TRIALS, Experiment
 from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
@@ -448,11 +448,11 @@ def show_figures(outlook: Outlook, form: str) -> None:
     else:
         title = "Time on this machine" if outlook.is_about_this_machine else "Projected time"
         low, high = projection.low, projection.high
-        st.metric(title, _from_to(duration(low), duration(high)), width="content")
+        st.metric(title, duration_range(low, high), width="content")
     price = _price_field(form, outlook.engine)
     if projection is not None and price and not outlook.is_about_this_machine:
-        costs = (f"{cost:,.2f}" for cost in projection.cost(price))
-        st.metric("Projected cost", _from_to(*costs), width="content")
+        least, most = (f"{cost:,.2f}" for cost in projection.cost(price))
+        st.metric("Projected cost", least if least == most else f"{least} to {most}", width="content")
 
 
 def show_basis(outlook: Outlook) -> None:
@@ -501,14 +501,6 @@ def measure_button(outlook: Outlook, refusals: Refusals) -> None:
             refusals.show_at("launch", error)
         else:
             st.rerun()
-
-
-def _from_to(low: str, high: str) -> str:
-    """``2 to 3 min``, ``50 s to 2 min``."""
-    if low == high:
-        return low
-    number, _, unit = low.partition(" ")
-    return f"{number if high.endswith(f' {unit}') and high.count(' ') == 1 else low} to {high}"
 
 
 def _price_field(form: str, engine: str) -> float:

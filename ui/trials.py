@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from gwas_core.messages import counted
+from gwas_core.messages import counted, elapsed
 from gwas_core.report.bundle_export import trials_table
 from gwas_core.report.learning_curves import curves_figure, learning_curves
 from gwas_core.report.trial_table import (
@@ -129,7 +129,7 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
     if trial.epochs:
         facts.append(f"{counted(trial.epochs, 'epoch')}, best after {trial.best_epoch}")
     if trial.seconds is not None:
-        facts.append(f"{trial.seconds:.1f} s")
+        facts.append(elapsed(trial.seconds))
     if trial.attempts > 1:
         facts.append(f"{trial.attempts} attempts")
     if trial.seed is not None:

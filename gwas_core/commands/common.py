@@ -12,6 +12,7 @@ from typing import Any
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.readers import ColumnRoles, GenotypeTable, SnpChoice, guess_roles, make_dataset, read_table
+from gwas_core.messages import quoted
 
 
 def read(options: argparse.Namespace) -> GenotypeTable:
@@ -49,7 +50,7 @@ def _characters(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
     if not (first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first)):
         raise SettingsError(
-            f"family characters are two positions in the line's name, such as 6-7, not {text[:20]!r}",
+            f"family characters are two positions in the line's name, such as 6-7, not {quoted(text)}",
             field="family_characters",
         )
     return int(first), int(last or first)

@@ -15,7 +15,8 @@ from gwas_core.evaluation.folds import usable_lines, with_folds
 from gwas_core.evaluation.intervals import FIGURES
 from gwas_core.evaluation.plan import EvaluationPlan, default_folds, tuning_name
 from gwas_core.evaluation.result import EvaluationResult
-from gwas_core.evaluation.run import TaskProgress, evaluate, minutes_left
+from gwas_core.evaluation.run import TaskProgress, evaluate
+from gwas_core.messages import duration, duration_range
 from gwas_core.processes.threads import usable_cores
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.evaluation import evaluation_rows
@@ -137,14 +138,14 @@ class _Bars:
         self._tuning.n = record.finished_trials
         left = remaining_seconds(record)
         best = "" if record.best is None else f"best {record.best.value:.4g}, "
-        self._tuning.set_postfix_str(best + ("" if left is None else minutes_left(left[1])))
+        self._tuning.set_postfix_str(best + ("" if left is None else f"{duration_range(*left)} left"))
 
     def tasks(self, progress: TaskProgress) -> None:
         """See ``run.Watcher``."""
         if self._tasks is None:
             self._tasks = _bar("training and predicting", progress.total, "model", done=progress.done)
         before, self._tasks.n = self._tasks.n, progress.done
-        left = "" if progress.seconds_left is None else minutes_left(progress.seconds_left)
+        left = "" if progress.seconds_left is None else f"about {duration(progress.seconds_left)} left"
         self._tasks.set_postfix_str(left)
         if self._tasks.disable and progress.done != before:
             # Without a terminal there is no bar: a line for each that is finished tells the same.

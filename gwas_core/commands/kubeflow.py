@@ -16,6 +16,7 @@ from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
+from gwas_core.messages import quoted
 from gwas_core.model.networks import parse_network
 from gwas_core.tuning.creation import describe_experiment
 from gwas_core.tuning.search_settings import free_name, search_settings
@@ -141,7 +142,7 @@ def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_a
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise SettingsError(f"a hyperparameter is set as NAME=VALUE, not {text[:60]!r}", field="set")
+        raise SettingsError(f"a hyperparameter is set as NAME=VALUE, not {quoted(text)}", field="set")
     return name, value
 
 

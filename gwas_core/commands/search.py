@@ -15,6 +15,7 @@ from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.messages import duration_range
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.comparison import ModelMetrics, comparison
@@ -168,17 +169,8 @@ def _postfix(record: ExperimentRecord) -> str:
     parts = [] if record.best is None else [f"best {number(record.best.value)}"]
     remaining = remaining_seconds(record)
     if remaining is not None:
-        low, high = remaining
-        parts.append(
-            f"{_minutes(low)}–{_minutes(high)} min left"
-            if _minutes(low) != _minutes(high)
-            else f"{_minutes(low)} min left"
-        )
+        parts.append(f"{duration_range(*remaining)} left")
     return ", ".join(parts)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f}" if seconds >= 570 else f"{seconds / 60:.1f}"
 
 
 def _finish(engine: Engines, record: ExperimentRecord, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from gwas_core.evaluation.folds import HeldOutSet, check_folds, held_out_familie
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.messages import quoted
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, check_experiment_name
 
 _MOST_SEEDS = 100
@@ -71,7 +72,9 @@ class EvaluationPlan:
         for name, least, most in (("seeds", 1, _MOST_SEEDS), ("seed", 0, 2**31 - 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
-                raise SettingsError(f"{name} must be a whole number from {least} to {most}, not {value!r}", field=name)
+                raise SettingsError(
+                    f"{name} must be a whole number from {least} to {most}, not {quoted(value)}", field=name
+                )
 
     def held_out_sets(self, dataset: Dataset) -> tuple[HeldOutSet, ...]:
         """What is predicted, part by part.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ from gwas_core.evaluation.tasks import do_tasks
 from gwas_core.evaluation.tuning import reuse, tune
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.messages import shown
+from gwas_core.messages import quoted
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import WorkerPool
 from gwas_core.tuning.local import LocalEngine
@@ -277,7 +276,7 @@ def _method(
     if plan.seeds > 1:
         sentences.append(f"Predictions of {plan.seeds} networks with different seeds were averaged.")
     sentences.append(
-        f"Errors are in the unit of {shown(dataset.trait)}, whose standard deviation is {dataset.phenotype.std():.4g}."
+        f"Errors are in the unit of {quoted(dataset.trait)}, whose standard deviation is {dataset.phenotype.std():.4g}."
     )
     sentences.append(
         f"Figures are means over the {'families' if plan.leave_family_out else 'folds'}. Intervals: 95 %, paired "
@@ -305,10 +304,3 @@ def _write_predictions(
         tables.append(table.assign(observed=predictions.observed, **dict(predictions.predicted)))
     with atomic_path(folder.directory / PREDICTIONS_FILE) as path:
         pd.concat(tables).to_csv(path, index=False)
-
-
-def minutes_left(seconds: float) -> str:
-    """``about 12 min left``."""
-    if seconds < 60:
-        return "less than a minute left"
-    return f"about {math.ceil(seconds / 60)} min left" if seconds < 5400 else f"about {seconds / 3600:.1f} h left"

@@ -18,7 +18,7 @@ from gwas_core.evaluation.folds import HeldOutSet
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.files import write_json
-from gwas_core.messages import shown
+from gwas_core.messages import quoted
 from gwas_core.processes.locks import FileLock
 from gwas_core.workspace import Workspace, check_experiment_name
 
@@ -224,7 +224,7 @@ def check_plan(folder: EvaluationStore, plan: EvaluationPlan) -> None:
     changes = [name for name in wanted if begun.get(name) != wanted[name]]
     if changes:
         first = changes[0].replace("_", " ")
-        before, after = (shown(str(values.get(changes[0]))) for values in (begun, wanted))
+        before, after = (quoted(str(values.get(changes[0]))) for values in (begun, wanted))
         others = f", and {len(changes) - 1} other settings differ" if changes[1:] else ""
         raise ExperimentError(
             f"the evaluation {plan.name} was begun with {first} {before}, not {after}{others}: use the same settings "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
 from gwas_core.files import write_json
+from gwas_core.messages import quoted
 
 MISSING = -1
 """How a genotype that was not called is written in ``Dataset.genotypes``."""
@@ -64,7 +65,7 @@ class Dataset:
                 f"not {self.phenotype.dtype} of shape {self.phenotype.shape}"
             )
         if not np.isfinite(self.phenotype).all():
-            raise InputError(f"every value of {self.trait!r} must be a finite number; drop the lines without one")
+            raise InputError(f"every value of {quoted(self.trait)} must be a finite number; drop the lines without one")
         if len(self.line_names) != lines or len(set(self.line_names)) != lines:
             raise InputError(f"there must be {lines} different line names, one a line")
         if len(self.snps) != snps or tuple(self.snps.columns[:3]) != SNP_COLUMNS:

@@ -20,7 +20,7 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.genotypes.text_stream import SIZE_LIMIT
-from gwas_core.messages import shown
+from gwas_core.messages import quoted
 from gwas_core.workspace import Workspace
 
 _ABOUT, _QUALITY = "about.json", "quality.json"
@@ -65,7 +65,7 @@ class LibraryEntry:
         try:
             is_aware = datetime.fromisoformat(self.added).tzinfo is not None
         except ValueError as error:
-            raise InputError(f"{shown(self.added)} is no time: load the file again") from error
+            raise InputError(f"{quoted(self.added)} is no time: load the file again") from error
         if not is_aware or min(counts) < 0:
             raise InputError("an entry of the library has a time with its zone and no negative numbers")
 
@@ -166,7 +166,7 @@ class DatasetLibrary:
                 while chunk := stream.read(_CHUNK_SIZE):
                     if file.tell() + len(chunk) > size_limit:
                         raise InputError(
-                            f"{shown(name)} is larger than {size_limit / 1024**2:,.0f} MiB, the limit of an upload: "
+                            f"{quoted(name)} is larger than {size_limit / 1024**2:,.0f} MiB, the limit of an upload: "
                             "put it on the server and give its path, or leave out lines or SNPs"
                         )
                     digest.update(chunk)
@@ -175,8 +175,8 @@ class DatasetLibrary:
             temporary.replace(target)
         except OSError as error:
             raise InputError(
-                f"{shown(name)} cannot be stored ({error.strerror or 'unknown reason'}): free some disk space, and see "
-                "that the workspace can be written"
+                f"{quoted(name)} cannot be stored ({error.strerror or 'unknown reason'}): free some disk space, and "
+                "see that the workspace can be written"
             ) from error
         finally:
             if temporary is not None:
@@ -185,7 +185,7 @@ class DatasetLibrary:
 
     def _directory(self, content_hash: str) -> Path:
         if not _HASH.fullmatch(content_hash):
-            raise SettingsError(f"{shown(content_hash)} is not a dataset's content hash", field="dataset")
+            raise SettingsError(f"{quoted(content_hash)} is not a dataset's content hash", field="dataset")
         return self._datasets / content_hash
 
     def _remove_old_uploads(self) -> None:

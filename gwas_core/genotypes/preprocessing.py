@@ -19,7 +19,7 @@ from gwas_core.errors import InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.imputation import ImputationTable, mean_table, mode_table, within_family_mode_table
 from gwas_core.genotypes.quality import allele_frequency, genotype_counts, is_monomorphic, missing_per_line
-from gwas_core.messages import counted, listed, shown
+from gwas_core.messages import counted, listed, quoted
 
 __all__ = ["Imputation", "ImputationTable", "Prepared", "PreprocessingReport", "PreprocessingSettings", "preprocess"]
 
@@ -57,12 +57,12 @@ class PreprocessingSettings:
             is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
             if not is_number or not 0 <= value <= limit:
                 raise SettingsError(
-                    f"{name.replace('_', ' ')} is a fraction from 0 to {limit:g}; {shown(str(value))} is not",
+                    f"{name.replace('_', ' ')} is a fraction from 0 to {limit:g}; {quoted(str(value))} is not",
                     field=name,
                 )
         if self.imputation not in get_args(Imputation):
             raise SettingsError(
-                f"imputation is one of {', '.join(get_args(Imputation))}; {shown(str(self.imputation))} is not",
+                f"imputation is one of {', '.join(get_args(Imputation))}; {quoted(str(self.imputation))} is not",
                 field="imputation",
             )
 
@@ -81,7 +81,7 @@ class PreprocessingSettings:
         for name in values:
             if name not in known:
                 raise SettingsError(
-                    f"there is no preprocessing setting {shown(str(name))}; there are {', '.join(known)}",
+                    f"there is no preprocessing setting {quoted(str(name))}; there are {', '.join(known)}",
                     field=str(name),
                 )
         return cls(**values)

@@ -38,7 +38,7 @@ from gwas_core.genotypes.roles import ColumnRoles, guess_roles, is_line_name, is
 from gwas_core.genotypes.snp_names import snp_place, snp_table
 from gwas_core.genotypes.table import GenotypeTable
 from gwas_core.genotypes.text_stream import SIZE_LIMIT, row_blocks
-from gwas_core.messages import counted, has_control_characters, listed, shown
+from gwas_core.messages import counted, has_control_characters, listed, quoted
 
 __all__ = [
     "SIZE_LIMIT",
@@ -101,10 +101,10 @@ class SnpChoice:
             return [index for index, name in enumerate(header) if name in wanted]
         if self.prefix:
             chosen = [index for index, name in enumerate(header) if name.startswith(self.prefix)]
-            problem = f"no column's name starts with {shown(self.prefix)}; the columns are {listed(header)}"
+            problem = f"no column's name starts with {quoted(self.prefix)}; the columns are {listed(header)}"
         else:
             chosen = list(range(header.index(self.after) + 1, len(header)))
-            problem = f"no column follows {shown(self.after)}, the last one"
+            problem = f"no column follows {quoted(self.after)}, the last one"
         if not chosen:
             raise SettingsError(problem, field="snp_columns")
         return chosen
@@ -130,9 +130,9 @@ class _Layout:
         row, found, expected = first_row + index, int(cells.counts[index]), len(self.header)
         start = int(cells.counts[:index].sum())
         if found == 0 or (found == 1 and not cells.text(start).strip()):
-            return f"row {row:,} of {shown(self.file_name)} is empty: remove it"
+            return f"row {row:,} of {quoted(self.file_name)} is empty: remove it"
         sentence = (
-            f"row {row:,} of {shown(self.file_name)} has {counted(found, 'cell')}, "
+            f"row {row:,} of {quoted(self.file_name)} has {counted(found, 'cell')}, "
             f"but the header has {counted(expected, 'column name')}"
         )
         if row == 2 and found == expected + 1:
@@ -166,7 +166,7 @@ def read_table(
     blocks = row_blocks(path, file_name=file_name, size_limit=size_limit)
     first = next(blocks, b"")
     if not first:
-        raise InputError(f"{shown(file_name)} is empty: it needs a row of column names and one row a line")
+        raise InputError(f"{quoted(file_name)} is empty: it needs a row of column names and one row a line")
     header_row, _, first = first.partition(b"\n")
     _check_header_row(header_row, file_name)
     first = first or next(blocks, b"")
@@ -174,7 +174,7 @@ def read_table(
     layout = _Layout(file_name, delimiter, _column_names(header_row, delimiter, file_name))
     if not first:
         raise InputError(
-            f"{shown(file_name)} has a header of {counted(len(layout.header), 'column name')} but no lines below it"
+            f"{quoted(file_name)} has a header of {counted(len(layout.header), 'column name')} but no lines below it"
         )
     snps, notes = _choose_snps(layout, first, snp_columns)
     genotypes, columns = _read_rows(layout, chain([first], blocks), snps)
@@ -211,7 +211,7 @@ def _choose_snps(layout: _Layout, first: bytes, choice: SnpChoice | None) -> tup
         return named, (note,)
     if not others:
         raise InputError(
-            f"{shown(layout.file_name)} has no SNP columns: none is named like Gm05_1234, Chr1_123, chr1:123 "
+            f"{quoted(layout.file_name)} has no SNP columns: none is named like Gm05_1234, Chr1_123, chr1:123 "
             f"or 5:1234, and none holds only 0, 1, 2 and missing values (columns: {listed(layout.header)}); "
             "rename the SNPs or choose their columns"
         )
@@ -263,9 +263,9 @@ def _fault(layout: _Layout, cells: Cells, *, row: int, column: int, first_row: i
     width = len(layout.header)
     line = _line_name(layout, cells, row)
     token = cells.text(row * width + column)
-    named = f" (line {shown(line)})" if line else ""
-    place = f"row {first_row + row:,}{named} of {shown(layout.file_name)}, SNP {shown(layout.header[column])}"
-    return f"{place}: {shown(unquoted(token).decode('utf-8', errors='replace'))} {genotype_fault(token)}"
+    named = f" (line {quoted(line)})" if line else ""
+    place = f"row {first_row + row:,}{named} of {quoted(layout.file_name)}, SNP {quoted(layout.header[column])}"
+    return f"{place}: {quoted(unquoted(token).decode('utf-8', errors='replace'))} {genotype_fault(token)}"
 
 
 def _line_name(layout: _Layout, cells: Cells, row: int) -> str:
@@ -286,7 +286,7 @@ def _locate(block: bytes, delimiter: Delimiter, file_name: str, *, first_row: in
         return locate_cells(block, delimiter)
     except UnclosedQuoteError as error:
         raise InputError(
-            f"row {first_row + error.row:,} of {shown(file_name)} holds a double quote that is not closed: "
+            f"row {first_row + error.row:,} of {quoted(file_name)} holds a double quote that is not closed: "
             "close or remove it"
         ) from error
 
@@ -296,17 +296,17 @@ def _decoded(token: bytes, file_name: str, *, row: int, column: int) -> str:
         return unquoted(token).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"row {row:,}, column {column + 1} of {shown(file_name)} is not UTF-8 text "
-            f"({shown(unquoted(token).decode('latin-1'))} in Latin-1): save the file as UTF-8"
+            f"row {row:,}, column {column + 1} of {quoted(file_name)} is not UTF-8 text "
+            f"({quoted(unquoted(token).decode('latin-1'))} in Latin-1): save the file as UTF-8"
         ) from error
 
 
 def _check_header_row(row: bytes, file_name: str) -> None:
     if b"\r" in row:
-        raise InputError(f"{shown(file_name)} has the line ends of old Macs: save it with Unix or Windows line ends")
+        raise InputError(f"{quoted(file_name)} has the line ends of old Macs: save it with Unix or Windows line ends")
     if sum(row.count(character) for character in b"\t,; ") > MOST_COLUMNS:
         raise InputError(
-            f"the first row of {shown(file_name)} holds more than {MOST_COLUMNS:,} column names, the limit: "
+            f"the first row of {quoted(file_name)} holds more than {MOST_COLUMNS:,} column names, the limit: "
             "leave out SNPs, or make sure that it is the right file"
         )
 
@@ -326,7 +326,7 @@ def _guess_delimiter(header: bytes, first_row: bytes, file_name: str) -> Delimit
     best = max(candidates, key=lambda d: candidates[d])
     if candidates[best] < 2:
         raise InputError(
-            f"{shown(file_name)} has only one column, {shown(header.decode('utf-8', errors='replace'))}: its columns "
+            f"{quoted(file_name)} has only one column, {quoted(header.decode('utf-8', errors='replace'))}: its columns "
             "are separated some other way; save it with tabs between them"
         )
     return best
@@ -340,7 +340,7 @@ def _column_names(row: bytes, delimiter: Delimiter, file_name: str) -> list[str]
     repeated = {name: count for name, count in Counter(names).items() if count > 1}
     if repeated and all(number(name) is not None for name in repeated if name):
         raise InputError(
-            f"the first row of {shown(file_name)} holds values ({listed(repeated, limit=3)}), not column names: "
+            f"the first row of {quoted(file_name)} holds values ({listed(repeated, limit=3)}), not column names: "
             "add a row of names above it"
         )
     for index, name in enumerate(names):
@@ -349,7 +349,7 @@ def _column_names(row: bytes, delimiter: Delimiter, file_name: str) -> list[str]
         name = next(iter(repeated))
         places = [str(index + 1) for index, other in enumerate(names) if other == name]
         raise InputError(
-            f"{shown(file_name)} has {counted(len(repeated), 'column name')} more than once, such as {shown(name)} "
+            f"{quoted(file_name)} has {counted(len(repeated), 'column name')} more than once, such as {quoted(name)} "
             f"(columns {', '.join(places[:5])}): rename or remove the repeated columns"
             f"{': ' + listed(repeated) if len(repeated) > 1 else ''}"
         )
@@ -359,17 +359,17 @@ def _column_names(row: bytes, delimiter: Delimiter, file_name: str) -> list[str]
 def _check_column_name(name: str, index: int, file_name: str) -> None:
     if not name:
         raise InputError(
-            f"column {index + 1} of {shown(file_name)} has no name: "
+            f"column {index + 1} of {quoted(file_name)} has no name: "
             "name it, or remove the delimiter at the end of the rows"
         )
     if len(name) > LONGEST_NAME:
         raise InputError(
-            f"the name of column {index + 1} of {shown(file_name)} has {len(name):,} characters, "
+            f"the name of column {index + 1} of {quoted(file_name)} has {len(name):,} characters, "
             f"more than {LONGEST_NAME}: shorten it or check that the first row holds column names "
-            f"({shown(name, limit=30)})"
+            f"({quoted(name, limit=30)})"
         )
     if has_control_characters(name):
         raise InputError(
-            f"the name of column {index + 1} of {shown(file_name)}, {shown(name)}, holds control characters: "
+            f"the name of column {index + 1} of {quoted(file_name)}, {quoted(name)}, holds control characters: "
             "remove them"
         )

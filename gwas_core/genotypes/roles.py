@@ -16,7 +16,7 @@ from gwas_core.genotypes.cell_decoding import MISSING_WORDS, number
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.families import family_of, guess_family_characters
 from gwas_core.genotypes.table import GenotypeTable
-from gwas_core.messages import counted, has_control_characters, listed, shown
+from gwas_core.messages import counted, has_control_characters, listed, quoted
 
 MINIMUM_LINES = 30
 """Fewer lines cannot be split into training, validation and test lines that say anything."""
@@ -78,7 +78,7 @@ class ColumnRoles:
         for role, column in self.named().items():
             if column in used:
                 raise SettingsError(
-                    f"column {shown(column)} cannot be both {used[column]} and {role}: choose another", field=role
+                    f"column {quoted(column)} cannot be both {used[column]} and {role}: choose another", field=role
                 )
             used[column] = role
         if self.family_characters is None:
@@ -195,7 +195,7 @@ def make_dataset(
     line_names = line_names_of(table, roles.line_name)
     if roles.phenotype is None:
         raise InputError(
-            f"{shown(table.file_name)} has no phenotype: none of its columns beside the SNPs "
+            f"{quoted(table.file_name)} has no phenotype: none of its columns beside the SNPs "
             f"({listed(table.columns) or 'there are none'}) holds numbers; add the trait as a column"
         )
     phenotype = _phenotype(table, roles.phenotype, line_names)
@@ -224,7 +224,7 @@ def check_roles(table: GenotypeTable, roles: ColumnRoles) -> None:
         if column not in table.columns:
             is_snp = bool((table.snps["name"] == column).any())
             raise SettingsError(
-                f"the {role.replace('_', ' ')} cannot be column {shown(column)}, which "
+                f"the {role.replace('_', ' ')} cannot be column {quoted(column)}, which "
                 f"{'is a SNP' if is_snp else 'the file does not have'}; "
                 f"its columns beside the SNPs are {listed(table.columns, limit=10) or 'none'}",
                 field=role,
@@ -233,7 +233,7 @@ def check_roles(table: GenotypeTable, roles: ColumnRoles) -> None:
 
 def _at(index: int, line_names: Sequence[str]) -> str:
     # The header is row 1, as a spreadsheet shows it.
-    return f"row {index + 2:,}, line {shown(line_names[index])}"
+    return f"row {index + 2:,}, line {quoted(line_names[index])}"
 
 
 def line_names_of(table: GenotypeTable, column: str | None) -> list[str]:
@@ -248,19 +248,19 @@ def line_names_of(table: GenotypeTable, column: str | None) -> list[str]:
     for index, name in enumerate(names):
         if not name:
             raise InputError(
-                f"row {index + 2:,} of {shown(table.file_name)} has no line name in {shown(column)}: fill it in"
+                f"row {index + 2:,} of {quoted(table.file_name)} has no line name in {quoted(column)}: fill it in"
             )
         if has_control_characters(name):
             raise InputError(
-                f"the line name {shown(name)} in row {index + 2:,} of {shown(table.file_name)} holds control "
+                f"the line name {quoted(name)} in row {index + 2:,} of {quoted(table.file_name)} holds control "
                 "characters: remove them"
             )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         rows = [f"{index + 2:,}" for index, name in enumerate(names) if name == repeated[0]]
         raise InputError(
-            f"{counted(len(repeated), 'line name')} in column {shown(column)} of {shown(table.file_name)} "
-            f"{'is' if len(repeated) == 1 else 'are'} used more than once, such as {shown(repeated[0])} "
+            f"{counted(len(repeated), 'line name')} in column {quoted(column)} of {quoted(table.file_name)} "
+            f"{'is' if len(repeated) == 1 else 'are'} used more than once, such as {quoted(repeated[0])} "
             f"(rows {', '.join(rows[:5])}): give each line its own name, or choose another column"
         )
     return names
@@ -273,7 +273,7 @@ def _phenotype(table: GenotypeTable, column: str, line_names: Sequence[str]) -> 
         if _is_missing(text):
             continue
         value = number(text)
-        place = f"{shown(text)} in {_at(index, line_names)}, of phenotype {shown(column)}"
+        place = f"{quoted(text)} in {_at(index, line_names)}, of phenotype {quoted(column)}"
         if value is None:
             decimal_comma = re.fullmatch(r"[+-]?\d+,\d+", text) is not None
             raise InputError(
@@ -292,11 +292,11 @@ def _lines_with_value(
     kept: NDArray[np.bool_] = ~np.isnan(phenotype)
     missing = np.flatnonzero(~kept)
     if missing.size == len(kept):
-        raise InputError(f"no line has a value of phenotype {shown(trait)}: choose another column or fill it in")
+        raise InputError(f"no line has a value of phenotype {quoted(trait)}: choose another column or fill it in")
     if missing.size and not drop_missing_phenotype:
         raise InputError(
             f"{counted(int(missing.size), 'line')} of {len(kept):,} {'has' if missing.size == 1 else 'have'} no value "
-            f"of phenotype {shown(trait)}, the first in {_at(int(missing[0]), line_names)}: fill it in, or leave "
+            f"of phenotype {quoted(trait)}, the first in {_at(int(missing[0]), line_names)}: fill it in, or leave "
             "such lines out with --drop-missing-phenotype"
         )
     return kept
@@ -314,8 +314,9 @@ def families_of(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[s
         without = [index for index, value in enumerate(values) if _is_missing(value)]
         if without:
             raise InputError(
-                f"{counted(len(without), 'line')} of {shown(table.file_name)} {'has' if len(without) == 1 else 'have'} "
-                f"no family in column {shown(roles.family)}, the first in {_at(without[0], line_names)}: fill it in, "
+                f"{counted(len(without), 'line')} of {quoted(table.file_name)} "
+                f"{'has' if len(without) == 1 else 'have'} no family in column {quoted(roles.family)}, "
+                f"the first in {_at(without[0], line_names)}: fill it in, "
                 "or choose another column or none"
             )
         return np.array(values, dtype=np.str_)
@@ -338,7 +339,7 @@ def _folds(table: GenotypeTable, column: str, line_names: Sequence[str]) -> NDAr
         fold = _fold(text)
         if fold is None:
             raise InputError(
-                f"{shown(text)} in {_at(index, line_names)}, of the folds {shown(column)}, is no whole number: "
+                f"{quoted(text)} in {_at(index, line_names)}, of the folds {quoted(column)}, is no whole number: "
                 "correct it, or choose another column for the folds or none"
             )
         folds[index] = fold
@@ -354,16 +355,16 @@ def _check_amount(dataset: Dataset, dropped: Sequence[str]) -> None:
         )
     if np.ptp(dataset.phenotype) == 0:
         raise InputError(
-            f"phenotype {shown(dataset.trait)} is constant: it is {dataset.phenotype[0]:g} in all "
+            f"phenotype {quoted(dataset.trait)} is constant: it is {dataset.phenotype[0]:g} in all "
             f"{counted(dataset.lines, 'line')}, so there is nothing to learn; choose another column"
         )
 
 
 def _notes(table: GenotypeTable, roles: ColumnRoles, dataset: Dataset, dropped: Sequence[str]) -> list[str]:
-    notes = [f"The phenotype is column {shown(dataset.trait)}.", _line_name_note(roles), _family_note(roles, dataset)]
+    notes = [f"The phenotype is column {quoted(dataset.trait)}.", _line_name_note(roles), _family_note(roles, dataset)]
     if roles.folds is not None and dataset.folds is not None:
         notes.append(
-            f"The folds are column {shown(roles.folds)}: {counted(len(np.unique(dataset.folds)), 'different fold')}."
+            f"The folds are column {quoted(roles.folds)}: {counted(len(np.unique(dataset.folds)), 'different fold')}."
         )
     unused = [name for name in table.columns if name not in roles.named().values()]
     if unused:
@@ -379,7 +380,7 @@ def _notes(table: GenotypeTable, roles: ColumnRoles, dataset: Dataset, dropped: 
 def _line_name_note(roles: ColumnRoles) -> str:
     if roles.line_name is None:
         return "No column names the lines: they are called row-00001, row-00002 and so on."
-    return f"The lines are named by column {shown(roles.line_name)}."
+    return f"The lines are named by column {quoted(roles.line_name)}."
 
 
 def _family_note(roles: ColumnRoles, dataset: Dataset) -> str:
@@ -387,9 +388,9 @@ def _family_note(roles: ColumnRoles, dataset: Dataset) -> str:
         return "No families are known: neither a column nor a part of the line names was taken for them."
     families = counted(len(np.unique(dataset.family)), "family", "families")
     if roles.family_characters is None:
-        return f"The families are column {shown(roles.family or '')}: {families}."
+        return f"The families are column {quoted(roles.family or '')}: {families}."
     first, last = roles.family_characters
     return (
         f"The families are characters {first} to {last} of the line names "
-        f"({shown(str(dataset.family[0]))} in {shown(dataset.line_names[0])}): {families}."
+        f"({quoted(str(dataset.family[0]))} in {quoted(dataset.line_names[0])}): {families}."
     )

@@ -26,6 +26,7 @@ from gwas_core.genotypes.founders import Panel, draw_panel
 from gwas_core.genotypes.genetic_map import CHROMOSOMES, Chromosome, selfed
 from gwas_core.genotypes.snp_names import snp_table
 from gwas_core.genotypes.splits import apportion
+from gwas_core.messages import quoted
 
 LINE_PREFIX = "SM24"
 CAUSAL_COLUMNS = ("name", "chromosome", "position", "kind", "effect", "partner")
@@ -100,7 +101,7 @@ class SimulationSettings:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", trait) or trait in ("folds", "strain", "norm_phe"):
             raise SettingsError(
                 "the trait's name must be letters, digits and underscores, at most 40, and not folds, strain or "
-                f"norm_phe, not {trait[:60]!r}",
+                f"norm_phe, not {quoted(trait)}",
                 field="trait",
             )
 
@@ -417,14 +418,12 @@ def _generator(stream: np.random.SeedSequence) -> np.random.Generator:
 
 def _check_whole(name: str, value: Any, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise SettingsError(
-            f"{name} must be a whole number from {least} to {most:,}, not {repr(value)[:40]}", field=name
-        )
+        raise SettingsError(f"{name} must be a whole number from {least} to {most:,}, not {quoted(value)}", field=name)
 
 
 def _check_number(name: str, value: Any, least: float, most: float) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-        raise SettingsError(f"{name} must be a number from {least:g} to {most:g}, not {repr(value)[:40]}", field=name)
+        raise SettingsError(f"{name} must be a number from {least:g} to {most:g}, not {quoted(value)}", field=name)
 
 
 DEMO = SimulationSettings(

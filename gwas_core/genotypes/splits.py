@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.messages import quoted
 
 SplitMethod = Literal["random_within_families", "folds", "families_left_out"]
 
@@ -53,7 +54,7 @@ class SplitSettings:
     def __post_init__(self) -> None:
         if self.method not in get_args(SplitMethod):
             choices = ", ".join(get_args(SplitMethod))
-            raise SettingsError(f"the split method must be one of {choices}, not {self.method!r}", field="method")
+            raise SettingsError(f"the split method must be one of {choices}, not {quoted(self.method)}", field="method")
         for name in ("validation_fraction", "test_fraction"):
             _check_fraction(name, getattr(self, name))
         if self.validation_fraction + self.test_fraction >= 1:
@@ -67,7 +68,7 @@ class SplitSettings:
         if both := set(self.validation_folds) & set(self.test_folds):
             raise SettingsError(f"fold {min(both)} cannot be both validation and test", field="validation_folds")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise SettingsError(f"the seed must be a whole number from 0 up, not {self.seed!r}", field="seed")
+            raise SettingsError(f"the seed must be a whole number from 0 up, not {quoted(self.seed)}", field="seed")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -83,7 +84,7 @@ class SplitSettings:
         names = [field.name for field in fields(cls)]
         for name in values:
             if name not in names:
-                raise SettingsError(f"a split has no setting {str(name)[:40]!r}: it has {', '.join(names)}", field=name)
+                raise SettingsError(f"a split has no setting {quoted(name)}: it has {', '.join(names)}", field=name)
         return cls(**values)
 
 
@@ -276,14 +277,14 @@ def _check_sizes(part: NDArray[np.int64], settings: SplitSettings) -> None:
 def _check_fraction(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
         raise SettingsError(
-            f"the {name.replace('_', ' ')} must lie between 0 and 1, both excluded, not {value!r}", field=name
+            f"the {name.replace('_', ' ')} must lie between 0 and 1, both excluded, not {quoted(value)}", field=name
         )
 
 
 def _check_folds(name: str, values: Any) -> tuple[int, ...]:
     if not isinstance(values, (list, tuple)) or not all(type(value) is int for value in values):
         raise SettingsError(
-            f"the {name.replace('_', ' ')} must be a list of whole numbers, not {str(values)[:60]!r}", field=name
+            f"the {name.replace('_', ' ')} must be a list of whole numbers, not {quoted(values)}", field=name
         )
     return tuple(sorted(set(values)))
 

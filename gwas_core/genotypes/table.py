@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
 from gwas_core.genotypes.cell_decoding import Delimiter
+from gwas_core.messages import quoted
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,7 +42,7 @@ class GenotypeTable:
             raise InputError(f"there must be one row a SNP ({snps}) in the SNP table, not {len(self.snps)}")
         for name, values in self.columns.items():
             if len(values) != lines:
-                raise InputError(f"column {name!r} must have one value a line ({lines}), not {len(values)}")
+                raise InputError(f"column {quoted(name)} must have one value a line ({lines}), not {len(values)}")
 
     @property
     def lines(self) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gwas_core.errors import InputError
-from gwas_core.messages import shown
+from gwas_core.messages import quoted
 
 SIZE_LIMIT = 4 * 1024**3
 """Bytes a table may have once decompressed; more is taken for a mistake or an attack."""
@@ -79,7 +79,7 @@ def row_blocks(
             pending = [block[len(rows) :], chunk[newline + 1 :]]
         if sum(map(len, pending)) > ROW_LIMIT:
             raise InputError(
-                f"{shown(file_name)} has a row of more than {ROW_LIMIT // 1024**2} MiB: "
+                f"{quoted(file_name)} has a row of more than {ROW_LIMIT // 1024**2} MiB: "
                 "it is no table with one line a row"
             )
     rest = b"".join(pending)
@@ -109,13 +109,13 @@ def _chunks(path: Path, file_name: str, *, size_limit: int, chunk_size: int) -> 
                 start = chunk
             if b"\0" in chunk:
                 raise InputError(
-                    f"{shown(file_name)} holds NUL bytes (the first {total + chunk.index(0):,} bytes in): "
+                    f"{quoted(file_name)} holds NUL bytes (the first {total + chunk.index(0):,} bytes in): "
                     f"it is damaged or binary, and {_EXPECTED}"
                 )
             total += len(chunk)
             if total > size_limit:
                 raise InputError(
-                    f"{shown(file_name)} holds more than {_size(size_limit)} of text, the limit: "
+                    f"{quoted(file_name)} holds more than {_size(size_limit)} of text, the limit: "
                     "leave out SNPs or lines, or make sure that it is the right file"
                 )
             yield start
@@ -123,14 +123,14 @@ def _chunks(path: Path, file_name: str, *, size_limit: int, chunk_size: int) -> 
 
 def _open(path: Path, file_name: str) -> io.BufferedReader:
     if path.is_dir():
-        raise InputError(f"{shown(file_name)} is a folder: give the file with the genotypes")
+        raise InputError(f"{quoted(file_name)} is a folder: give the file with the genotypes")
     try:
         return path.open("rb")
     except FileNotFoundError as error:
-        folder = shown(str(path.absolute().parent), limit=200)
-        raise InputError(f"there is no file {shown(file_name)} in {folder}: check the name") from error
+        folder = quoted(str(path.absolute().parent), limit=200)
+        raise InputError(f"there is no file {quoted(file_name)} in {folder}: check the name") from error
     except OSError as error:
-        raise InputError(f"{shown(file_name)} cannot be opened ({error.strerror}): check its permissions") from error
+        raise InputError(f"{quoted(file_name)} cannot be opened ({error.strerror}): check its permissions") from error
 
 
 def _decompressed(file: io.BufferedReader) -> BinaryIO:
@@ -148,28 +148,28 @@ def _explained(read: Callable[[], bytes], file_name: str) -> bytes:
         return read()
     except EOFError as error:
         raise InputError(
-            f"{shown(file_name)} ends in the middle of its gzip data: it was cut off, so copy or download it again"
+            f"{quoted(file_name)} ends in the middle of its gzip data: it was cut off, so copy or download it again"
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{shown(file_name)} holds damaged gzip data: copy or download it again") from error
+        raise InputError(f"{quoted(file_name)} holds damaged gzip data: copy or download it again") from error
     except OSError as error:
         raise InputError(
-            f"{shown(file_name)} cannot be read ({error.strerror}): check the disk and permissions"
+            f"{quoted(file_name)} cannot be read ({error.strerror}): check the disk and permissions"
         ) from error
 
 
 def _refuse_other_formats(chunk: bytes, file_name: str) -> None:
     if chunk.startswith(b"PK\x03\x04") and (b"xl/" in chunk or b"[Content_Types].xml" in chunk):
-        raise InputError(f"{shown(file_name)} is an Excel (.xlsx) workbook: save the sheet as tab-separated text")
+        raise InputError(f"{quoted(file_name)} is an Excel (.xlsx) workbook: save the sheet as tab-separated text")
     for signature, what in _SIGNATURES:
         if chunk.startswith(signature):
-            raise InputError(f"{shown(file_name)} is {what}; {_EXPECTED}")
+            raise InputError(f"{quoted(file_name)} is {what}; {_EXPECTED}")
     head = chunk[:4096]
     if b"\0" in head:
         # Latin letters in UTF-16 have a NUL in every second byte.
         if max(head[0::2].count(0), head[1::2].count(0)) > 0.4 * (len(head) / 2):
-            raise InputError(f"{shown(file_name)} looks like UTF-16 text without its mark: save it as UTF-8")
-        raise InputError(f"{shown(file_name)} is a binary file (it holds NUL bytes): {_EXPECTED}")
+            raise InputError(f"{quoted(file_name)} looks like UTF-16 text without its mark: save it as UTF-8")
+        raise InputError(f"{quoted(file_name)} is a binary file (it holds NUL bytes): {_EXPECTED}")
 
 
 def _size(size: int) -> str:

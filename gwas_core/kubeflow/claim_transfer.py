@@ -21,6 +21,7 @@ from typing import Any
 
 from gwas_core.errors import GwasError, InputError
 from gwas_core.files import atomic_path
+from gwas_core.messages import quoted
 
 HASH_PREFIX = "sha256 "
 """Begins the last line of stderr, once the answer is complete."""
@@ -42,7 +43,7 @@ def check_path(path: str, *, under: Collection[str] | None = None) -> str:
     parts = path.split("/")
     is_inside = under is None or any(path.startswith(f"{folder}/") for folder in under)
     if not is_inside or not all(map(_PART.fullmatch, parts)):
-        raise InputError(f"{path[:80]!r} is no path of the workspace")
+        raise InputError(f"{quoted(path)} is no path of the workspace")
     return path
 
 
@@ -110,7 +111,7 @@ def unpack(root: Path, content: bytes, *, under: Collection[str] | None = None) 
                 # A sparse file would be as large as it says, whatever the archive's size.
                 file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
                 if file is None:
-                    raise InputError(f"{entry.name[:80]!r} is no plain file")
+                    raise InputError(f"{quoted(entry.name)} is no plain file")
                 changed = int(entry.pax_headers["GWAS.mtime_ns"])
                 with atomic_path(root / entry.name) as temporary:
                     with temporary.open("wb") as target:

@@ -42,6 +42,7 @@ from gwas_core.kubeflow.steps import (
     run_and_record,
     trial_directory,
 )
+from gwas_core.messages import quoted
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.detached import last_line
 from gwas_core.report.learning_curves import METRICS_FILE
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not NAME=VALUE")
     return name, value
 
 
@@ -300,7 +301,7 @@ class Objective:
             if not math.isfinite(value):
                 raise TrialFailed(f"{OBJECTIVE} became {value}")
             self._best = min(self._best, value)
-            print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={value!r}", flush=True)
+            print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={quoted(value)}", flush=True)
 
     def end(self, value: float) -> None:
         """The trial's own, unless its best epoch was printed: early stopping counts values as epochs."""

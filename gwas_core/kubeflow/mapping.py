@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import SettingsError
-from gwas_core.messages import counted
+from gwas_core.messages import counted, duration
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.tuning.experiment import Experiment, TrialState
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
@@ -219,8 +219,8 @@ def stall(
     if unfinished:
         troubles = map(pod_trouble, _pods_of(pods, unfinished))
         return next((f"a trial does not start: {text}" for text in troubles if text), "")
-    minutes = int((now - quiet_since(experiment, trials)).total_seconds() // 60)
-    return f"no new trial for {counted(minutes, 'minute')}: {_why_no_suggestion(experiment, suggestion, pods)}"
+    quiet = (now - quiet_since(experiment, trials)).total_seconds()
+    return f"no new trial for {duration(quiet)}: {_why_no_suggestion(experiment, suggestion, pods)}"
 
 
 def _pods_of(pods: Sequence[Mapping[str, Any]], trials: set[str]) -> list[Mapping[str, Any]]:

@@ -22,7 +22,8 @@ from kubeflow_katib_api.models.v1beta1_feasible_space import V1beta1FeasibleSpac
 from kubeflow_katib_api.models.v1beta1_parameter_spec import V1beta1ParameterSpec
 
 from gwas_core.errors import SettingsError
-from gwas_core.tuning.space import MAXIMUM_CHOICES, Parameter, ParameterKind, Scale, SearchSpace, Value, show
+from gwas_core.messages import quoted
+from gwas_core.tuning.space import MAXIMUM_CHOICES, Parameter, ParameterKind, Scale, SearchSpace, Value
 
 EVEN_VALUES = 21
 """How many values stand for a range with 0 under Bayesian search."""
@@ -90,8 +91,8 @@ def _check_shell_safe(parameter: Parameter) -> None:
     for choice in parameter.choices:
         if not _SHELL_SAFE.fullmatch(as_text(choice)):
             raise SettingsError(
-                f"{parameter.name} has the choice {show(choice)}, which Katib would hand to a shell unquoted: use only "
-                "letters, digits and _@%+=:,./-",
+                f"{parameter.name} has the choice {quoted(choice)}, which Katib would hand to a shell unquoted: use "
+                "only letters, digits and _@%+=:,./-",
                 field=f"{parameter.name}.choices",
             )
 

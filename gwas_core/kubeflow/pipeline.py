@@ -28,6 +28,7 @@ from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.kubeflow import components
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
+from gwas_core.messages import quoted
 from gwas_core.processes.detached import import_environment, last_line
 from gwas_core.processes.threads import thread_environment
 
@@ -165,7 +166,7 @@ def compile_pipeline(path: Path, cluster: ClusterSettings) -> None:
         SettingsError: the file's name does not end in .yaml.
     """
     if path.suffix != ".yaml":
-        raise SettingsError(f"a pipeline's package is a .yaml file; {path.name!r} is none", field="out")
+        raise SettingsError(f"a pipeline's package is a .yaml file; {quoted(path.name)} is none", field="out")
     with atomic_path(path) as temporary:
         Compiler().compile(make_pipeline(cluster), str(temporary))
 

@@ -21,7 +21,7 @@ from gwas_core.kubeflow.api import (
 )
 from gwas_core.kubeflow.cluster import READ_WRITE_MANY, NotConfigured, connect
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
-from gwas_core.messages import shown
+from gwas_core.messages import quoted
 
 INJECTION_LABEL, INJECTION_VALUE = "katib.kubeflow.org/metrics-collector-injection", "enabled"
 KATIB_NAMESPACE = "kubeflow"
@@ -247,7 +247,7 @@ def _check_storage_class(name: str, api: Api, settings: ClusterSettings) -> Chec
     return Check(
         name=name,
         verdict=Verdict.UNKNOWN,
-        sentence=f"whether storage class {title} ({shown(provisioner)}) can be shared is not known",
+        sentence=f"whether storage class {title} ({quoted(provisioner)}) can be shared is not known",
         remedy="if the claim stays pending, name another storage class",
     )
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import gwas_core
 from gwas_core.errors import SettingsError
-from gwas_core.tuning.space import show
+from gwas_core.messages import quoted
 
 TrialKind = Literal["pipeline", "job"]
 ResumePolicy = Literal["LongRunning", "FromVolume", "Never"]
@@ -91,7 +91,7 @@ class ClusterSettings:
             raise self._refusal(name, rule)
 
     def _refusal(self, name: str, rule: str) -> SettingsError:
-        return SettingsError(f"{name.replace('_', ' ')} must be {rule}, not {show(getattr(self, name))}", field=name)
+        return SettingsError(f"{name.replace('_', ' ')} must be {rule}, not {quoted(getattr(self, name))}", field=name)
 
     @property
     def threads(self) -> int:
@@ -122,7 +122,7 @@ class ClusterSettings:
         for name in values:
             if name not in names:
                 raise SettingsError(
-                    f"there is no cluster setting {show(name)}; there are {', '.join(names)}", field=str(name)[:40]
+                    f"there is no cluster setting {quoted(name)}; there are {', '.join(names)}", field=str(name)[:40]
                 )
         return cls(**values)
 

@@ -29,7 +29,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_split, save_split
-from gwas_core.messages import counted
+from gwas_core.messages import counted, quoted
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.training import OBJECTIVE, Report
 from gwas_core.report.attribution_plot import CAVEAT, attribution_figure, attribution_plot
@@ -39,7 +39,6 @@ from gwas_core.report.page import html_page
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.text import plot_text
 from gwas_core.tuning.model_functions import model_functions
-from gwas_core.tuning.space import show
 from gwas_core.workspace import Workspace, check_experiment_name
 
 PIPELINE_RUNS = "_pipelines"
@@ -72,7 +71,7 @@ def trial_directory(workspace: Path, experiment: str, trial: str) -> Path:
         SettingsError: a name that could be a path.
     """
     if not _TRIAL_NAME.fullmatch(trial):
-        raise SettingsError(f"{show(trial)} is not a trial's name", field="trial")
+        raise SettingsError(f"{quoted(trial)} is not a trial's name", field="trial")
     return experiment_directory(workspace, experiment) / trial
 
 

@@ -14,7 +14,7 @@ from gwas_core.kubeflow.claim_transfer import HASH_PREFIX, digests, pack, stamps
 from gwas_core.kubeflow.cluster import LABELS
 from gwas_core.kubeflow.mapping import pod_trouble
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.messages import counted, shown
+from gwas_core.messages import counted, quoted
 
 SMALL_FILE = 256_000
 """Bytes: what a page shows of every trial is smaller; networks are larger."""
@@ -133,7 +133,7 @@ class ClaimFiles:
             raise Unreachable("the pod that copies files went away meanwhile: try again") from error
         last = words.strip().rpartition("\n")[2]
         if code != 0:
-            raise ClusterError(f"the pod that copies files failed ({code}): {shown(last) or 'without a word'}")
+            raise ClusterError(f"the pod that copies files failed ({code}): {quoted(last) or 'without a word'}")
         if last != f"{HASH_PREFIX}{hashlib.sha256(output).hexdigest()}":
             raise Unreachable("what the cluster sent did not arrive as it was sent")
         return output

@@ -25,6 +25,7 @@ import pandas as pd
 from gwas_core.errors import BundleError
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.preprocessing import ImputationTable
+from gwas_core.messages import quoted
 from gwas_core.model.trainer import Standardisation
 
 FORMAT = 1
@@ -213,7 +214,7 @@ def _checked_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 def _check_entry(entry: zipfile.ZipInfo, path: Path, allowed: frozenset[str]) -> None:
     if entry.filename not in allowed:
         raise BundleError(
-            f"{path.name} holds {entry.filename[:60]!r}, which no bundle of ours does: it is not one, "
+            f"{path.name} holds {quoted(entry.filename)}, which no bundle of ours does: it is not one, "
             "or was tampered with"
         )
     if stat.S_ISLNK(entry.external_attr >> 16) or entry.flag_bits & 1:
@@ -229,7 +230,7 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     files = manifest.get("files")
     if manifest.get("format") != FORMAT:
         raise BundleError(
-            f"{path.name} has format {str(manifest.get('format'))[:20]!r}, this program reads {FORMAT}: "
+            f"{path.name} has format {quoted(str(manifest.get('format')), limit=20)}, this program reads {FORMAT}: "
             "use the version that made it"
         )
     if not isinstance(files, dict) or set(files) != set(archive.namelist()) - {MANIFEST}:
@@ -328,14 +329,14 @@ def _check_layers(config: Any, path: Path) -> None:
             name, module = value.get("class_name"), value.get("module")
             if "class_name" in value and (not isinstance(name, str) or name not in _KERAS_CLASSES):
                 raise BundleError(
-                    f"the network in {path.name} holds a {str(name)[:40]!r} layer, which ours do not: "
+                    f"the network in {path.name} holds a {quoted(name)} layer, which ours do not: "
                     "it could run code; do not use it"
                 )
             if module is not None and (
                 not isinstance(module, str) or module.split(".")[0] not in ("keras", "builtins")
             ):
                 raise BundleError(
-                    f"the network in {path.name} wants to import {str(module)[:40]!r}: it could run code; do not use it"
+                    f"the network in {path.name} wants to import {quoted(module)}: it could run code; do not use it"
                 )
             pending.extend(value.values())
         elif isinstance(value, list):
@@ -349,7 +350,7 @@ def _check_weights(data: bytes, path: Path) -> None:
     def check(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and (item.dtype.kind not in "fiub" or item.external):
             # Keras keeps the names of variables as text attributes, never as data sets.
-            raise BundleError(f"the weights in {path.name} hold something other than numbers ({name[:40]!r})")
+            raise BundleError(f"the weights in {path.name} hold something other than numbers ({quoted(name)})")
 
     def check_links(group: Any) -> None:
         for key in group:

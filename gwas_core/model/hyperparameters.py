@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gwas_core.errors import SettingsError
+from gwas_core.messages import quoted
 
 ACTIVATIONS = ("elu", "relu", "gelu", "linear")
 LOSSES = ("huber", "mean_squared_error", "mean_absolute_error")
@@ -131,7 +132,7 @@ def parse_hyperparameters(kind: type[HyperparametersType], values: Mapping[str, 
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise SettingsError(
-            f"the network has no hyperparameter {unknown[0]!r}; it has {', '.join(fields)}", field=unknown[0]
+            f"the network has no hyperparameter {quoted(unknown[0])}; it has {', '.join(fields)}", field=unknown[0]
         )
     return kind(**{name: _convert(name, value, fields[name].metadata["kind"]) for name, value in values.items()})
 
@@ -148,14 +149,14 @@ def _convert(name: str, value: Any, kind: type) -> Any:
         return int(number)
     except (TypeError, ValueError, OverflowError) as error:
         wanted = "a whole number" if kind is int else "a number"
-        raise SettingsError(f"{name} must be {wanted}, not {str(value)[:40]!r}", field=name) from error
+        raise SettingsError(f"{name} must be {wanted}, not {quoted(value)}", field=name) from error
 
 
 def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if metadata["kind"] is str:
         if value not in metadata["choices"]:
             raise SettingsError(
-                f"{name} must be one of {', '.join(metadata['choices'])}, not {str(value)[:40]!r}", field=name
+                f"{name} must be one of {', '.join(metadata['choices'])}, not {quoted(value)}", field=name
             )
         return
     minimum, maximum = metadata["minimum"], metadata["maximum"]

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import SettingsError
+from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import (
     HybridHyperparameters,
     Hyperparameters,
@@ -136,7 +137,7 @@ def parse_network(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
     values = dict(values)
     name = str(values.pop("network", DEFAULT_NETWORK))
     if name not in NETWORKS:
-        raise SettingsError(f"network must be one of {', '.join(NETWORKS)}, not {name[:40]!r}", field="network")
+        raise SettingsError(f"network must be one of {', '.join(NETWORKS)}, not {quoted(name)}", field="network")
     network = NETWORKS[name]
     return network, parse_hyperparameters(network.hyperparameters, values)
 

@@ -20,6 +20,7 @@ from gwas_core.errors import InputError, SettingsError, TrialFailed, TrialPruned
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
+from gwas_core.messages import quoted
 from gwas_core.model.backend import import_tensorflow
 from gwas_core.model.calibration import calibrate
 from gwas_core.model.hyperparameters import Hyperparameters
@@ -194,7 +195,7 @@ def _train(
 
 def _resolve_xla(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], xla: str) -> bool:
     if xla not in XLA_SETTINGS:
-        raise SettingsError(f"xla must be one of {', '.join(XLA_SETTINGS)}, not {xla!r}", field="xla")
+        raise SettingsError(f"xla must be one of {', '.join(XLA_SETTINGS)}, not {quoted(xla)}", field="xla")
     if xla != "auto":
         return xla == "on"
     return calibrate(dataset, split, hyperparameters).xla

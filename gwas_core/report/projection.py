@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from gwas_core.errors import GwasError
-from gwas_core.messages import counted
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.networks import parse_network
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
@@ -182,17 +181,3 @@ def _highest(space: SearchSpace, name: str) -> int:
             return max(int(float(value)) for value in values if value is not None)
     fixed = {key: value for key, value in space.fixed.items() if key in ("network", name)}
     return int(getattr(parse_network(fixed)[1], name))
-
-
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``3 h 20 min``, ``2 days 4 h``."""
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{counted(days, 'day')} {hours} h"

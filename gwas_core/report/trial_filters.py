@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from gwas_core.errors import GwasError, SettingsError
-from gwas_core.messages import shown
+from gwas_core.messages import quoted
 from gwas_core.report.labels import number_label, shortened
 from gwas_core.tuning.records import TrialRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace, Value
@@ -54,17 +54,17 @@ class TrialFilter:
     def __post_init__(self) -> None:
         if bool(self.ranges) == bool(self.choices):
             raise SettingsError(
-                f"a filter on {shown(self.parameter)} needs either ranges or choices", field=self.parameter
+                f"a filter on {quoted(self.parameter)} needs either ranges or choices", field=self.parameter
             )
         if len(self.ranges) > MAXIMUM_RANGES:
             raise SettingsError(
-                f"a filter on {shown(self.parameter)} has at most {MAXIMUM_RANGES} ranges, not {len(self.ranges)}",
+                f"a filter on {quoted(self.parameter)} has at most {MAXIMUM_RANGES} ranges, not {len(self.ranges)}",
                 field=self.parameter,
             )
         ranges = _merged([self._checked(low, high) for low, high in self.ranges])
         if (None, None) in ranges:
             raise SettingsError(
-                f"the ranges of {shown(self.parameter)} together let every trial through", field=self.parameter
+                f"the ranges of {quoted(self.parameter)} together let every trial through", field=self.parameter
             )
         object.__setattr__(self, "ranges", ranges)
         object.__setattr__(self, "choices", tuple(dict.fromkeys(self.choices)))
@@ -72,15 +72,15 @@ class TrialFilter:
     def _checked(self, low: float | None, high: float | None) -> Range:
         for end in (low, high):
             if end is not None and not math.isfinite(end):
-                raise SettingsError(f"{shown(self.parameter)} is filtered by finite numbers", field=self.parameter)
+                raise SettingsError(f"{quoted(self.parameter)} is filtered by finite numbers", field=self.parameter)
         if low is None and high is None:
             raise SettingsError(
-                f"a range of {shown(self.parameter)} needs at least one end: without one it lets every trial through",
+                f"a range of {quoted(self.parameter)} needs at least one end: without one it lets every trial through",
                 field=self.parameter,
             )
         if low is not None and high is not None and low > high:
             raise SettingsError(
-                f"a range of {shown(self.parameter)} must not begin above its end, but {low} is above {high}",
+                f"a range of {quoted(self.parameter)} must not begin above its end, but {low} is above {high}",
                 field=self.parameter,
             )
         return low, high
@@ -161,13 +161,13 @@ def decode_filters(text: str, space: SearchSpace, *, objective: str) -> tuple[tu
         name, *items = part.split(_BETWEEN_ITEMS)
         try:
             if name in filters:
-                raise SettingsError(f"{shown(name)} is filtered twice", field=name)
+                raise SettingsError(f"{quoted(name)} is filtered twice", field=name)
             if name == objective:
                 filters[name] = TrialFilter(parameter=name, ranges=tuple(_decode_range(item) for item in items))
             elif name in parameters:
                 filters[name] = _decode(parameters[name], items)
             else:
-                raise SettingsError(f"{shown(name)} is not a parameter of this search", field="brush")
+                raise SettingsError(f"{quoted(name)} is not a parameter of this search", field="brush")
         except GwasError as error:
             problems.append(f"A filter in this link is ignored: {error}.")
     return tuple(filters.values()), tuple(problems)
@@ -203,7 +203,7 @@ def _plain(value: float) -> str:
 def _decode_range(item: str) -> Range:
     low, separator, high = item.partition(_TO)
     if not separator:
-        raise SettingsError(f"{shown(item)} is not a range such as 0.1..0.5", field="brush")
+        raise SettingsError(f"{quoted(item)} is not a range such as 0.1..0.5", field="brush")
     return _decode_number(low), _decode_number(high)
 
 
@@ -213,7 +213,7 @@ def _decode_number(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError as error:
-        raise SettingsError(f"{shown(text)} is not a number", field="brush") from error
+        raise SettingsError(f"{quoted(text)} is not a number", field="brush") from error
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 

@@ -21,8 +21,9 @@ from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from gwas_core.errors import SettingsError
+from gwas_core.messages import quoted
 from gwas_core.tuning.points import Point, derived_seed, point_of
-from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace, show
+from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class BayesianSettings:
             value = getattr(self, name)
             if value not in allowed:
                 raise SettingsError(
-                    f"{name} must be one of {', '.join(allowed)}, not {show(value)}", field=f"algorithm.{name}"
+                    f"{name} must be one of {', '.join(allowed)}, not {quoted(value)}", field=f"algorithm.{name}"
                 )
         if not 0 <= self.n_initial_points <= MAXIMUM_INITIAL_POINTS:
             raise SettingsError(

@@ -12,7 +12,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from gwas_core.errors import SettingsError
-from gwas_core.tuning.space import show
+from gwas_core.messages import quoted
 
 ALGORITHMS = ("medianstop",)
 _LARGEST = 1_000_000
@@ -38,14 +38,14 @@ class EarlyStoppingSettings:
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
             raise SettingsError(
-                f"early stopping must be {', '.join(ALGORITHMS)}, not {show(self.algorithm)}",
+                f"early stopping must be {', '.join(ALGORITHMS)}, not {quoted(self.algorithm)}",
                 field="early_stopping.algorithm",
             )
         for name in ("min_trials_required", "start_step"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
                 raise SettingsError(
-                    f"{name} must be a whole number from 1 on, not {show(value)}", field=f"early_stopping.{name}"
+                    f"{name} must be a whole number from 1 on, not {quoted(value)}", field=f"early_stopping.{name}"
                 )
 
     def make_pruner(self) -> MedianStop:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.messages import quoted
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
 
@@ -101,7 +102,9 @@ def check_extra_trials(extra_trials: int) -> None:
     SettingsError: not a number of trials to add.
     """
     if isinstance(extra_trials, bool) or not isinstance(extra_trials, int) or extra_trials < 1:
-        raise SettingsError(f"extend by a whole number of trials from 1 up, not {extra_trials!r}", field="max_trials")
+        raise SettingsError(
+            f"extend by a whole number of trials from 1 up, not {quoted(extra_trials)}", field="max_trials"
+        )
 
 
 def wait_until_stopped(sync: Callable[[str], ExperimentRecord], name: str, *, seconds: float) -> ExperimentRecord:

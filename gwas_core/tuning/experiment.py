@@ -14,10 +14,11 @@ import numpy as np
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.messages import quoted
 from gwas_core.model.training import OBJECTIVE, XLA_SETTINGS
 from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
-from gwas_core.tuning.space import SearchSpace, show
+from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler
 from gwas_core.workspace import check_experiment_name
 
@@ -119,11 +120,12 @@ class Experiment:
         check_experiment_name(self.name)
         _check_text(self.dataset, "dataset")
         if not _CONTENT_HASH.fullmatch(self.dataset):
-            raise SettingsError(f"{show(self.dataset)} is not a dataset's content hash", field="dataset")
+            raise SettingsError(f"{quoted(self.dataset)} is not a dataset's content hash", field="dataset")
         _check_text(self.source, "source")
         if len(self.source) > MAXIMUM_SOURCE_LENGTH or not self.source.isprintable():
             raise SettingsError(
-                f"source must have at most {MAXIMUM_SOURCE_LENGTH} printable characters; {show(self.source)} does not",
+                f"source must have at most {MAXIMUM_SOURCE_LENGTH} printable characters; "
+                f"{quoted(self.source)} does not",
                 field="source",
             )
         self._check_parts()
@@ -142,7 +144,7 @@ class Experiment:
         for name, kind in _PARTS.items():
             value = getattr(self, name)
             if not isinstance(value, kind) and not (name == "early_stopping" and value is None):
-                raise SettingsError(f"{name} must be {kind.__name__}, not {show(value)}", field=name)
+                raise SettingsError(f"{name} must be {kind.__name__}, not {quoted(value)}", field=name)
 
     def trial_seed(self, number: int) -> int:
         """The seed of trial ``number``: the same in every attempt, unrelated between trials."""
@@ -164,7 +166,7 @@ class Experiment:
             version = values.pop("format")
             if isinstance(version, bool) or version != _FORMAT:
                 raise SettingsError(
-                    f"this experiment has format {show(version)}; {_FORMAT} is known here", field="format"
+                    f"this experiment has format {quoted(version)}; {_FORMAT} is known here", field="format"
                 )
         return from_json_values(cls, values, name="experiment")
 
@@ -185,17 +187,19 @@ def now() -> str:
 
 def _check_text(value: Any, name: str) -> None:
     if not isinstance(value, str):
-        raise SettingsError(f"{name} must be text, not {show(value)}", field=name)
+        raise SettingsError(f"{name} must be text, not {quoted(value)}", field=name)
 
 
 def _check_count(value: Any, name: str, lowest: int, highest: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-        raise SettingsError(f"{name} must be a whole number from {lowest} to {highest}, not {show(value)}", field=name)
+        raise SettingsError(
+            f"{name} must be a whole number from {lowest} to {highest}, not {quoted(value)}", field=name
+        )
 
 
 def _check_option(value: Any, name: str, options: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in options:
-        raise SettingsError(f"{name} must be one of {', '.join(options)}, not {show(value)}", field=name)
+        raise SettingsError(f"{name} must be one of {', '.join(options)}, not {quoted(value)}", field=name)
 
 
 def _check_time(value: Any, name: str) -> None:
@@ -203,6 +207,6 @@ def _check_time(value: Any, name: str) -> None:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError as error:
-        raise SettingsError(f"{name} must be a time such as {now()}, not {show(value)}", field=name) from error
+        raise SettingsError(f"{name} must be a time such as {now()}, not {quoted(value)}", field=name) from error
     if moment.tzinfo is None:
-        raise SettingsError(f"{name} must say its time zone, as {now()} does; {show(value)} does not", field=name)
+        raise SettingsError(f"{name} must say its time zone, as {now()} does; {quoted(value)} does not", field=name)

@@ -27,6 +27,7 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
+from gwas_core.messages import duration
 from gwas_core.model.calibration import (
     Calibration,
     Timing,
@@ -332,7 +333,7 @@ def _watch(folder: Path, longest: float) -> None:
     deadline = time.monotonic() + longest
     while (folder / _REQUEST).is_file():
         if time.monotonic() > deadline:
-            reason = f"measuring took longer than {longest / 60:.0f} minutes: the first trials will tell instead"
+            reason = f"measuring took longer than {duration(longest)}: the first trials will tell instead"
             write_json(folder / _RESULT, {"reason": reason})
             os._exit(0)
         time.sleep(_POLL_SECONDS)

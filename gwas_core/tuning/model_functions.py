@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gwas_core.errors import InputError
+from gwas_core.messages import quoted
 
 MODEL_VARIABLE = "GWAS_MODEL"
 """Environment variable with the name of a module that has the functions of ``ModelFunctions``."""
@@ -52,4 +53,6 @@ def model_functions() -> ModelFunctions:
             import_before_fork=getattr(module, "import_before_fork", None),
         )
     except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise InputError(f"{MODEL_VARIABLE} names {name!r}, which is no model that can be tuned: {error}") from error
+        raise InputError(
+            f"{MODEL_VARIABLE} names {quoted(name)}, which is no model that can be tuned: {error}"
+        ) from error

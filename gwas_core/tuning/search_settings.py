@@ -9,6 +9,7 @@ from typing import Any
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.messages import quoted
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH
@@ -72,7 +73,7 @@ def whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6})\s*)?", part)
         if match is None:
-            raise SettingsError(f"{field} are whole numbers such as 1,2 or 6-10, not {text[:40]!r}", field=field)
+            raise SettingsError(f"{field} are whole numbers such as 1,2 or 6-10, not {quoted(text)}", field=field)
         first, last = int(match[1]), int(match[2] or match[1])
         numbers.extend(range(first, min(last, first + _MOST_FOLDS_IN_A_RANGE) + 1))
     return tuple(numbers)

@@ -10,7 +10,6 @@ import json
 import keyword
 import math
 import re
-import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -24,6 +23,7 @@ import yaml
 
 from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_text
+from gwas_core.messages import quoted
 from gwas_core.serialization import CustomForm
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Parameter(CustomForm):
             return options(value)
         except ValueError as error:
             allowed = ", ".join(option.value for option in options)
-            raise self._refusal(attribute, f"must be one of {allowed}, not {show(value)}") from error
+            raise self._refusal(attribute, f"must be one of {allowed}, not {quoted(value)}") from error
 
     def _refusal(self, attribute: str, reason: str) -> SettingsError:
         return SettingsError(f"{attribute} of {self.name} {reason}", field=f"{self.name}.{attribute}")
@@ -178,7 +178,7 @@ class Parameter(CustomForm):
         if self.scale is not Scale.UNIFORM:
             raise self._refusal("scale", f"does not go with kind {self.kind}: leave it out")
         if isinstance(self.choices, str | bytes | Mapping) or not isinstance(self.choices, Iterable):
-            raise self._refusal("choices", f"must be a list, not {show(self.choices)}")
+            raise self._refusal("choices", f"must be a list, not {quoted(self.choices)}")
         choices = tuple(self.choices)
         if not choices:
             raise self._refusal("choices", "must hold at least one value, but the list is empty")
@@ -187,7 +187,7 @@ class Parameter(CustomForm):
         choices = self._texts(choices) if self.kind is ParameterKind.CATEGORICAL else self._numbers(choices)
         if len(set(choices)) < len(choices):
             repeated = next(value for value in choices if choices.count(value) > 1)
-            raise self._refusal("choices", f"must not repeat a value, but {show(repeated)} comes twice")
+            raise self._refusal("choices", f"must not repeat a value, but {quoted(repeated)} comes twice")
         self._set("choices", choices)
 
     def _texts(self, choices: tuple[Any, ...]) -> tuple[str | int | float, ...]:
@@ -331,16 +331,16 @@ class Parameter(CustomForm):
         """``value`` in this parameter's type if it lies in the range or list; steps are not looked at."""
         if self.kind is ParameterKind.CATEGORICAL:
             if value not in self.choices or not isinstance(value, str):
-                allowed = ", ".join(show(choice) for choice in self.choices[:10])
-                raise SettingsError(f"{what} must be one of {allowed}, not {show(value)}", field=field)
+                allowed = ", ".join(quoted(choice) for choice in self.choices[:10])
+                raise SettingsError(f"{what} must be one of {allowed}, not {quoted(value)}", field=field)
             return value
         number = _number(value, whole=self.kind is ParameterKind.INT, field=field, what=what)
         if self.kind is ParameterKind.DISCRETE:
             for choice in self.choices:
                 if choice == number:
                     return choice
-            allowed = ", ".join(show(choice) for choice in self.choices[:10])
-            raise SettingsError(f"{what} must be one of {allowed}, not {show(value)}", field=field)
+            allowed = ", ".join(quoted(choice) for choice in self.choices[:10])
+            raise SettingsError(f"{what} must be one of {allowed}, not {quoted(value)}", field=field)
         minimum, maximum = self.bounds
         if not minimum <= number <= maximum:
             raise SettingsError(f"{what} must lie within {minimum} to {maximum}, but is {number}", field=field)
@@ -384,7 +384,7 @@ class Parameter(CustomForm):
         for key in entries:
             if key not in _PARAMETER_KEYS:
                 raise SettingsError(
-                    f"{name} has an unknown entry {show(key)}; known are {', '.join(_PARAMETER_KEYS)}",
+                    f"{name} has an unknown entry {quoted(key)}; known are {', '.join(_PARAMETER_KEYS)}",
                     field=str(name),
                 )
         if entries.get("kind") is None:
@@ -469,7 +469,7 @@ class SearchSpace(CustomForm):
         """
         for name in values:
             if name not in self.names and name not in self.fixed:
-                raise SettingsError(f"{show(name)} is not in the search space", field=str(name)[:MAXIMUM_NAME_LENGTH])
+                raise SettingsError(f"{quoted(name)} is not in the search space", field=str(name)[:MAXIMUM_NAME_LENGTH])
         checked: dict[str, Value] = {}
         for parameter in self.parameters:
             if parameter.name not in values:
@@ -477,7 +477,7 @@ class SearchSpace(CustomForm):
             checked[parameter.name] = parameter.check(values[parameter.name])
         for name, value in self.fixed.items():
             if name in values and values[name] != value:
-                raise SettingsError(f"{name} is fixed at {show(value)}, not {show(values[name])}", field=name)
+                raise SettingsError(f"{name} is fixed at {quoted(value)}, not {quoted(values[name])}", field=name)
             checked[name] = value
         return checked
 
@@ -504,16 +504,16 @@ class SearchSpace(CustomForm):
         for key in entries:
             if key not in ("format", "parameters", "fixed"):
                 raise SettingsError(
-                    f"a search space has no entry {show(key)}; it has parameters and fixed", field="space"
+                    f"a search space has no entry {quoted(key)}; it has parameters and fixed", field="space"
                 )
         version = entries.get("format", _FORMAT)
         if isinstance(version, bool) or version != _FORMAT:
             raise SettingsError(
-                f"this search space has format {show(version)}; {_FORMAT} is known here", field="format"
+                f"this search space has format {quoted(version)}; {_FORMAT} is known here", field="format"
             )
         parameters = entries.get("parameters")
         if not isinstance(parameters, list):
-            raise SettingsError(f"parameters must be a list, not {show(parameters)}", field="parameters")
+            raise SettingsError(f"parameters must be a list, not {quoted(parameters)}", field="parameters")
         if len(parameters) > MAXIMUM_PARAMETERS:
             raise SettingsError(
                 f"a search space has at most {MAXIMUM_PARAMETERS} parameters, not {len(parameters)}",
@@ -549,10 +549,10 @@ class SearchSpace(CustomForm):
             with path.open("rb") as file:
                 content = file.read(MAXIMUM_FILE_BYTES + 1)
         except OSError as error:
-            raise InputError(f"{show(path.name)} cannot be read: {error.strerror or 'unknown reason'}") from error
+            raise InputError(f"{quoted(path.name)} cannot be read: {error.strerror or 'unknown reason'}") from error
         if len(content) > MAXIMUM_FILE_BYTES:
             raise InputError(
-                f"{show(path.name)} is larger than {MAXIMUM_FILE_BYTES // 1000} kB, which no search space is"
+                f"{quoted(path.name)} is larger than {MAXIMUM_FILE_BYTES // 1000} kB, which no search space is"
             )
         return cls.from_dict(_parse(content, path.name, is_yaml=is_yaml))
 
@@ -564,18 +564,8 @@ class SearchSpace(CustomForm):
             SettingsError: no preset of that name.
         """
         if name not in PRESETS:
-            raise SettingsError(f"there is no preset {show(name)}; there are {', '.join(PRESETS)}", field="space")
+            raise SettingsError(f"there is no preset {quoted(name)}; there are {', '.join(PRESETS)}", field="space")
         return cls.load(Path(__file__).parent / "presets" / f"{name}.yaml")
-
-
-def show(value: Any) -> str:
-    """A value from outside, shortened and escaped, fit for a message."""
-    shortener = reprlib.Repr()
-    shortener.maxlevel, shortener.maxstring, shortener.maxother, shortener.maxlong = 2, 60, 60, 40
-    try:
-        return shortener.repr(value)
-    except ValueError:  # Python does not write out integers of over 4,300 digits
-        return "a number of thousands of digits"
 
 
 def _decimal(value: float) -> Decimal:
@@ -587,7 +577,7 @@ def _is_yaml(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix not in (".json", ".yaml", ".yml"):
         raise SettingsError(
-            f"a search space is kept in a .json or .yaml file; {show(path.name)} is neither", field="space"
+            f"a search space is kept in a .json or .yaml file; {quoted(path.name)} is neither", field="space"
         )
     return suffix != ".json"
 
@@ -600,26 +590,27 @@ def _parse(content: bytes, name: str, *, is_yaml: bool) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise InputError(f"{show(name)} is not readable as YAML{place}: correct it there") from error
+        raise InputError(f"{quoted(name)} is not readable as YAML{place}: correct it there") from error
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{show(name)} is not readable as JSON (line {error.lineno}, column {error.colno}): correct it there"
+            f"{quoted(name)} is not readable as JSON (line {error.lineno}, column {error.colno}): correct it there"
         ) from error
     # ValueError: not UTF-8, or an integer or date no reader accepts; RecursionError: thousands of brackets.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{show(name)} is not readable as {kind} text in UTF-8") from error
+        raise InputError(f"{quoted(name)} is not readable as {kind} text in UTF-8") from error
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise SettingsError(f"{where} must hold named entries, not {show(value)}", field=where)
+        raise SettingsError(f"{where} must hold named entries, not {quoted(value)}", field=where)
     return dict(value)
 
 
 def _check_name(name: Any, *, field: str) -> None:
     if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name) or keyword.iskeyword(name):
         raise SettingsError(
-            f"a parameter's name holds letters, digits and underscores and starts with no digit; {show(name)} does not",
+            f"a parameter's name holds letters, digits and underscores and starts with no digit; "
+            f"{quoted(name)} does not",
             field=field,
         )
     if len(name) > MAXIMUM_NAME_LENGTH:
@@ -634,13 +625,13 @@ def _number(value: Any, *, whole: bool, field: str, what: str) -> int | float:
         try:
             value = int(value) if re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value) else float(value)
         except ValueError as error:
-            raise SettingsError(f"{what} must be a number, not {show(value)}", field=field) from error
+            raise SettingsError(f"{what} must be a number, not {quoted(value)}", field=field) from error
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise SettingsError(f"{what} must be a number, not {show(value)}", field=field)
+        raise SettingsError(f"{what} must be a number, not {quoted(value)}", field=field)
     try:
         number = float(value)
     except OverflowError as error:
-        raise SettingsError(f"{what} is too large: {show(value)}", field=field) from error
+        raise SettingsError(f"{what} is too large: {quoted(value)}", field=field) from error
     if not math.isfinite(number):
         raise SettingsError(f"{what} must be a finite number, not {number}", field=field)
     if not whole:
@@ -654,10 +645,10 @@ def _number(value: Any, *, whole: bool, field: str, what: str) -> int | float:
 
 def _text(value: Any, *, field: str, what: str) -> str:
     if not isinstance(value, str):
-        raise SettingsError(f"{what} must be text; put quotes around {show(value)}", field=field)
+        raise SettingsError(f"{what} must be text; put quotes around {quoted(value)}", field=field)
     if not 0 < len(value) <= MAXIMUM_TEXT_LENGTH or not value.isprintable():
         raise SettingsError(
-            f"{what} must have 1 to {MAXIMUM_TEXT_LENGTH} printable characters; {show(value)} does not", field=field
+            f"{what} must have 1 to {MAXIMUM_TEXT_LENGTH} printable characters; {quoted(value)} does not", field=field
         )
     return value
 

@@ -20,10 +20,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gwas_core.errors import SettingsError
+from gwas_core.messages import quoted
 from gwas_core.tuning.bayesian import BayesianSampler, BayesianSettings
 from gwas_core.tuning.grid import Grid, GridSampler
 from gwas_core.tuning.points import Point, PointKey, check_not_exhausted, derived_seed, key_of, tried_points
-from gwas_core.tuning.space import Parameter, SearchSpace, show
+from gwas_core.tuning.space import Parameter, SearchSpace
 
 ALGORITHMS = ("bayesianoptimization", "random", "grid", "tpe", "multivariate-tpe", "cmaes", "sobol")
 """Katib's names; the first is the default."""
@@ -61,15 +62,17 @@ class AlgorithmSettings:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name not in _SETTINGS:
             raise SettingsError(
-                f"there is no algorithm {show(self.name)}; there are {', '.join(ALGORITHMS)}", field="algorithm.name"
+                f"there is no algorithm {quoted(self.name)}; there are {', '.join(ALGORITHMS)}", field="algorithm.name"
             )
         if not isinstance(self.settings, Mapping):
-            raise SettingsError(f"settings must be named values, not {show(self.settings)}", field="algorithm.settings")
+            raise SettingsError(
+                f"settings must be named values, not {quoted(self.settings)}", field="algorithm.settings"
+            )
         known = _SETTINGS[self.name]
         for name in self.settings:
             if name not in known:
                 raise SettingsError(
-                    f"{self.name} has no setting {show(name)}; it has {', '.join(known)}",
+                    f"{self.name} has no setting {quoted(name)}; it has {', '.join(known)}",
                     field=f"algorithm.{str(name)[:40]}",
                 )
         object.__setattr__(self, "settings", {name: _as_text(name, value) for name, value in self.settings.items()})
@@ -267,15 +270,15 @@ def _as_text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, int) and not isinstance(value, bool):
-        return show(value)
-    raise SettingsError(f"{name} must be text or a whole number, not {show(value)}", field=f"algorithm.{name}")
+        return quoted(value)
+    raise SettingsError(f"{name} must be text or a whole number, not {quoted(value)}", field=f"algorithm.{name}")
 
 
 def _whole_number(name: str, text: str) -> int:
     smallest = _SMALLEST_SETTING[name]
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and smallest <= int(text) <= _LARGEST_SEED):
         raise SettingsError(
-            f"{name} must be a whole number from {smallest} to {_LARGEST_SEED}, not {show(text)}",
+            f"{name} must be a whole number from {smallest} to {_LARGEST_SEED}, not {quoted(text)}",
             field=f"algorithm.{name}",
         )
     return int(text)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import PARTS, main, write_section
-from benchmarks.common import seconds
 
 
 def test_a_section_is_rewritten_and_the_rest_is_left_alone(tmp_path: Path) -> None:
@@ -18,13 +17,6 @@ def test_a_section_is_rewritten_and_the_rest_is_left_alone(tmp_path: Path) -> No
     assert "first" not in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0372, "0.0372 s"), (9.994, "9.99 s"), (180.0, "3 min"), (22_000.0, "6.1 h")]
-)
-def test_durations_are_written_for_people(value: float, text: str) -> None:
-    assert seconds(value) == text
 
 
 def test_an_unknown_part_is_refused_with_the_known_ones(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gwas_core.errors import ExperimentError
-from gwas_core.evaluation.run import minutes_left, remaining_task_seconds
+from gwas_core.evaluation.run import remaining_task_seconds
 from gwas_core.evaluation.store import EvaluationTask
 from gwas_core.evaluation.tasks import do_tasks
 from gwas_core.processes.worker_pool import SERVER_LOG, WorkerPool
@@ -21,14 +21,6 @@ def test_time_left_waits_for_one_of_each_kind() -> None:
     # Less than one round is not done in less than one task.
     assert remaining_task_seconds(finished, ["network"], parallel=4) == 70.0
     assert remaining_task_seconds(finished, [], parallel=2) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(3.0, "less than a minute left"), (61.0, "about 2 min left"), (7200.0, "about 2.0 h left")],
-)
-def test_time_left_in_words(seconds: float, said: str) -> None:
-    assert minutes_left(seconds) == said
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ UNSCHEDULED = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        ((experiment(), [], None, []), ["no new trial for 12 minutes", "katib-controller"]),
+        ((experiment(), [], None, []), ["no new trial for 12 min", "katib-controller"]),
         ((experiment("Created"), [], None, []), ["has not started its suggestion service"]),
         (
             (experiment("Created"), [], suggestion("Created"), [pod("suggestion", "quick", KILLED)]),

@@ -8,7 +8,7 @@ import pytest
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.model.calibration import Calibration, Timing
-from gwas_core.report.projection import PastSearch, Projection, duration, past_search, project, project_measured
+from gwas_core.report.projection import PastSearch, Projection, past_search, project, project_measured
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.measurement import Measurement, MeasurementRequest
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
@@ -71,14 +71,6 @@ def test_cost() -> None:
     assert found is not None
     assert found.cost(30.0) == pytest.approx((1.0, 2.0))
     assert found.basis == "the trials of past"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "1 s"), (40, "40 s"), (720, "12 min"), (12_000, "3 h 20 min"), (187_200, "2 days 4 h")],
-)
-def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 # Eight cores, two threads a trial, as for three or four trials at a time.
