@@ -1,1 +1,10 @@
-"""Locks, threads, memory, and processes that work for others."""
+"""Processes of this program, and what they share: the floor that knows nothing of genetics.
+
+``detached`` starts a process that outlives its parent. ``worker_pool`` keeps workers busy: forks of one ``fork_server``
+that has imported everything, each fed through a ``channel`` and answering with the loop in ``worker``. ``locks`` says
+who works on a folder, ``threads`` shares the cores out, ``memory`` measures and returns memory.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The line between a worker process and the process it works for: JSON, one object a line."""
+"""Channel between a worker and the process it works for: JSON, one object a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Channel:
-    """The line to the supervisor; the process ends when the supervisor does."""
+    """Worker's end of the channel; the worker ends when the other end is closed.
+
+    Messages go over what were stdin and stdout; whatever else prints to stdout ends in the log.
+    """
 
     def __init__(self) -> None:
         # Own copies of both ends first: TensorFlow, and anything in C, prints to descriptor 1.
@@ -32,12 +35,12 @@ class Channel:
     def _listen(self) -> None:
         for line in self._in:
             self._received.put(json.loads(line))
-        # End of input: the supervisor is gone, or wants this worker to go. At once, in the
-        # middle of an epoch too; what a killed trial leaves behind is cleaned when it is rerun.
+        # End of input: the other process is gone, or wants this worker to go. At once, in the middle of an epoch too;
+        # what a killed trial leaves behind is cleaned when it is rerun.
         os._exit(0)
 
     def receive(self) -> dict[str, Any]:
-        """The next job or answer."""
+        """Return the next job or answer, once it has come."""
         return self._received.get()
 
     def send(self, message: Mapping[str, Any]) -> None:
@@ -47,7 +50,11 @@ class Channel:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel end this process together with its parent (Linux); end it now if the parent is gone."""
+    """Have the kernel end this process together with its parent (on Linux); end it now if the parent is gone.
+
+    Args:
+        parent: process id of the parent. The kernel watches the parent's thread that started this process.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

@@ -1,4 +1,4 @@
-"""Starting one of our modules as a process of its own, which outlives whoever starts it."""
+"""Processes that run one of our modules and outlive the process that starts them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def start_detached(
     Args:
         command: as ``module_command`` makes it.
         log: file that gets what the process prints.
-        environment: of the process; the folder of ``gwas_core`` is added to its import path.
+        environment: environment variables of the process; the folder of ``gwas_core`` is added to its import path.
         append: whether ``log`` keeps what earlier processes printed.
         inherit: file descriptors that stay open in the process.
 
@@ -52,7 +52,7 @@ def start_detached(
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """The command that runs one of our modules in this Python.
+    """Return the command that runs one of our modules in this Python.
 
     ``-P`` keeps files of the folder it happens to run in from being imported as modules.
     """
@@ -60,14 +60,14 @@ def module_command(module: str, *arguments: str) -> list[str]:
 
 
 def import_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` in which ``gwas_core`` can be imported from any folder."""
+    """Return a copy of ``environment`` in which ``gwas_core`` can be imported from any folder."""
     root = str(Path(gwas_core.__file__).resolve().parent.parent)
     path = environment.get("PYTHONPATH")
     return {**environment, "PYTHONPATH": os.pathsep.join([root, path] if path else [root])}
 
 
 def last_line(log: Path) -> str:
-    """The last line of a log that is not empty, shortened; empty where there is none."""
+    """Return the last line of a log that is not blank, shortened to 300 characters; empty if there is none."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

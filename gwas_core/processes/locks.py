@@ -1,4 +1,4 @@
-"""Who works on an experiment: the process that holds its lock, for as long as it lives."""
+"""Locks that a process holds for as long as it lives."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ _RETRY_SECONDS = 0.02
 
 
 def experiment_lock(experiment_directory: Path) -> FileLock:
-    """The lock that whoever works on an experiment holds."""
+    """Return the lock that the process working on an experiment holds."""
     return FileLock(experiment_directory / ".supervisor.lock")
 
 
 class FileLock:
-    """An exclusive lock on a file.
+    """Exclusive lock on a file.
 
-    The kernel gives it up when its holder ends, however it ends, so a lock that can be taken
-    proves that nobody is at work behind it: no pid can be stale and no text has to be read.
-    It is taken for an instant by whoever asks, which is why taking it for good waits a little.
+    The kernel releases it when its holder ends, however it ends. So a lock that can be taken proves that nobody works
+    behind it: there is no process id that could be stale. Asking takes the lock for an instant, which is why taking it
+    for good waits a little.
+
+    The package ``filelock`` (4.3) uses the same system call. It was not taken because it offers no descriptor that a
+    child process could inherit, so that a lock is never free between a process and the one it starts (see ``fileno``).
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,7 +33,7 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self, *, seconds: float = 0.0) -> bool:
-        """Take the lock, trying for ``seconds``; False when another process keeps it."""
+        """Take the lock, trying for ``seconds``, and return whether it is held now."""
         if self._descriptor is not None:
             return True
         deadline = time.monotonic() + seconds
@@ -70,7 +73,7 @@ class FileLock:
         return self._descriptor
 
     def release(self) -> None:
-        """Give the lock up; harmless when it is not held."""
+        """Release the lock; harmless if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -85,7 +88,7 @@ class FileLock:
 
 
 def acquire_any(locks: Sequence[FileLock], *, seconds: float) -> FileLock:
-    """One of ``locks``: the first that could be taken, or one that is not held when none could within ``seconds``."""
+    """Return the first lock that could be taken, or one that is not held if none could within ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         for lock in locks:

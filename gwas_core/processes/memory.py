@@ -1,4 +1,4 @@
-"""What this process holds of the machine's memory, and giving back what it no longer uses."""
+"""Memory of this process: how much it holds, and returning what it no longer uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def give_back_memory() -> None:
-    """Return freed memory to the system, where the C library is glibc; elsewhere nothing.
+    """Return freed memory to the system, if the C library is glibc; do nothing elsewhere.
 
     glibc keeps what lies between blocks still in use: after XLA compiled a network that is 200 MB, after a mixed model
     was fitted as much again, in each of the workers.
@@ -22,13 +22,12 @@ def give_back_memory() -> None:
 
 
 def held_bytes() -> int:
-    """Memory of this process that no file backs (what it shares since a fork included); 0 where the system does not
-    say."""
+    """Return the bytes of this process that no file backs, including those shared since a fork; 0 if unknown."""
     return _status("RssAnon:")
 
 
 def peak_bytes() -> int:
-    """The most memory this process has held so far; 0 where the system does not say."""
+    """Return the most bytes this process has held so far; 0 if unknown."""
     return _status("VmHWM:")
 
 

@@ -1,4 +1,4 @@
-"""Sharing the machine's cores out between worker processes."""
+"""Numbers of threads, so that worker processes share the machine's cores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _THREAD_VARIABLES = (
 
 
 def usable_cores() -> int:
-    """Cores this process may use: those it is bound to, and no more than its container is given."""
+    """Return the number of cores this process may use: those it is bound to, at most what its container is given."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         limit = container_cores(_CGROUP_CPU_LIMIT.read_text(encoding="ascii"))
@@ -30,7 +30,11 @@ def usable_cores() -> int:
 
 
 def container_cores(text: str) -> int | None:
-    """Cores that a cgroup's ``cpu.max`` ("quota period", in microseconds) allows, rounded up; None for no limit."""
+    """Return the cores that a cgroup's ``cpu.max`` allows, rounded up; None for no limit.
+
+    Args:
+        text: content of ``cpu.max``, "quota period" in microseconds.
+    """
     quota, _, period = text.strip().partition(" ")
     if not quota.isdigit() or not period.isdigit() or int(period) == 0:
         return None
@@ -38,12 +42,12 @@ def container_cores(text: str) -> int | None:
 
 
 def worker_threads(cores: int, parallel_trials: int) -> int:
-    """Threads for each of the workers, so that all together they keep no more than the cores busy."""
+    """Return the number of threads for each worker, so that all together keep no more than the cores busy."""
     return max(1, cores // parallel_trials)
 
 
 def thread_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """``environment`` for a process of so many threads; libraries read it when they are loaded."""
+    """Return a copy of ``environment`` for a process of ``threads`` threads; libraries read it when they load."""
     return {
         **environment,
         **dict.fromkeys(_THREAD_VARIABLES, str(threads)),

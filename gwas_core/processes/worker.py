@@ -1,4 +1,4 @@
-"""A worker's own end of its channel: do one job after the other, answer each, and say when to be replaced."""
+"""Loop of a worker: do one job after the other, answer each, and say when to be replaced."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ about 100 MB of every network whose shapes it had not seen before."""
 
 
 def serve_jobs(channel: Channel, do: Callable[[Mapping[str, Any]], dict[str, Any]]) -> NoReturn:
-    """Do jobs for as long as somebody sends them.
+    """Do jobs for as long as the other end of the channel sends them.
 
     Every job is answered by one message with a ``type``: what ``do`` returned, or ``failed`` with a ``reason``. Its
     entry ``spent`` says whether the worker should be replaced: after an unforeseen error, or once it has grown by more
     than ``MOST_GROWTH``.
 
     Args:
-        do: does a job and returns its answer; a ``GwasError`` that it raises becomes the reason of a failure.
+        do: function that does a job and returns its answer; a ``GwasError`` it raises becomes the reason of a failure.
     """
     channel.send({"type": "ready", "pid": os.getpid()})
     held_at_first: int | None = None

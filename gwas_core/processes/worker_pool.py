@@ -1,4 +1,4 @@
-"""The workers of one supervisor: started when there is work, listened to all at once, ended together."""
+"""Worker pool: workers that are started when there is work, listened to all at once, and ended together."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SERVER_LOG = "workers.log"
 
 @dataclass
 class Task:
-    """A job for a worker.
+    """Job for a worker.
 
     Attributes:
-        job: what the worker is sent; see ``worker``.
-        trial: the trial's number, of a trial.
-        deaths: workers that died of it.
+        job: message that the worker is sent.
+        trial: number of the trial, if the job is one.
+        deaths: number of workers that died while they worked on it.
     """
 
     job: dict[str, Any]
@@ -32,12 +32,13 @@ class Task:
 
     @property
     def kind(self) -> str:
+        """Name of the job."""
         return str(self.job["job"])
 
 
 @dataclass(eq=False)
 class Slot:
-    """A place for one worker and what it is to do."""
+    """Place for one worker and its task."""
 
     index: int
     worker: WorkerProcess | None = None
@@ -46,14 +47,14 @@ class Slot:
 
 @dataclass(frozen=True)
 class CanBegin:
-    """The slot's worker is ready and has a task that it was not sent yet."""
+    """Event: the worker of a slot is ready for the task that the slot was assigned (see ``WorkerPool.send``)."""
 
     slot: Slot
 
 
 @dataclass(frozen=True)
 class Message:
-    """The slot's worker has something to say about its task."""
+    """Event: the worker of a slot has sent a message about its task."""
 
     slot: Slot
     content: dict[str, Any]
@@ -61,13 +62,13 @@ class Message:
 
 @dataclass(frozen=True)
 class Death:
-    """A worker ended; its slot is free again.
+    """Event: a worker ended; its slot is free again.
 
     Attributes:
-        task: what it was to do.
-        words: how it ended.
-        had_started: whether it ever was ready to work.
-        log: where its last words are.
+        task: task that the worker had.
+        words: how the worker ended.
+        had_started: whether the worker was ever ready to work.
+        log: file with the worker's last words.
     """
 
     task: Task | None
@@ -80,9 +81,15 @@ Event = CanBegin | Message | Death
 
 
 class WorkerPool:
-    """So many slots, and one place to wait for whatever happens in them.
+    """Fixed number of slots for workers, and one place to wait for events of all of them.
 
-    ``wake`` may be called from other threads and signal handlers; the rest from one thread.
+    ``wake`` may be called from other threads and signal handlers; everything else from one thread.
+
+    Args:
+        size: number of slots.
+        command: module and arguments of the workers' program, as ``ForkServer`` takes them.
+        environment: environment variables of the workers, their numbers of threads among them.
+        log_directory: folder for ``workers.log`` and one log for each slot.
     """
 
     def __init__(
@@ -102,18 +109,18 @@ class WorkerPool:
 
     @property
     def free(self) -> int:
-        """Slots without a task."""
+        """Number of slots without a task."""
         return sum(slot.task is None for slot in self._slots)
 
     @property
     def tasks(self) -> list[Task]:
-        """What is being done."""
+        """Tasks that were assigned and are not done."""
         return [slot.task for slot in self._slots if slot.task is not None]
 
     def assign(self, task: Task) -> None:
-        """Give a task to a free slot; ``CanBegin`` says when it may be sent to the worker.
+        """Assign a task to a free slot; the event ``CanBegin`` says when it may be sent to the worker.
 
-        Workers that are running go first: starting one takes seconds.
+        Slots whose worker is running come first: starting one can take seconds.
         """
         slot = min((slot for slot in self._slots if slot.task is None), key=lambda slot: slot.worker is None)
         slot.task = task
@@ -124,7 +131,7 @@ class WorkerPool:
             self._due.append(CanBegin(slot))
 
     def wait(self, seconds: float) -> Iterator[Event]:
-        """What happened, waiting at most so long for the first of it."""
+        """Yield what happened, waiting at most ``seconds`` for the first event."""
         due, self._due = self._due, []
         yield from due
         for key, _ in self._selector.select(0.0 if due else seconds):
@@ -161,7 +168,7 @@ class WorkerPool:
         return task
 
     def withdraw_trials(self) -> list[Task]:
-        """Kill the workers that have a trial; their tasks."""
+        """Kill the workers that have a trial, and return their tasks."""
         withdrawn = []
         for slot in self._slots:
             if slot.task is not None and slot.task.trial is not None:
@@ -171,14 +178,14 @@ class WorkerPool:
         return withdrawn
 
     def dismiss(self, slot: Slot) -> None:
-        """Kill a slot's worker; the next task gets a fresh one."""
+        """Kill the worker of a slot; its next task gets a fresh one."""
         if slot.worker is not None:
             self._selector.unregister(slot.worker)
             slot.worker.kill()
             slot.worker = None
 
     def close(self) -> None:
-        """Kill all workers; harmless when there are none."""
+        """Kill all workers; harmless if there are none."""
         for slot in self._slots:
             slot.task = None
             self.dismiss(slot)

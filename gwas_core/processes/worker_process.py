@@ -1,4 +1,4 @@
-"""A supervisor's end of one worker."""
+"""Handle of one worker, for the process that feeds it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ _READ_BYTES = 65_536
 
 
 class WorkerProcess:
-    """A running worker: send it jobs, read its messages, kill it.
+    """Running worker: send it jobs, read its messages, kill it.
 
-    ``fileno`` is the descriptor to wait on for messages; ``ready`` is whether it has said that it takes jobs.
+    Attributes:
+        log: file with what the worker printed.
+        ready: whether the worker has said that it takes jobs.
     """
 
     def __init__(self, server: ForkServer, log: Path) -> None:
@@ -38,21 +40,22 @@ class WorkerProcess:
         self.ready = False
 
     def fileno(self) -> int:
+        """Return the descriptor on which messages arrive, to wait on."""
         return self._out.fileno()
 
     @property
     def has_ended(self) -> bool:
-        """Whether it closed its end; known after ``read``."""
+        """Whether the worker closed its end, as the last ``read`` found."""
         return self._ended
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send a job or an answer; one that is dead will be noticed when it is read."""
+        """Send a job or an answer. A dead worker is noticed by the next ``read``."""
         with contextlib.suppress(BrokenPipeError):
             self._in.write(json.dumps(message).encode() + b"\n")
             self._in.flush()
 
     def read(self) -> list[dict[str, Any]]:
-        """The messages that have come, without waiting."""
+        """Return the messages that have arrived, without waiting."""
         try:
             # One read for each time the descriptor is ready; the rest, if any, makes it ready again.
             data = os.read(self._out.fileno(), _READ_BYTES)
@@ -69,13 +72,13 @@ class WorkerProcess:
         return messages
 
     def death(self) -> str:
-        """How it ended, in words; to be asked after it has."""
+        """Describe how the worker ended; to be called after it has."""
         if self._pid is None:
             code = self._server.ended()
             if code is None:
                 return "the worker ended before it was ready"
             self.log = self._server.log  # which tells why
-            return f"the worker could not be started: what it is made from ended with code {code}"
+            return f"the worker could not be started: the process it is forked from ended with code {code}"
         code = self._server.exit_code(self._pid)
         if code is None:
             # Whatever ended the fork server took its workers along.
@@ -93,13 +96,13 @@ class WorkerProcess:
         return f"the worker was killed by signal {-code} ({name})"
 
     def kill(self) -> None:
-        """End it and whatever it started, now."""
+        """Kill the worker and whatever it started."""
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
             self._server.exit_code(self._pid)
             self._pid = None
-        # One that is not ready yet ends when it finds these closed.
+        # A worker that is not ready yet ends when it finds these closed.
         with contextlib.suppress(BrokenPipeError):
             self._in.close()
         self._out.close()

@@ -1,0 +1,41 @@
+from .channel import Channel as Channel
+from .channel import die_with as die_with
+from .detached import import_environment as import_environment
+from .detached import last_line as last_line
+from .detached import module_command as module_command
+from .detached import start_detached as start_detached
+from .fork_server import ForkServer as ForkServer
+from .fork_server import serve_forks as serve_forks
+from .locks import FileLock as FileLock
+from .locks import experiment_lock as experiment_lock
+from .memory import give_back_memory as give_back_memory
+from .memory import held_bytes as held_bytes
+from .memory import peak_bytes as peak_bytes
+from .threads import thread_environment as thread_environment
+from .threads import usable_cores as usable_cores
+from .threads import worker_threads as worker_threads
+from .worker import serve_jobs as serve_jobs
+from .worker_pool import Task as Task
+from .worker_pool import WorkerPool as WorkerPool
+
+__all__ = [
+    "Channel",
+    "FileLock",
+    "ForkServer",
+    "Task",
+    "WorkerPool",
+    "die_with",
+    "experiment_lock",
+    "give_back_memory",
+    "held_bytes",
+    "import_environment",
+    "last_line",
+    "module_command",
+    "peak_bytes",
+    "serve_forks",
+    "serve_jobs",
+    "start_detached",
+    "thread_environment",
+    "usable_cores",
+    "worker_threads",
+]
