@@ -6,8 +6,8 @@ whose exit status is wanted.
 
 ``multiprocessing`` has a fork server too. Measured side by side (``python -m benchmarks.worker_start``, three runs),
 it is as good: the first worker is ready in 3.6 to 5.5 s (ours: 4.2 to 4.7 s), the next ones in 0.07 to 0.15 s (0.02 s),
-and each holds 79 MB of its own (72 MB). It was not taken for two reasons that it cannot be set to avoid. It has one server
-for each process, whose environment is that of its first use: a second search in the same notebook could not have
+and each holds 79 MB of its own (72 MB). It was not taken for two reasons that it cannot be set to avoid. It has one
+server for each process, whose environment is that of its first use: a second search in the same notebook could not have
 another number of threads. And each of its workers runs the caller's main script again: a script that calls
 ``gwas_core.evaluate`` without a ``__main__`` guard would fail.
 """
