@@ -219,10 +219,10 @@ def make_kubeflow_pictures(folder: Path, out: Path) -> None:
         stack.enter_context(local_katib(folder / "cluster", workspace))
         from gwas_core.kubeflow.cluster import connect
         from gwas_core.kubeflow.settings import ClusterSettings
-        from tests.kubeflow.quick_cluster import foreign_manifest
+        from tests.kubeflow.quick_cluster import external_manifest
 
         api = connect(ClusterSettings.from_environment())
-        api.create("experiments", foreign_manifest("'sleep 5; echo loss=${trialParameters.rate}'"))
+        api.create("experiments", external_manifest("'sleep 5; echo loss=${trialParameters.rate}'"))
         command(
             "tune", "data/demo_height.txt.gz", "--engine", "kubeflow", "--name", "height", "--space",
             str(folder / "space.yaml"), "--max-trials", "40", "--parallel-trials", "2", "--detach", "--json",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from gwas_core.errors import SettingsError
 from gwas_core.kubeflow.cluster import is_claim_here, is_configured
-from gwas_core.kubeflow.preflight import Check, Verdict, preflight
+from gwas_core.kubeflow.preflight import Check, CheckStatus, preflight
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from gwas_core.tuning.experiment import EngineName, Experiment
 from gwas_core.workspace import Workspace
@@ -19,7 +19,7 @@ from ui.text import markdown_text
 
 ENGINE_TITLES: dict[EngineName, str] = {"local": "This machine", "kubeflow": "Kubeflow cluster"}
 
-_VERDICTS = {Verdict.OK: "✓\u00a0ok", Verdict.FAILED: "✗\u00a0failed", Verdict.UNKNOWN: "?\u00a0unknown"}
+_STATUSES = {CheckStatus.OK: "✓\u00a0ok", CheckStatus.FAILED: "✗\u00a0failed", CheckStatus.UNKNOWN: "?\u00a0unknown"}
 _TRIAL_KINDS = {"pipeline": "each trial runs as a pipeline", "job": "each trial runs as a job"}
 # What the network was asked once, and is not asked again until somebody presses the button.
 _CHECKED, _FOUND = "cluster-checked", "cluster-found"
@@ -116,7 +116,7 @@ def checks_table(checks: tuple[Check, ...]) -> pd.DataFrame:
     for check in checks:
         found = f"**{markdown_text(check.name)}**: {markdown_text(check.sentence)}"
         remedy = f"  \n→ {markdown_text(check.remedy)}" if check.remedy else ""
-        rows.append({"State": _VERDICTS[check.verdict], "Found, and what to do": found + remedy})
+        rows.append({"State": _STATUSES[check.status], "Found, and what to do": found + remedy})
     return pd.DataFrame(rows)
 
 
@@ -130,7 +130,7 @@ def cluster_experiments() -> None:
     if st.button("Look for experiments on the cluster", key="cluster-look", icon=":material/search:"):
         st.session_state.pop(_FOUND, None)
         with errors_shown(), st.spinner("Asking the cluster"):
-            st.session_state[_FOUND] = engines().kubeflow.foreign()
+            st.session_state[_FOUND] = engines().kubeflow.external_experiments()
     names = st.session_state.get(_FOUND)
     if names is None:
         return
@@ -148,6 +148,6 @@ def cluster_experiments() -> None:
     if is_pressed:
         with errors_shown():
             with st.spinner(f"Reading {markdown_text(name)}"):
-                engines().kubeflow.open_foreign(name)
+                engines().kubeflow.open_external(name)
             st.session_state.pop(_FOUND)
             st.switch_page("pages/experiment.py", query_params={"experiment": name})

@@ -15,7 +15,8 @@ from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
+from gwas_core.kubeflow.steps import PIPELINE_RUNS, trial_directory
+from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.messages import quoted
 from gwas_core.model.networks import parse_network
 from gwas_core.tuning.creation import describe_experiment
@@ -74,13 +75,13 @@ def run_pipeline(options: argparse.Namespace) -> None:
 def submit_pipeline(options: argparse.Namespace) -> None:
     """Upload the pipeline to a cluster and start it on a file."""
     from gwas_core.kubeflow.pipeline import compile_pipeline, pipeline_name
-    from gwas_core.kubeflow.runs import Pipelines, token_path
+    from gwas_core.kubeflow.pipelines_api import PipelinesApi, token_path
 
     cluster = cluster_settings(options)
     workspace = Workspace.from_environment()
     parameters = _run_parameters(options, workspace, seen_at=cluster.mount_path)
     _copy_dataset(workspace, cluster, parameters)
-    pipelines = Pipelines(cluster.pipeline_host, namespace=cluster.namespace, token=token_path(), patience=30.0)
+    pipelines = PipelinesApi(cluster.pipeline_host, namespace=cluster.namespace, token=token_path(), patience=30.0)
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "pipeline.yaml"
         compile_pipeline(package, cluster)
@@ -96,18 +97,18 @@ def submit_pipeline(options: argparse.Namespace) -> None:
 def _copy_dataset(workspace: Workspace, cluster: ClusterSettings, parameters: RunParameters) -> None:
     """Have the run's dataset on the claim, where that is not mounted here."""
     from gwas_core.kubeflow.cluster import connect, ensure_claim, is_claim_here
-    from gwas_core.kubeflow.transfer_pod import ClaimFiles
+    from gwas_core.kubeflow.transfer_pod import TransferPod
 
     if is_claim_here(workspace, cluster):
         return
     api = connect(cluster)
     ensure_claim(api, cluster)
-    files = ClaimFiles(api, cluster, root=workspace.root, purpose=f"run-{parameters.trial}", tell=say)
+    pod = TransferPod(api, cluster, root=workspace.root, purpose=f"run-{parameters.trial}", tell=say)
     folder = workspace.dataset_directory(parameters.dataset).relative_to(workspace.root)
     try:
-        files.send([folder.as_posix()])
+        pod.send([folder.as_posix()])
     finally:
-        files.close()
+        pod.close()
 
 
 def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_at: str) -> RunParameters:

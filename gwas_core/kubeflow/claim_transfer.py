@@ -135,7 +135,7 @@ def changed_files(
 
 
 def answer(verb: str, root: Path, question: bytes) -> bytes:
-    """What is said to a question; see ``helper.ClaimFiles``, which asks them."""
+    """What is said to a question; see ``helper.TransferPod``, which asks them."""
     if verb == "unpack":
         return json.dumps(unpack(root, question)).encode()
     asked: dict[str, Any] = json.loads(question)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gwas_core.kubeflow.api import SNAPSHOTS, Api, ClusterError, Conflict, NotFound, NotInstalled
+from gwas_core.kubeflow.kubernetes_api import SNAPSHOTS, ClusterError, Conflict, KubernetesApi, NotFound, NotInstalled
+from gwas_core.kubeflow.labels import APPLICATION_LABELS
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.workspace import Workspace
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 READ_WRITE_MANY = "ReadWriteMany"
-
-# katib.APPLICATION_LABEL, without Katib's models: a page asks this module whether there is a cluster at all.
-LABELS = {"app.kubernetes.io/part-of": "deep-gwas-dashboard"}
 
 
 class NotConfigured(ClusterError):
@@ -38,13 +36,13 @@ def _kubeconfig() -> str | None:
     return str(usual) if usual.is_file() else None
 
 
-def connect(settings: ClusterSettings) -> Api:
+def connect(settings: ClusterSettings) -> KubernetesApi:
     """The API of the cluster: ``KUBECONFIG``'s, else the one this pod runs on, else that of ``~/.kube/config``.
 
     Raises:
         NotConfigured: there is none, or its configuration cannot be read.
     """
-    return Api(_configuration, namespace=settings.namespace)
+    return KubernetesApi(_configuration, namespace=settings.namespace)
 
 
 def _configuration() -> Configuration:
@@ -74,7 +72,7 @@ def is_claim_here(workspace: Workspace, settings: ClusterSettings) -> bool:
     return workspace.root.absolute() == Path(settings.mount_path)
 
 
-def ensure_claim(api: Api, settings: ClusterSettings) -> None:
+def ensure_claim(api: KubernetesApi, settings: ClusterSettings) -> None:
     """Create the workspace's claim where there is none yet.
 
     Raises:
@@ -94,14 +92,14 @@ def ensure_claim(api: Api, settings: ClusterSettings) -> None:
     body = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": settings.claim, "labels": LABELS},
+        "metadata": {"name": settings.claim, "labels": dict(APPLICATION_LABELS)},
         "spec": spec,
     }
     with suppress(Conflict):  # somebody was faster
         api.create("persistentvolumeclaims", body)
 
 
-def snapshot_claim(api: Api, settings: ClusterSettings, name: str) -> str | None:
+def snapshot_claim(api: KubernetesApi, settings: ClusterSettings, name: str) -> str | None:
     """Take a snapshot of the claim as it is now; its name, or None where the cluster does not offer snapshots.
 
     Raises:
@@ -114,7 +112,7 @@ def snapshot_claim(api: Api, settings: ClusterSettings, name: str) -> str | None
     body = {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshot",
-        "metadata": {"name": name, "labels": LABELS},
+        "metadata": {"name": name, "labels": dict(APPLICATION_LABELS)},
         "spec": {"source": {"persistentVolumeClaimName": settings.claim}},
     }
     with suppress(Conflict):

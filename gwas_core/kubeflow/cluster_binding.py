@@ -1,4 +1,4 @@
-"""What an experiment in the store has to do with one on a cluster."""
+"""Cluster binding: which Katib experiment belongs to an experiment of the store, and how the cluster last answered."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gwas_core.errors import ExperimentError
-from gwas_core.kubeflow.mapping import read_time
+from gwas_core.kubeflow.katib_status import read_time
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.store import Store
 
 KUBEFLOW = "kubeflow"
-"""Study attribute that holds it."""
+"""Study attribute that holds the binding."""
 
 _LONGEST_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
-    """Where the experiment is, and how the cluster last answered.
+class ClusterBinding:
+    """Katib experiment of an experiment in the store.
 
     Attributes:
-        cluster: as it was started with, whatever the environment says later.
-        uid: of the Katib experiment; empty while there is none, as after a stop.
-        read_only: made elsewhere: looked at only.
-        names: Katib's parameter names and what they are called here, where they differ.
+        cluster: settings it was started with, as ``ClusterSettings.to_dict`` gives them; later changes of the
+            environment do not count.
+        uid: unique identifier of the Katib experiment; empty while there is none, as after a stop.
+        read_only: whether it was made elsewhere, and is only shown here.
+        names: our parameter name by Katib's, of an experiment made elsewhere.
         seen: when the cluster last answered, ISO 8601.
-        silent: how often in a row it has not answered since, and ``next_try``, when it is asked again.
-        limit: the trials that Katib does in all: fewer than the experiment's where a grid has fewer points.
-        snapshot: the last snapshot of the claim that was taken.
+        silent: number of questions in a row since then that the cluster did not answer.
+        next_try: when the cluster is asked again, ISO 8601; empty for at once.
+        limit: number of trials that Katib does in all: fewer than the experiment's if its grid has fewer points.
+        snapshot: name of the last snapshot of the claim.
     """
 
     cluster: dict[str, Any]
@@ -45,39 +47,74 @@ class Link:
 
     @property
     def settings(self) -> ClusterSettings:
+        """Settings of the cluster it was started with."""
         return ClusterSettings.from_dict(self.cluster)
 
-    def heard(self) -> Link:
-        """The cluster has answered."""
+    @property
+    def external_names(self) -> dict[str, str] | None:
+        """Our parameter name by Katib's, of an experiment made elsewhere; None for one of our own."""
+        return self.names if self.read_only else None
+
+    def answered(self) -> ClusterBinding:
+        """Return the binding after the cluster has answered."""
         return replace(self, seen=_now().isoformat(timespec="seconds"), silent=0, next_try="")
 
-    def unheard(self, first_wait: timedelta) -> Link:
-        """The cluster has not answered: the next time is twice as far away, up to a minute."""
+    def not_answered(self, first_wait: timedelta) -> ClusterBinding:
+        """Return the binding after the cluster has not answered.
+
+        Args:
+            first_wait: until the next question after the first silence; twice as long each time, up to a minute.
+        """
         # Bounded before it is multiplied: after a night without a network it would be astronomical.
         wait = min(first_wait * 2 ** min(self.silent, 10), _LONGEST_WAIT)
         return replace(self, silent=self.silent + 1, next_try=(_now() + wait).isoformat())
 
     def may_ask(self) -> bool:
-        """Whether it is time to ask the cluster again."""
+        """Return whether it is time to ask the cluster again."""
         moment = read_time(self.next_try)
         return moment is None or _now() >= moment
 
 
-def load_link(store: Store, name: str) -> Link:
-    """The experiment's link.
+def load_binding(store: Store, name: str) -> ClusterBinding:
+    """Return the binding of an experiment.
 
     Raises:
-        ExperimentError: it has none, and so was never on a cluster.
+        ExperimentError: it has none, because it was never started on a cluster.
+    """
+    binding = find_binding(store, name)
+    if binding is None:
+        raise ExperimentError(f"{name} was never started on a cluster")
+    return binding
+
+
+def find_binding(store: Store, name: str) -> ClusterBinding | None:
+    """Return the binding of an experiment, or None if it was never started on a cluster.
+
+    Raises:
+        ExperimentError: there is no such experiment.
     """
     values = store.storage.get_study_user_attrs(store.study_id(name)).get(KUBEFLOW)
     if not isinstance(values, Mapping):
-        raise ExperimentError(f"{name} was never started on a cluster")
-    known = {entry.name for entry in fields(Link)}
-    return Link(**{key: value for key, value in values.items() if key in known})
+        return None
+    known = {entry.name for entry in fields(ClusterBinding)}
+    return ClusterBinding(**{key: value for key, value in values.items() if key in known})
 
 
-def save_link(store: Store, name: str, link: Link) -> None:
-    store.storage.set_study_user_attr(store.study_id(name), KUBEFLOW, asdict(link))
+def load_own_binding(store: Store, name: str) -> ClusterBinding:
+    """Return the binding of an experiment that was started here.
+
+    Raises:
+        ExperimentError: it was made elsewhere, or was never started on a cluster.
+    """
+    binding = load_binding(store, name)
+    if binding.read_only:
+        raise ExperimentError(f"{name} was made elsewhere and is only shown here: change it where it was made")
+    return binding
+
+
+def save_binding(store: Store, name: str, binding: ClusterBinding) -> None:
+    """Write the binding of an experiment."""
+    store.storage.set_study_user_attr(store.study_id(name), KUBEFLOW, asdict(binding))
 
 
 def _now() -> datetime:

@@ -29,23 +29,16 @@ from gwas_core.errors import GwasError, InputError, TrialFailed, describe_unexpe
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import load_split
-from gwas_core.kubeflow.api import ClusterError
-from gwas_core.kubeflow.inputs import read_experiment, trial_seed
+from gwas_core.kubeflow.kubernetes_api import ClusterError
 from gwas_core.kubeflow.parameters import from_assignments
-from gwas_core.kubeflow.runs import Pipelines, Run, RunState, token_path
+from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState, token_path
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.kubeflow.steps import (
-    FAILURE_FILE,
-    RESULT_FILE,
-    STEP_LOGS,
-    experiment_directory,
-    run_and_record,
-    trial_directory,
-)
+from gwas_core.kubeflow.steps import experiment_directory, run_and_record, trial_directory
+from gwas_core.kubeflow.trial_files import FAILURE_FILE, METRICS_FILE, RESULT_FILE, STEP_LOGS
+from gwas_core.kubeflow.trial_inputs import read_experiment, trial_seed
 from gwas_core.messages import quoted
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.detached import last_line
-from gwas_core.report.learning_curves import METRICS_FILE
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.space import Value
 from gwas_core.workspace import Workspace
@@ -144,7 +137,7 @@ def _train_in_pipeline(
     options: argparse.Namespace, experiment: Experiment, hyperparameters: Mapping[str, Value], objective: Objective
 ) -> float:
     cluster = ClusterSettings.from_environment()
-    pipelines = Pipelines(
+    pipelines = PipelinesApi(
         cluster.pipeline_host, namespace=cluster.namespace, token=token_path(), patience=options.patience
     )
     directory = trial_directory(options.workspace, experiment.name, options.trial)
@@ -158,7 +151,7 @@ def _train_in_pipeline(
 
 
 @contextlib.contextmanager
-def _terminating(pipelines: Pipelines, trial: str, group: str) -> Iterator[None]:
+def _terminating(pipelines: PipelinesApi, trial: str, group: str) -> Iterator[None]:
     """End the trial's run when this process is ended, or gives up on it."""
     try:
         yield
@@ -176,7 +169,7 @@ def _terminating(pipelines: Pipelines, trial: str, group: str) -> Iterator[None]
 
 
 def _started(
-    pipelines: Pipelines,
+    pipelines: PipelinesApi,
     cluster: ClusterSettings,
     trial: str,
     experiment: Experiment,
@@ -202,7 +195,7 @@ def _started(
     return pipelines.start(trial, group=experiment.name, pipeline=pipeline, parameters=parameters.to_dict())
 
 
-def _followed(pipelines: Pipelines, run: Run, values: Tail, objective: Objective, *, poll: float) -> Run:
+def _followed(pipelines: PipelinesApi, run: Run, values: Tail, objective: Objective, *, poll: float) -> Run:
     """The run once it has ended; meanwhile each epoch's objective is printed."""
     looked = time.monotonic()
     while not run.state.is_finished():
@@ -301,7 +294,7 @@ class Objective:
             if not math.isfinite(value):
                 raise TrialFailed(f"{OBJECTIVE} became {value}")
             self._best = min(self._best, value)
-            print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={quoted(value)}", flush=True)
+            print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={value!r}", flush=True)
 
     def end(self, value: float) -> None:
         """The trial's own, unless its best epoch was printed: early stopping counts values as epochs."""

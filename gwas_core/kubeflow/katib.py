@@ -30,9 +30,10 @@ from kubeflow_katib_api.models.v1beta1_trial_parameter_spec import V1beta1TrialP
 from kubeflow_katib_api.models.v1beta1_trial_template import V1beta1TrialTemplate
 
 from gwas_core.errors import SettingsError
+from gwas_core.kubeflow.labels import APPLICATION_LABELS, DATASET_ANNOTATION, NO_SIDECAR
 from gwas_core.kubeflow.parameters import to_katib
-from gwas_core.kubeflow.runs import TOKEN_VARIABLE
-from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.kubeflow.pipelines_api import TOKEN_VARIABLE
+from gwas_core.kubeflow.settings import FILE_SYSTEM_GROUP, ClusterSettings
 from gwas_core.processes.threads import thread_environment
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import Experiment
@@ -43,8 +44,6 @@ GROUP, VERSION, PLURAL = "kubeflow.org", "v1beta1", "experiments"
 PRIMARY_CONTAINER = "driver"
 TOKEN_PATH = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105 - where Kubernetes puts it
 TOKEN_AUDIENCE = "pipelines.kubeflow.org"  # noqa: S105
-DATASET_ANNOTATION = "deep-gwas-dashboard/dataset"
-APPLICATION_LABEL = {"app.kubernetes.io/part-of": "deep-gwas-dashboard"}
 
 MAXIMUM_GRID = 100_000
 """Katib's grid service lists every combination in its 100 MiB before it suggests the first."""
@@ -57,8 +56,6 @@ _TRIAL_NAME = "trial-name"
 _HYPEROPT_SETTINGS = {"n_ei_candidates": "n_EI_candidates", "random_state": "random_state"}
 _DRIVER_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 _TOKEN_SECONDS = 7200
-# The group of the Jupyter images, so that notebook and trials may write the same volume.
-_FILE_SYSTEM_GROUP = 100
 
 
 def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> dict[str, Any]:
@@ -163,7 +160,7 @@ def _manifest(experiment: Experiment, cluster: ClusterSettings) -> dict[str, Any
         metadata=ObjectMeta(
             name=experiment.name,
             namespace=cluster.namespace,
-            labels=APPLICATION_LABEL,
+            labels=dict(APPLICATION_LABELS),
             annotations={DATASET_ANNOTATION: experiment.dataset},
         ),
         spec=spec,
@@ -256,19 +253,17 @@ def _job(arguments: list[str], cluster: ClusterSettings) -> dict[str, Any]:
         "resources": {"requests": _DRIVER_REQUESTS} if is_driver else _training_resources(cluster),
         "volumeMounts": mounts,
     }
-    # Istio's proxy would keep the job from ending; which of the two it looks at depends on its version.
-    no_proxy: Mapping[str, str] = {"sidecar.istio.io/inject": "false"}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "spec": {
             "backoffLimit": 0,
             "template": {
-                "metadata": {"labels": {**APPLICATION_LABEL, **no_proxy}, "annotations": dict(no_proxy)},
+                "metadata": {"labels": {**APPLICATION_LABELS, **NO_SIDECAR}, "annotations": dict(NO_SIDECAR)},
                 "spec": {
                     "restartPolicy": "Never",
                     "serviceAccountName": cluster.service_account,
-                    "securityContext": {"fsGroup": _FILE_SYSTEM_GROUP},
+                    "securityContext": {"fsGroup": FILE_SYSTEM_GROUP},
                     "containers": [container],
                     "volumes": volumes,
                 },

@@ -27,7 +27,8 @@ from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.kubeflow import components
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.kubeflow.steps import PIPELINE_RUNS, STEP_LOGS, trial_directory
+from gwas_core.kubeflow.steps import PIPELINE_RUNS, trial_directory
+from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.messages import quoted
 from gwas_core.processes.detached import import_environment, last_line
 from gwas_core.processes.threads import thread_environment

@@ -8,22 +8,22 @@ from enum import StrEnum
 
 import urllib3
 
-from gwas_core.kubeflow.api import (
+from gwas_core.kubeflow.cluster import READ_WRITE_MANY, NotConfigured, connect
+from gwas_core.kubeflow.kubernetes_api import (
     CORE,
     KATIB,
-    Api,
     ClusterError,
+    KubernetesApi,
     NotAllowed,
     NotFound,
     NotInstalled,
     Resource,
     Unreachable,
 )
-from gwas_core.kubeflow.cluster import READ_WRITE_MANY, NotConfigured, connect
+from gwas_core.kubeflow.labels import INJECTION_LABEL, INJECTION_VALUE
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from gwas_core.messages import quoted
 
-INJECTION_LABEL, INJECTION_VALUE = "katib.kubeflow.org/metrics-collector-injection", "enabled"
 KATIB_NAMESPACE = "kubeflow"
 
 _PIPELINES_HEALTH = "/apis/v2beta1/healthz"
@@ -54,7 +54,7 @@ _UNSHARED_PROVISIONERS = (
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """How a check came out."""
 
     OK = "ok"
@@ -73,12 +73,12 @@ class Check:
     """
 
     name: str
-    verdict: Verdict
+    status: CheckStatus
     sentence: str
     remedy: str = ""
 
 
-def preflight(settings: ClusterSettings, api: Api | None = None) -> tuple[Check, ...]:
+def preflight(settings: ClusterSettings, api: KubernetesApi | None = None) -> tuple[Check, ...]:
     """Everything that can be found out before an experiment is started.
 
     Never raises for what the cluster does: not being allowed to look is an answer too. Where
@@ -98,25 +98,25 @@ def preflight(settings: ClusterSettings, api: Api | None = None) -> tuple[Check,
     )
 
 
-def _checked(api: Api, settings: ClusterSettings, checks: Iterable[_CheckFunction]) -> Iterator[Check]:
+def _checked(api: KubernetesApi, settings: ClusterSettings, checks: Iterable[_CheckFunction]) -> Iterator[Check]:
     for name, check in checks:
         try:
             yield check(api, settings)
         except NotAllowed as error:
-            yield Check(name=name, verdict=Verdict.UNKNOWN, sentence=f"we may not look: {error}")
+            yield Check(name=name, status=CheckStatus.UNKNOWN, sentence=f"we may not look: {error}")
         except ClusterError as error:
-            yield Check(name=name, verdict=Verdict.UNKNOWN, sentence=str(error), remedy="try again")
+            yield Check(name=name, status=CheckStatus.UNKNOWN, sentence=str(error), remedy="try again")
 
 
 def _ok(name: str, sentence: str) -> Check:
-    return Check(name=name, verdict=Verdict.OK, sentence=sentence)
+    return Check(name=name, status=CheckStatus.OK, sentence=sentence)
 
 
 def _failed(name: str, sentence: str, remedy: str = "") -> Check:
-    return Check(name=name, verdict=Verdict.FAILED, sentence=sentence, remedy=remedy)
+    return Check(name=name, status=CheckStatus.FAILED, sentence=sentence, remedy=remedy)
 
 
-def _check_katib(api: Api, settings: ClusterSettings) -> Check:  # noqa: ARG001 - all checks are called alike
+def _check_katib(api: KubernetesApi, settings: ClusterSettings) -> Check:  # noqa: ARG001 - all checks are called alike
     try:
         kinds = {entry.get("name") for entry in api.request("GET", KATIB).get("resources") or ()}
     except (NotFound, NotInstalled):
@@ -127,7 +127,7 @@ def _check_katib(api: Api, settings: ClusterSettings) -> Check:  # noqa: ARG001 
     return _ok("Katib", f"Katib {_image_version(api, 'katib-controller') or 'of a version we may not see'} is there")
 
 
-def _image_version(api: Api, deployment: str) -> str:
+def _image_version(api: KubernetesApi, deployment: str) -> str:
     path = f"/apis/apps/v1/namespaces/{KATIB_NAMESPACE}/deployments/{deployment}"
     try:
         containers = api.request("GET", path)["spec"]["template"]["spec"]["containers"]
@@ -136,7 +136,7 @@ def _image_version(api: Api, deployment: str) -> str:
         return ""
 
 
-def _check_pipelines(api: Api, settings: ClusterSettings) -> Check:
+def _check_pipelines(api: KubernetesApi, settings: ClusterSettings) -> Check:
     if settings.trial_kind != "pipeline":
         return _ok("Pipelines", "not needed: each trial is a job")
     health = _pipelines_health(api, settings)
@@ -150,7 +150,7 @@ def _check_pipelines(api: Api, settings: ClusterSettings) -> Check:
     return _ok("Pipelines", f"Pipelines {health.get('tag_name') or 'of unknown version'} is there")
 
 
-def _pipelines_health(api: Api, settings: ClusterSettings) -> Resource | None:
+def _pipelines_health(api: KubernetesApi, settings: ClusterSettings) -> Resource | None:
     """What the Pipelines API says of itself: asked directly, as pods reach it, or else through the API server."""
     try:
         address = settings.pipeline_host + _PIPELINES_HEALTH
@@ -166,7 +166,7 @@ def _pipelines_health(api: Api, settings: ClusterSettings) -> Resource | None:
         return None
 
 
-def _check_namespace(api: Api, settings: ClusterSettings) -> Check:
+def _check_namespace(api: KubernetesApi, settings: ClusterSettings) -> Check:
     name = "Metrics collection"
     try:
         namespace = api.request("GET", f"{CORE}/namespaces/{settings.namespace}")
@@ -186,7 +186,7 @@ def _check_namespace(api: Api, settings: ClusterSettings) -> Check:
     )
 
 
-def _check_permissions(api: Api, settings: ClusterSettings) -> Check:
+def _check_permissions(api: KubernetesApi, settings: ClusterSettings) -> Check:
     denied = [
         f"{verb} {'/'.join(filter(None, (resource, subresource)))}"
         for verb, group, resource, subresource in _NEEDED
@@ -201,7 +201,7 @@ def _check_permissions(api: Api, settings: ClusterSettings) -> Check:
     )
 
 
-def _check_storage(api: Api, settings: ClusterSettings) -> Check:
+def _check_storage(api: KubernetesApi, settings: ClusterSettings) -> Check:
     name = "Shared storage"
     try:
         claim = api.get("persistentvolumeclaims", settings.claim)
@@ -212,7 +212,7 @@ def _check_storage(api: Api, settings: ClusterSettings) -> Check:
     if READ_WRITE_MANY not in modes:
         return Check(
             name=name,
-            verdict=Verdict.UNKNOWN,
+            status=CheckStatus.UNKNOWN,
             sentence=f"claim {settings.claim} is {' and '.join(modes) or 'of no mode'}: it works as long as every pod "
             "runs on one node",
             remedy=f"on a cluster of several nodes name a claim with {READ_WRITE_MANY} in {ENVIRONMENT_PREFIX}CLAIM",
@@ -221,13 +221,13 @@ def _check_storage(api: Api, settings: ClusterSettings) -> Check:
         return _ok(name, f"claim {settings.claim} is bound and can be shared")
     return Check(
         name=name,
-        verdict=Verdict.UNKNOWN,
+        status=CheckStatus.UNKNOWN,
         sentence=f"claim {settings.claim} is {phase}: it may be bound when the first pod uses it, or never",
         remedy=f"kubectl describe pvc {settings.claim} -n {settings.namespace} says why",
     )
 
 
-def _check_storage_class(name: str, api: Api, settings: ClusterSettings) -> Check:
+def _check_storage_class(name: str, api: KubernetesApi, settings: ClusterSettings) -> Check:
     classes = api.request("GET", "/apis/storage.k8s.io/v1/storageclasses").get("items") or []
     chosen = _chosen_class(classes, settings.storage_class)
     if chosen is None:
@@ -246,7 +246,7 @@ def _check_storage_class(name: str, api: Api, settings: ClusterSettings) -> Chec
         return _ok(name, f"storage class {title} ({provisioner}) can be shared; the claim will be created")
     return Check(
         name=name,
-        verdict=Verdict.UNKNOWN,
+        status=CheckStatus.UNKNOWN,
         sentence=f"whether storage class {title} ({quoted(provisioner)}) can be shared is not known",
         remedy="if the claim stays pending, name another storage class",
     )
@@ -260,7 +260,7 @@ def _chosen_class(classes: list[Resource], wanted: str) -> Resource | None:
     return None
 
 
-def _check_image(api: Api, settings: ClusterSettings) -> Check:
+def _check_image(api: KubernetesApi, settings: ClusterSettings) -> Check:
     """Whether nodes can pull an image only they know; a pod that could not is known, though."""
     name = "Image"
     for pod in api.list("pods"):
@@ -274,7 +274,7 @@ def _check_image(api: Api, settings: ClusterSettings) -> Check:
     where = "from its registry" if has_registry else "although it names no registry"
     return Check(
         name=name,
-        verdict=Verdict.UNKNOWN,
+        status=CheckStatus.UNKNOWN,
         sentence=f"whether the cluster's nodes can pull {settings.image} {where} shows with the first trial",
         remedy="" if has_registry else _PULL_REMEDY,
     )
@@ -285,7 +285,7 @@ _PULL_REMEDY = (
     "minikube image load, kind load docker-image"
 )
 
-_CheckFunction = tuple[str, Callable[[Api, ClusterSettings], Check]]
+_CheckFunction = tuple[str, Callable[[KubernetesApi, ClusterSettings], Check]]
 _CHECKS: tuple[_CheckFunction, ...] = (
     ("Katib", _check_katib),
     ("Pipelines", _check_pipelines),
@@ -301,7 +301,7 @@ def check_lines(settings: ClusterSettings) -> tuple[list[str], bool]:
     checks = preflight(settings)
     lines = []
     for check in checks:
-        lines.append(f"{check.verdict.value:<8}{check.name}: {check.sentence}")
+        lines.append(f"{check.status.value:<8}{check.name}: {check.sentence}")
         if check.remedy:
             lines.append(f"{'':<8}-> {check.remedy}")
-    return lines, all(check.verdict is not Verdict.FAILED for check in checks)
+    return lines, all(check.status is not CheckStatus.FAILED for check in checks)

@@ -20,6 +20,9 @@ ResumePolicy = Literal["LongRunning", "FromVolume", "Never"]
 ENVIRONMENT_PREFIX = "GWAS_KUBEFLOW_"
 """Environment variables: this and a field's name in capitals, as in ``GWAS_KUBEFLOW_NAMESPACE``."""
 
+FILE_SYSTEM_GROUP = 100
+"""Group of the Jupyter images, given to all pods so that notebook and trials may write the same volume."""
+
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")

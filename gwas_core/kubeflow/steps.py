@@ -29,6 +29,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_split, save_split
+from gwas_core.kubeflow.trial_files import BUNDLE_FILE, CALIBRATION_FILE, RESULT_FILE, STEP_LOGS
 from gwas_core.messages import counted, quoted
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.training import OBJECTIVE, Report
@@ -43,21 +44,6 @@ from gwas_core.workspace import Workspace, check_experiment_name
 
 PIPELINE_RUNS = "_pipelines"
 """Takes the place of the experiment for runs that belong to none."""
-
-RESULT_FILE = "result.json"
-"""In a trial's folder, once it has succeeded: its ``TrialResult``, and ``seed``."""
-
-CALIBRATION_FILE = "calibration.json"
-"""In an experiment's folder: whether XLA pays here."""
-
-BUNDLE_FILE = "bundle.zip"
-"""In a trial's folder, once its pipeline has ended: its model, to take home."""
-
-FAILURE_FILE = "failure.json"
-"""In a trial's folder, once it has failed: ``reason``."""
-
-STEP_LOGS = "steps"
-"""In a trial's folder: why a step failed, one file a step."""
 
 _DATASET = "dataset"
 _MODEL_FILES = ("model.keras", "hyperparameters.json", "log.txt")

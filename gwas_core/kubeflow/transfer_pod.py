@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from gwas_core.kubeflow.api import Api, ClusterError, Conflict, NotFound, Resource, Unreachable
 from gwas_core.kubeflow.claim_transfer import HASH_PREFIX, digests, pack, stamps, unpack
-from gwas_core.kubeflow.cluster import LABELS
-from gwas_core.kubeflow.mapping import pod_trouble
-from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.kubeflow.kubernetes_api import ClusterError, Conflict, KubernetesApi, NotFound, Resource, Unreachable
+from gwas_core.kubeflow.labels import APPLICATION_LABELS, NO_SIDECAR
+from gwas_core.kubeflow.settings import FILE_SYSTEM_GROUP, ClusterSettings
+from gwas_core.kubeflow.stalls import explain_pod
 from gwas_core.messages import counted, quoted
 
 SMALL_FILE = 256_000
@@ -25,11 +25,9 @@ _START_SECONDS = 180.0
 _POLL_SECONDS = 0.2
 # Of an exchange: what every one may take, and the slowest line that is waited for.
 _EXCHANGE_SECONDS, _BYTES_A_SECOND = 60.0, 100_000.0
-# The group of the Jupyter images, so that notebook and trials may write the same volume.
-_GROUP = 100
 
 
-class ClaimFiles:
+class TransferPod:
     """The files of the workspace on the cluster, for one purpose.
 
     Its pod is made when it is needed; whoever is done calls ``close``.
@@ -44,20 +42,20 @@ class ClaimFiles:
     """
 
     def __init__(
-        self, api: Api, settings: ClusterSettings, *, root: Path, purpose: str, tell: Callable[[str], None]
+        self, api: KubernetesApi, settings: ClusterSettings, *, root: Path, purpose: str, tell: Callable[[str], None]
     ) -> None:
         self._api = api
         self._settings = settings
         self._root = root
         self._tell = tell
-        self.pod = f"gwas-files-{purpose}"[:63].rstrip("-")
+        self.name = f"gwas-files-{purpose}"[:63].rstrip("-")
 
     # The pod
 
     def is_ready(self) -> str | None:
         """None once the pod runs; why it does not yet, in a few words, which may be none."""
         try:
-            pod = self._api.get("pods", self.pod)
+            pod = self._api.get("pods", self.name)
         except NotFound:
             self._make()
             return ""
@@ -65,9 +63,9 @@ class ClaimFiles:
         if "deletionTimestamp" in pod["metadata"]:
             return ""
         if phase in ("Succeeded", "Failed"):
-            self._api.delete("pods", self.pod)  # its time was over
+            self._api.delete("pods", self.name)  # its time was over
             return ""
-        return None if phase == "Running" else pod_trouble(pod)
+        return None if phase == "Running" else explain_pod(pod)
 
     def wait(self) -> None:
         """Have the pod run."""
@@ -82,11 +80,11 @@ class ClaimFiles:
 
     def close(self) -> None:
         """Delete the pod."""
-        self._api.delete("pods", self.pod)
+        self._api.delete("pods", self.name)
 
     def _make(self) -> None:
         try:
-            self._api.create("pods", helper_pod(self.pod, self._settings))
+            self._api.create("pods", transfer_pod_manifest(self.name, self._settings))
         except Conflict:
             return  # somebody was faster
 
@@ -128,20 +126,21 @@ class ClaimFiles:
         ]  # fmt: skip
         seconds = _EXCHANGE_SECONDS + len(question) / _BYTES_A_SECOND
         try:
-            code, output, words = self._api.run(self.pod, command, question, seconds=seconds)
+            code, output, words = self._api.run(self.name, command, question, seconds=seconds)
         except NotFound as error:
             raise Unreachable("the pod that copies files went away meanwhile: try again") from error
         last = words.strip().rpartition("\n")[2]
         if code != 0:
-            raise ClusterError(f"the pod that copies files failed ({code}): {quoted(last) or 'without a word'}")
+            raise ClusterError(
+                f"the pod that copies files failed ({code}): {quoted(last, limit=300) if last else 'without a word'}"
+            )
         if last != f"{HASH_PREFIX}{hashlib.sha256(output).hexdigest()}":
             raise Unreachable("what the cluster sent did not arrive as it was sent")
         return output
 
 
-def helper_pod(name: str, settings: ClusterSettings) -> Resource:
+def transfer_pod_manifest(name: str, settings: ClusterSettings) -> Resource:
     """A pod that has the claim mounted and waits."""
-    no_proxy = {"sidecar.istio.io/inject": "false"}
     container = {
         "name": "files",
         "image": settings.image,
@@ -153,13 +152,13 @@ def helper_pod(name: str, settings: ClusterSettings) -> Resource:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {**LABELS, **no_proxy}, "annotations": no_proxy},
+        "metadata": {"name": name, "labels": {**APPLICATION_LABELS, **NO_SIDECAR}, "annotations": dict(NO_SIDECAR)},
         "spec": {
             "restartPolicy": "Never",
             "activeDeadlineSeconds": _LIFE_SECONDS,
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": False,
-            "securityContext": {"fsGroup": _GROUP},
+            "securityContext": {"fsGroup": FILE_SYSTEM_GROUP},
             "containers": [container],
             "volumes": [{"name": "workspace", "persistentVolumeClaim": {"claimName": settings.claim}}],
         },

@@ -1,4 +1,4 @@
-"""Writing into the store what Katib, and the trials' own files, say of an experiment."""
+"""Sync of trials: writing into the store what Katib, and the trials' own files, say of them."""
 
 from __future__ import annotations
 
@@ -10,128 +10,155 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import SettingsError
-from gwas_core.kubeflow.mapping import FAILURE_FILE, RESULT_FILE, TrialFacts, finite, read_history, read_object
+from gwas_core.kubeflow.katib_status import KatibTrial
 from gwas_core.kubeflow.parameters import from_assignments
+from gwas_core.kubeflow.trial_files import FAILURE_FILE, RESULT_FILE, finite_number, read_history, read_object
 from gwas_core.model.training import OBJECTIVE
-from gwas_core.tuning.experiment import TrialState
+from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 
 # What Kubernetes allows as a name, and therefore no path.
 _FOLDER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
-def mirror(
+def sync_trials(
     writer: ExperimentWriter,
     record: ExperimentRecord,
-    facts: Iterable[TrialFacts],
+    trials: Iterable[KatibTrial],
     *,
-    foreign_names: Mapping[str, str] | None,
+    external_names: Mapping[str, str] | None,
     seconds: float = math.inf,
 ) -> bool:
-    """Bring the store's trials up to date; what is finished there stays as it is. False where time ran out.
+    """Bring the store's trials up to date; what is finished there stays as it is.
 
     Args:
+        writer: of the experiment.
         record: the experiment as the store has it.
-        facts: all its trials on Katib, in the order of suggestion.
-        foreign_names: of an experiment made elsewhere, Katib's parameter names and what they are called here.
-        seconds: after which no further trial is begun with: hundreds that are new take half a minute, and somebody
-            waits for the page.
+        trials: all its trials on Katib, in the order of suggestion.
+        external_names: our parameter name by Katib's, of an experiment made elsewhere; None for one of our own.
+        seconds: time after which no further trial is begun with: hundreds of new ones take half a minute, and
+            somebody waits for the page.
+
+    Returns:
+        False if time ran out before all trials were written.
     """
     deadline = time.monotonic() + seconds
     known = {trial.directory.name: trial for trial in record.trials}
-    for fact in facts:
+    for katib_trial in trials:
         if time.monotonic() > deadline:
             return False
-        if is_folder(fact.name):
-            _mirror_trial(writer, record, fact, known.get(fact.name), foreign_names)
+        if is_folder_name(katib_trial.name):
+            _sync_trial(writer, record, katib_trial, known.get(katib_trial.name), external_names)
     return True
 
 
-def is_folder(name: str) -> bool:
-    """Whether a trial's name can be that of its folder."""
+def is_folder_name(name: str) -> bool:
+    """Return whether a trial's name can be that of its folder."""
     return _FOLDER.fullmatch(name) is not None
 
 
-def _mirror_trial(
+def _sync_trial(
     writer: ExperimentWriter,
     record: ExperimentRecord,
-    fact: TrialFacts,
+    katib_trial: KatibTrial,
     trial: TrialRecord | None,
-    foreign_names: Mapping[str, str] | None,
+    external_names: Mapping[str, str] | None,
 ) -> None:
     if trial is not None and trial.state.is_finished():
         return
-    directory = record.directory / fact.name
+    directory = record.directory / katib_trial.name
     if trial is None:
-        parameters = read_parameters(record.experiment.space, fact.assignments, foreign_names)
+        parameters = read_parameters(record.experiment.space, katib_trial.assignments, external_names)
         if parameters is None:
             return
-        if fact.state.is_finished():
-            _add_finished(writer, fact, directory, parameters)
+        if katib_trial.state.is_finished():
+            _add_finished(writer, katib_trial, directory, parameters)
             return
-        number, reported = writer.add(parameters, folder=fact.name), set[int]()
+        number, reported = writer.add(parameters, folder=katib_trial.name), set[int]()
     else:
         number, reported = trial.number, {epoch for epoch, _ in trial.history}
-    if fact.state is TrialState.WAITING:
+    if katib_trial.state is TrialState.WAITING:
         return
     result = read_object(directory / RESULT_FILE)
     if trial is None or trial.state is not TrialState.RUNNING:
-        writer.begin(number, seed=_whole(result.get("seed")), started=fact.started)
+        writer.begin(number, seed=_integer_or_none(result.get("seed")), started=katib_trial.started)
         reported = set()
     history = read_history(directory)
     for epoch, value in history:
         if epoch not in reported:
             writer.report(number, epoch, value)
-    if fact.state.is_finished():
-        if (seed := _whole(result.get("seed"))) is not None:
+    if katib_trial.state.is_finished():
+        if (seed := _integer_or_none(result.get("seed"))) is not None:
             writer.correct_seed(number, seed)  # a running trial has not told it yet
-        writer.finish(number, _outcome(fact, result, history, read_object(directory / FAILURE_FILE)))
+        writer.finish(number, _outcome(katib_trial, result, history, read_object(directory / FAILURE_FILE)))
 
 
-def _add_finished(writer: ExperimentWriter, fact: TrialFacts, directory: Path, parameters: Mapping[str, Any]) -> None:
-    """A trial that is seen for the first time when it has ended: at once, for there may be hundreds."""
+def _add_finished(
+    writer: ExperimentWriter, katib_trial: KatibTrial, directory: Path, parameters: Mapping[str, Any]
+) -> None:
+    """Write a trial that is seen for the first time when it has ended, in one step: there may be hundreds."""
     result, history = read_object(directory / RESULT_FILE), read_history(directory)
     writer.add_finished(
         parameters,
-        _outcome(fact, result, history, read_object(directory / FAILURE_FILE)),
-        folder=fact.name,
+        _outcome(katib_trial, result, history, read_object(directory / FAILURE_FILE)),
+        folder=katib_trial.name,
         history=history,
-        seed=_whole(result.get("seed")),
-        started=fact.started,
+        seed=_integer_or_none(result.get("seed")),
+        started=katib_trial.started,
     )
 
 
 def read_parameters(
-    space: SearchSpace, assignments: Mapping[str, str], foreign_names: Mapping[str, str] | None
+    space: SearchSpace, assignments: Mapping[str, str], external_names: Mapping[str, str] | None
 ) -> dict[str, Any] | None:
-    """The point that Katib's texts name; None where the space does not hold it."""
+    """Return the point that Katib's texts name, or None if the space does not hold it.
+
+    Args:
+        space: the search space of the experiment.
+        assignments: value of each parameter as text, by Katib's name.
+        external_names: see ``sync_trials``.
+    """
     try:
-        if foreign_names is None:
+        if external_names is None:
             return dict(from_assignments(space, assignments))
         # Made elsewhere: the space was made from Katib's, which may be stepped or bounded a little differently.
-        renamed = {foreign_names.get(name, name): value for name, value in assignments.items()}
+        renamed = {external_names.get(name, name): value for name, value in assignments.items()}
         return {parameter.name: parameter.nearest(renamed[parameter.name]) for parameter in space.parameters}
     except (SettingsError, KeyError):
         return None
 
 
 def _outcome(
-    fact: TrialFacts, result: Mapping[str, Any], history: list[tuple[int, float]], failure: Mapping[str, Any]
+    katib_trial: KatibTrial, result: Mapping[str, Any], history: list[tuple[int, float]], failure: Mapping[str, Any]
 ) -> Outcome:
-    if fact.state is TrialState.SUCCEEDED:
-        assert fact.value is not None
+    if katib_trial.state is TrialState.SUCCEEDED:
+        assert katib_trial.value is not None
         values: dict[str, Any] = {"best_epoch": min(history, key=lambda entry: entry[1])[0]} if history else {}
         # The trial's own figure where it left one: Katib's is the least of all that was printed.
-        own = finite(result.get(OBJECTIVE))
-        values |= {**result, OBJECTIVE: fact.value if own is None else own}
-        return Outcome(state=TrialState.SUCCEEDED, result=values, finished=fact.finished)
+        own = finite_number(result.get(OBJECTIVE))
+        values |= {**result, OBJECTIVE: katib_trial.value if own is None else own}
+        return Outcome(state=TrialState.SUCCEEDED, result=values, finished=katib_trial.finished)
     reason = failure.get("reason")
-    if fact.state is TrialState.FAILED and isinstance(reason, str) and reason:
-        return Outcome(state=TrialState.FAILED, reason=reason[:500], finished=fact.finished)
-    return Outcome(state=fact.state, reason=fact.reason, finished=fact.finished)
+    if katib_trial.state is TrialState.FAILED and isinstance(reason, str) and reason:
+        return Outcome(state=TrialState.FAILED, reason=reason[:500], finished=katib_trial.finished)
+    return Outcome(state=katib_trial.state, reason=katib_trial.reason, finished=katib_trial.finished)
 
 
-def _whole(value: Any) -> int | None:
+def put_back_running_trials(writer: ExperimentWriter, store: Store) -> None:
+    """Write that trials which have not finished wait to be begun again."""
+    for trial in store.load(writer.experiment.name).trials:
+        if trial.state is TrialState.RUNNING:
+            writer.put_back(trial.number)
+
+
+def set_waiting_reason(writer: ExperimentWriter, record: ExperimentRecord, reason: str) -> None:
+    """Write why nothing seems to happen; with an empty reason, that something happens again."""
+    if reason != record.reason:
+        writer.set_status(ExperimentState.RUNNING, reason)
+
+
+def _integer_or_none(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None

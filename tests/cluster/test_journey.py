@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from gwas_core.engines.selection import Engines
-from gwas_core.kubeflow.preflight import Verdict, preflight
+from gwas_core.kubeflow.preflight import CheckStatus, preflight
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.creation import create_experiment
 from gwas_core.tuning.demo import read_demo
@@ -51,7 +51,7 @@ def until(engines: Engines, name: str, trials: int) -> ExperimentRecord:
 
 
 def test_the_cluster_has_what_is_needed() -> None:
-    failed = [check for check in preflight(ClusterSettings.from_environment()) if check.verdict is Verdict.FAILED]
+    failed = [check for check in preflight(ClusterSettings.from_environment()) if check.status is CheckStatus.FAILED]
     assert not failed
 
 

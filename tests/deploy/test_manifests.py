@@ -225,7 +225,7 @@ def test_the_role_grants_all_that_the_preflight_asks_for(
 
         def permissions() -> str:
             (check,) = (check for check in preflight(settings) if check.name == "Permissions")
-            return f"{check.verdict} {check.sentence}"
+            return f"{check.status} {check.sentence}"
 
         server.denied = Denied(written["Role"])
         assert permissions().startswith("ok ")

@@ -42,7 +42,7 @@ def on_this_cluster(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
         monkeypatch.setenv(f"GWAS_KUBEFLOW_{name}", value)
 
 
-def foreign_manifest(command: str, **changes: Any) -> dict[str, Any]:
+def external_manifest(command: str, **changes: Any) -> dict[str, Any]:
     container = {"name": "main", "image": "busybox", "command": ["sh", "-c"], "args": [command]}
     job = {"spec": {"template": {"spec": {"containers": [container], "restartPolicy": "Never"}}}}
     spec = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.kubeflow.api import NotFound
 from gwas_core.kubeflow.cluster import NotConfigured, connect, ensure_claim, is_configured, snapshot_claim
+from gwas_core.kubeflow.kubernetes_api import NotFound
 from gwas_core.kubeflow.settings import ClusterSettings
 from tests.kubeflow.katib_server import NAMESPACE, KatibServer, storage_class
 

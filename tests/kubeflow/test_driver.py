@@ -22,9 +22,9 @@ from gwas_core.genotypes.simulate import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings, make_split, save_split
 from gwas_core.kubeflow import driver
 from gwas_core.kubeflow.driver import TERMINATED, Tail, main
-from gwas_core.kubeflow.inputs import EXPERIMENT_FILE, trial_seed
 from gwas_core.kubeflow.katib import PRIMARY_CONTAINER, katib_experiment
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.kubeflow.trial_inputs import EXPERIMENT_FILE, trial_seed
 from gwas_core.model.training import OBJECTIVE, run_trial
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace

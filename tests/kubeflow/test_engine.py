@@ -14,11 +14,12 @@ import pytest
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow import transfer_pod
-from gwas_core.kubeflow.api import Unreachable
 from gwas_core.kubeflow.cluster import connect
-from gwas_core.kubeflow.cluster_binding import load_link
-from gwas_core.kubeflow.engine import KubeflowEngine, Patience
-from gwas_core.kubeflow.mapping import ending, trial_facts
+from gwas_core.kubeflow.cluster_binding import load_binding
+from gwas_core.kubeflow.engine import KubeflowEngine
+from gwas_core.kubeflow.intervals import PollingIntervals
+from gwas_core.kubeflow.katib_status import completion_message, read_trial
+from gwas_core.kubeflow.kubernetes_api import Unreachable
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
@@ -27,23 +28,26 @@ from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from tests.kubeflow.katib_controller import set_condition
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
-from tests.kubeflow.quick_cluster import foreign_manifest
+from tests.kubeflow.quick_cluster import external_manifest
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete
 from tests.tuning.quick_experiments import PENALTY, behaviours, quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import MODEL
 
 T = TypeVar("T")
 
-QUICK = Patience(stall=timedelta(seconds=60), silence=timedelta(milliseconds=50), look=0.0, files=0.3)
+QUICK = PollingIntervals(
+    stall=timedelta(seconds=60), first_retry=timedelta(milliseconds=50), sync_seconds=0.0, fetch_seconds=0.3
+)
+IMPATIENT = replace(QUICK, stall=timedelta(0))
 
 pytestmark = pytest.mark.usefixtures("quick_model")
 
 
-def kubeflow_bench(folder: Path, *, patience: Patience = QUICK, **settings: Any) -> Bench:
+def kubeflow_bench(folder: Path, *, intervals: PollingIntervals = QUICK, **settings: Any) -> Bench:
     """An engine on the workspace that the cluster's claim holds, unless ``mount_path`` says that it is elsewhere."""
     workspace, dataset = quick_workspace(folder)
     cluster = ClusterSettings(**{"namespace": NAMESPACE, "mount_path": str(folder), "trial_kind": "job"} | settings)
-    engine = KubeflowEngine(workspace, settings=cluster, patience=patience)
+    engine = KubeflowEngine(workspace, settings=cluster, intervals=intervals)
 
     def experiment(*, fixed: dict[str, Any] | None = None, **changes: Any) -> Experiment:
         # Katib's collector needs a moment to end a trial; one that lasts none would be over before.
@@ -104,13 +108,13 @@ def test_an_outage_is_no_failure(quick_server: KatibServer, quick: Bench) -> Non
         # It is asked again, but less and less often.
         for _ in range(50):
             quick.engine.sync("quick")
-        assert load_link(quick.store, "quick").silent <= 6
+        assert load_binding(quick.store, "quick").silent <= 6
         # Another dashboard, or this one started anew, knows it too.
-        other = KubeflowEngine(engine_of(quick).workspace, settings=engine_of(quick).settings, patience=QUICK)
+        other = KubeflowEngine(engine_of(quick).workspace, settings=engine_of(quick).settings, intervals=QUICK)
         assert other.sync("quick").state is ExperimentState.RUNNING
         assert len(quick.engine.experiments()) == 1
     after = synced(quick, lambda record: "does not answer" not in record.reason)
-    assert load_link(quick.store, "quick").silent == 0
+    assert load_binding(quick.store, "quick").silent == 0
     assert after.state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED)
     last = synced(quick, ended)
     assert last.state is ExperimentState.SUCCEEDED
@@ -183,7 +187,7 @@ def test_stopping_goes_on_after_an_outage(quick_server: KatibServer, quick: Benc
     assert stopped.counts[TrialState.RUNNING] == 0
     api = connect(engine_of(quick).settings)
     left = api.list("trials")
-    assert {trial_facts(trial).state.is_finished() for trial in left} <= {True}
+    assert {read_trial(trial).state.is_finished() for trial in left} <= {True}
     quick.engine.delete("quick")
     assert not stopped.directory.exists()
     assert all(api.list(kind) == [] for kind in ("experiments", "trials", "suggestions"))
@@ -238,7 +242,7 @@ def far(quick_server: KatibServer, tmp_path: Path) -> Bench:
     return kubeflow_bench(tmp_path / "laptop", mount_path=str(tmp_path / "claim"))
 
 
-def helper_pods(server: KatibServer) -> list[str]:
+def transfer_pods(server: KatibServer) -> list[str]:
     with server.objects.lock:
         pods = [pod["metadata"] for pod in server.objects.all("pods")]
     return [pod["name"] for pod in pods if "files" in pod["name"] and "deletionTimestamp" not in pod]
@@ -247,7 +251,7 @@ def helper_pods(server: KatibServer) -> list[str]:
 def test_from_afar_everything_is_copied_there_and_back(quick_server: KatibServer, far: Bench, tmp_path: Path) -> None:
     claim = tmp_path / "claim" / "quick"
     far.engine.start(far.experiment(max_trials=4, parallel_trials=1))
-    assert helper_pods(quick_server) == ["gwas-files-quick"]
+    assert transfer_pods(quick_server) == ["gwas-files-quick"]
     record = synced(far, lambda record: record.finished_trials >= 2)
     folder = record.trials[0].directory
     assert folder.is_relative_to(tmp_path / "laptop")
@@ -257,18 +261,18 @@ def test_from_afar_everything_is_copied_there_and_back(quick_server: KatibServer
     assert (folder / "metrics.jsonl").read_bytes() == (claim / folder.name / "metrics.jsonl").read_bytes()
     stopped = far.engine.stop("quick")
     assert stopped.state is ExperimentState.STOPPED
-    assert helper_pods(quick_server) == []
+    assert transfer_pods(quick_server) == []
     far.engine.resume("quick")
     last = synced(far, ended)
     assert last.state is ExperimentState.SUCCEEDED, last.reason
     assert last.finished_trials == 4
-    assert last.result is not None, "judged here, with the network from there"
-    assert helper_pods(quick_server) == []
+    assert last.result is not None, "evaluated here, with the network from there"
+    assert transfer_pods(quick_server) == []
     assert far.engine.extend("quick", 1).state is ExperimentState.RUNNING
     assert synced(far, ended).finished_trials == 5
     far.engine.delete("quick")
     assert not claim.exists()
-    assert helper_pods(quick_server) == []
+    assert transfer_pods(quick_server) == []
 
 
 def test_from_afar_without_a_place_for_the_pod_nothing_is_started(
@@ -279,7 +283,7 @@ def test_from_afar_without_a_place_for_the_pod_nothing_is_started(
     with pytest.raises(Unreachable, match="finds no place on the cluster"):
         far.engine.start(far.experiment(max_trials=1))
     assert quick_server.objects.get("experiments", "quick") is None
-    assert helper_pods(quick_server) == []
+    assert transfer_pods(quick_server) == []
     quick_server.katib.no_room = False
     assert far.engine.resume("quick").state is ExperimentState.RUNNING
     assert synced(far, ended).state is ExperimentState.SUCCEEDED
@@ -303,7 +307,10 @@ def test_from_afar_what_cannot_be_read_is_waited_for(quick_server: KatibServer, 
 
 def test_a_suggestion_service_without_memory_is_explained(quick_server: KatibServer, tmp_path: Path) -> None:
     quick_server.katib.suggestion_trouble = "OOMKilled"
-    bench = kubeflow_bench(tmp_path / "claim", patience=Patience(stall=timedelta(0), silence=QUICK.silence, look=0.0))
+    bench = kubeflow_bench(
+        tmp_path / "claim",
+        intervals=IMPATIENT,
+    )
     bench.engine.start(bench.experiment(max_trials=2))
     record = synced(bench, lambda record: "OOMKilled" in record.reason)
     assert record.state is ExperimentState.RUNNING
@@ -318,7 +325,10 @@ def test_a_suggestion_service_without_memory_is_explained(quick_server: KatibSer
 
 def test_a_trial_that_does_not_start_is_explained(quick_server: KatibServer, tmp_path: Path) -> None:
     quick_server.katib.pod_trouble = "ImagePullBackOff"
-    bench = kubeflow_bench(tmp_path / "claim", patience=Patience(stall=timedelta(0), silence=QUICK.silence, look=0.0))
+    bench = kubeflow_bench(
+        tmp_path / "claim",
+        intervals=IMPATIENT,
+    )
     bench.engine.start(bench.experiment(max_trials=2))
     record = synced(bench, lambda record: "ImagePullBackOff" in record.reason)
     assert record.state is ExperimentState.RUNNING
@@ -359,7 +369,10 @@ def test_trials_without_a_metric_have_failed(quick: Bench) -> None:
 
 
 def test_a_restarted_search_that_lost_its_memory_is_explained(quick_server: KatibServer, tmp_path: Path) -> None:
-    bench = kubeflow_bench(tmp_path / "claim", patience=Patience(stall=timedelta(0), silence=QUICK.silence, look=0.0))
+    bench = kubeflow_bench(
+        tmp_path / "claim",
+        intervals=IMPATIENT,
+    )
     bench.engine.start(bench.experiment(max_trials=30, parallel_trials=1))
     synced(bench, lambda record: record.finished_trials >= 2)
     # Optuna's services fail once for each trial that they did not suggest themselves.
@@ -431,14 +444,14 @@ def test_the_search_is_scikit_optimizes_with_values_as_text(quick_server: KatibS
     assert isinstance(record.trials[0].parameters["rate"], float)
 
 
-def test_a_model_that_cannot_be_judged_is_said(
+def test_a_model_that_cannot_be_evaluated_is_said(
     quick_server: KatibServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, _ = quick_workspace(tmp_path / "claim")
     bench = kubeflow_bench(tmp_path / "claim")
     settings = engine_of(bench).settings
-    monkeypatch.setenv("GWAS_MODEL", "tests.kubeflow.dying_judge")
-    dying = KubeflowEngine(workspace, settings=settings, patience=QUICK)
+    monkeypatch.setenv("GWAS_MODEL", "tests.kubeflow.dying_evaluation")
+    dying = KubeflowEngine(workspace, settings=settings, intervals=QUICK)
     dying.start(bench.experiment(max_trials=1))
     record = wait_until(lambda: dying.sync("quick"), ended)
     assert record.state is ExperimentState.FAILED
@@ -458,7 +471,7 @@ def test_a_snapshot_of_the_claim_is_taken_with_the_best_model(quick_server: Kati
     engine = KubeflowEngine(
         engine_of(bench).workspace,
         settings=engine_of(bench).settings,
-        patience=QUICK,
+        intervals=QUICK,
         snapshots=True,
     )
     engine.start(bench.experiment(max_trials=2))
@@ -474,12 +487,12 @@ def test_a_snapshot_of_the_claim_is_taken_with_the_best_model(quick_server: Kati
 def test_an_experiment_made_elsewhere_is_shown_and_left_alone(quick_server: KatibServer, quick: Bench) -> None:
     engine = engine_of(quick)
     api = connect(engine.settings)
-    assert engine.foreign() == ()
-    api.create("experiments", foreign_manifest("'sleep 0.1; echo loss=${trialParameters.rate}'"))
-    assert engine.foreign() == ("theirs",)
-    opened = engine.open_foreign("theirs")
+    assert engine.external_experiments() == ()
+    api.create("experiments", external_manifest("'sleep 0.1; echo loss=${trialParameters.rate}'"))
+    assert engine.external_experiments() == ("theirs",)
+    opened = engine.open_external("theirs")
     assert opened.state is ExperimentState.RUNNING
-    assert engine.foreign() == ()
+    assert engine.external_experiments() == ()
     for forbidden in (lambda: engine.stop("theirs"), lambda: engine.extend("theirs", 1)):
         with pytest.raises(ExperimentError, match="made elsewhere"):
             forbidden()
@@ -497,9 +510,9 @@ def test_an_experiment_made_elsewhere_is_shown_and_left_alone(quick_server: Kati
 def test_many_trials_that_are_new_are_read_a_few_at_a_look(quick_server: KatibServer, quick: Bench) -> None:
     quick.engine.start(quick.experiment(max_trials=6))
     api = connect(engine_of(quick).settings)
-    wait_for(lambda: ending(api.get("experiments", "quick")))
-    hurried = replace(QUICK, reading=0.0)
-    engine = KubeflowEngine(engine_of(quick).workspace, settings=engine_of(quick).settings, patience=hurried)
+    wait_for(lambda: completion_message(api.get("experiments", "quick")))
+    hurried = replace(QUICK, reading_seconds=0.0)
+    engine = KubeflowEngine(engine_of(quick).workspace, settings=engine_of(quick).settings, intervals=hurried)
     assert "being read from the cluster" in engine.sync("quick").reason
     last = synced(quick, ended)
     assert last.state is ExperimentState.SUCCEEDED

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gwas_core.kubeflow.cluster import connect, ensure_claim
-from gwas_core.kubeflow.preflight import Verdict, check_lines, preflight
+from gwas_core.kubeflow.preflight import CheckStatus, check_lines, preflight
 from gwas_core.kubeflow.settings import ClusterSettings
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer, storage_class
 
@@ -15,8 +15,8 @@ from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer, storage_c
 SETTINGS = ClusterSettings(namespace=NAMESPACE, pipeline_host="http://127.0.0.1:9", image="registry.example.org/gwas:1")
 
 
-def verdicts(settings: ClusterSettings = SETTINGS) -> dict[str, Verdict]:
-    return {check.name: check.verdict for check in preflight(settings)}
+def statuses(settings: ClusterSettings = SETTINGS) -> dict[str, CheckStatus]:
+    return {check.name: check.status for check in preflight(settings)}
 
 
 def test_a_cluster_that_has_everything(server: KatibServer) -> None:
@@ -24,12 +24,12 @@ def test_a_cluster_that_has_everything(server: KatibServer) -> None:
     assert list(checks) == [
         "Kubernetes API", "Katib", "Pipelines", "Metrics collection", "Permissions", "Shared storage", "Image",
     ]  # fmt: skip
-    assert {check.verdict for name, check in checks.items() if name != "Image"} == {Verdict.OK}
+    assert {check.status for name, check in checks.items() if name != "Image"} == {CheckStatus.OK}
     assert "v1.31.4" in checks["Kubernetes API"].sentence
     assert "v0.19.0" in checks["Katib"].sentence
     assert "2.17.0" in checks["Pipelines"].sentence
     # Whether nodes can pull an image shows only when they do.
-    assert checks["Image"].verdict is Verdict.UNKNOWN
+    assert checks["Image"].status is CheckStatus.UNKNOWN
     lines, ok = check_lines(SETTINGS)
     assert ok
     assert lines[0].startswith("ok      Kubernetes API: ")
@@ -70,10 +70,10 @@ def test_each_failure_has_its_remedy(
 ) -> None:
     spoil(server)
     checks = {check.name: check for check in preflight(SETTINGS)}
-    assert checks[name].verdict is Verdict.FAILED
+    assert checks[name].status is CheckStatus.FAILED
     assert sentence in checks[name].sentence
     assert remedy in checks[name].remedy
-    assert [check.name for check in checks.values() if check.verdict is Verdict.FAILED] == [name]
+    assert [check.name for check in checks.values() if check.status is CheckStatus.FAILED] == [name]
     lines, ok = check_lines(SETTINGS)
     assert not ok
     assert f"        -> {checks[name].remedy}" in lines
@@ -81,46 +81,46 @@ def test_each_failure_has_its_remedy(
 
 def test_what_may_not_be_looked_at_is_not_known(server: KatibServer) -> None:
     server.denied = {("get", "namespaces"), ("list", "storageclasses"), ("get", "deployments")}
-    found = verdicts()
-    assert found["Metrics collection"] is Verdict.UNKNOWN
-    assert found["Shared storage"] is Verdict.UNKNOWN
-    assert found["Katib"] is Verdict.OK
+    found = statuses()
+    assert found["Metrics collection"] is CheckStatus.UNKNOWN
+    assert found["Shared storage"] is CheckStatus.UNKNOWN
+    assert found["Katib"] is CheckStatus.OK
 
 
 def test_the_claim_that_is_there_counts_more_than_storage_classes(server: KatibServer) -> None:
     api = connect(SETTINGS)
     ensure_claim(api, SETTINGS)
     server.storage_classes.clear()
-    assert verdicts()["Shared storage"] is Verdict.OK
+    assert statuses()["Shared storage"] is CheckStatus.OK
     claim = server.objects.get("persistentvolumeclaims", SETTINGS.claim)
     assert claim is not None
     claim["status"]["phase"] = "Pending"
-    assert verdicts()["Shared storage"] is Verdict.UNKNOWN
+    assert statuses()["Shared storage"] is CheckStatus.UNKNOWN
     claim["spec"]["accessModes"] = ["ReadWriteOnce"]
-    assert verdicts()["Shared storage"] is Verdict.UNKNOWN
+    assert statuses()["Shared storage"] is CheckStatus.UNKNOWN
 
 
 def test_a_job_needs_no_pipelines(server: KatibServer) -> None:
     server.missing.add("ml-pipeline")
     settings = ClusterSettings(namespace=NAMESPACE, trial_kind="job")
-    assert verdicts(settings)["Pipelines"] is Verdict.OK
+    assert statuses(settings)["Pipelines"] is CheckStatus.OK
 
 
 def test_a_cluster_that_does_not_answer(server: KatibServer) -> None:
     with server.outage():
         (only,) = preflight(SETTINGS)
     assert only.name == "Kubernetes API"
-    assert only.verdict is Verdict.FAILED
+    assert only.status is CheckStatus.FAILED
     assert "refused" in only.sentence
     # One check that breaks off says so; the others are made all the same.
     server.faults.append(Fault(status=500, match=lambda method, path: path.endswith("/namespaces/team")))
-    found = verdicts()
-    assert found.pop("Metrics collection") is Verdict.UNKNOWN
-    assert found["Shared storage"] is Verdict.OK
+    found = statuses()
+    assert found.pop("Metrics collection") is CheckStatus.UNKNOWN
+    assert found["Shared storage"] is CheckStatus.OK
 
 
 def test_no_cluster_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     (only,) = preflight(SETTINGS)
-    assert (only.name, only.verdict) == ("Cluster", Verdict.FAILED)
+    assert (only.name, only.status) == ("Cluster", CheckStatus.FAILED)

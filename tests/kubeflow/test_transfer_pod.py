@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gwas_core.kubeflow import transfer_pod
-from gwas_core.kubeflow.api import ClusterError, NotAllowed, Unreachable
 from gwas_core.kubeflow.cluster import connect
+from gwas_core.kubeflow.kubernetes_api import ClusterError, NotAllowed, Unreachable
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.kubeflow.transfer_pod import ClaimFiles
+from gwas_core.kubeflow.transfer_pod import TransferPod
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
 
 DATASET = "_datasets/0123456789abcdef"
@@ -39,9 +39,9 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def files(server: KatibServer, here: Path, claim: Path, told: list[str]) -> ClaimFiles:
+def files(server: KatibServer, here: Path, claim: Path, told: list[str]) -> TransferPod:
     settings = ClusterSettings(namespace=NAMESPACE, mount_path=str(claim))
-    return ClaimFiles(connect(settings), settings, root=here, purpose="height", tell=told.append)
+    return TransferPod(connect(settings), settings, root=here, purpose="height", tell=told.append)
 
 
 def is_exec(method: str, path: str) -> bool:
@@ -53,7 +53,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_dataset_is_copied_once(
-    server: KatibServer, files: ClaimFiles, here: Path, claim: Path, told: list[str]
+    server: KatibServer, files: TransferPod, here: Path, claim: Path, told: list[str]
 ) -> None:
     files.send([DATASET])
     assert content(claim) == content(here)
@@ -73,7 +73,7 @@ def test_a_dataset_is_copied_once(
     assert server.objects.get("pods", "gwas-files-height") is None or pod["metadata"]["deletionTimestamp"]
 
 
-def test_what_trials_write_comes_back(files: ClaimFiles, here: Path, claim: Path) -> None:
+def test_what_trials_write_comes_back(files: TransferPod, here: Path, claim: Path) -> None:
     trial = claim / "height" / "height-x"
     trial.mkdir(parents=True)
     (trial / "metrics.jsonl").write_text("one\n", encoding="utf-8")
@@ -90,7 +90,7 @@ def test_what_trials_write_comes_back(files: ClaimFiles, here: Path, claim: Path
     assert not trial.exists()
 
 
-def test_a_pod_that_finds_no_place(server: KatibServer, files: ClaimFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pod_that_finds_no_place(server: KatibServer, files: TransferPod, monkeypatch: pytest.MonkeyPatch) -> None:
     server.katib.no_room = True
     monkeypatch.setattr(transfer_pod, "_START_SECONDS", 0.5)
     with pytest.raises(Unreachable, match=r"has not started .* finds no place on the cluster \(0/1 nodes"):
@@ -99,7 +99,7 @@ def test_a_pod_that_finds_no_place(server: KatibServer, files: ClaimFiles, monke
     files.send([DATASET])
 
 
-def test_a_pod_whose_time_is_over_is_made_anew(server: KatibServer, files: ClaimFiles) -> None:
+def test_a_pod_whose_time_is_over_is_made_anew(server: KatibServer, files: TransferPod) -> None:
     files.wait()
     with server.objects.lock:
         pod = server.objects.get("pods", "gwas-files-height")
@@ -113,14 +113,14 @@ def test_a_pod_whose_time_is_over_is_made_anew(server: KatibServer, files: Claim
 
 
 @pytest.mark.parametrize("verb", ["get", "create"])
-def test_commands_that_are_not_allowed(server: KatibServer, files: ClaimFiles, verb: str) -> None:
+def test_commands_that_are_not_allowed(server: KatibServer, files: TransferPod, verb: str) -> None:
     server.denied.add((verb, "pods/exec"))
     with pytest.raises(NotAllowed, match=f"cannot {verb} resource .pods/exec."):
         files.send([DATASET])
     server.denied = {("create", "pods")}
     files.close()
     deadline = time.monotonic() + 10
-    while server.objects.get("pods", files.pod) is not None:
+    while server.objects.get("pods", files.name) is not None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     with pytest.raises(NotAllowed, match="pods is forbidden"):
@@ -128,7 +128,7 @@ def test_commands_that_are_not_allowed(server: KatibServer, files: ClaimFiles, v
 
 
 @pytest.mark.parametrize("cut", [0, 300_000])
-def test_a_stream_that_breaks_off(server: KatibServer, files: ClaimFiles, here: Path, claim: Path, cut: int) -> None:
+def test_a_stream_that_breaks_off(server: KatibServer, files: TransferPod, here: Path, claim: Path, cut: int) -> None:
     questions = iter(range(10))
     # The second question is the archive.
     server.faults.append(Fault(cut=cut, match=lambda method, path: is_exec(method, path) and next(questions) == 1))
@@ -143,7 +143,7 @@ def test_a_stream_that_breaks_off(server: KatibServer, files: ClaimFiles, here: 
     ("after", "sentence"), [(False, "what arrived is not what was sent"), (True, "did not arrive as it was sent")]
 )
 def test_what_is_changed_on_the_way_is_noticed(
-    server: KatibServer, files: ClaimFiles, claim: Path, after: bool, sentence: str
+    server: KatibServer, files: TransferPod, claim: Path, after: bool, sentence: str
 ) -> None:
     server.faults.append(Fault(garble=True, after=after, match=is_exec))
     with pytest.raises(ClusterError, match=sentence):
@@ -152,7 +152,7 @@ def test_what_is_changed_on_the_way_is_noticed(
 
 
 def test_the_pod_is_gone_or_cannot_do_it(
-    server: KatibServer, files: ClaimFiles, claim: Path, monkeypatch: pytest.MonkeyPatch
+    server: KatibServer, files: TransferPod, claim: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Unreachable, match="went away"):
         files.fetch(["height/height-x"])
@@ -169,7 +169,7 @@ def test_the_pod_is_gone_or_cannot_do_it(
         files.fetch(["height/height-x"])
 
 
-def test_exchanged_credentials_are_read_anew(server: KatibServer, files: ClaimFiles) -> None:
+def test_exchanged_credentials_are_read_anew(server: KatibServer, files: TransferPod) -> None:
     files.wait()
     server.token = "second-token"
     server.write_kubeconfig()
@@ -179,7 +179,7 @@ def test_exchanged_credentials_are_read_anew(server: KatibServer, files: ClaimFi
         files.fetch(["height/height-x"])
 
 
-def test_the_connection_breaks_before_it_is_one(server: KatibServer, files: ClaimFiles) -> None:
+def test_the_connection_breaks_before_it_is_one(server: KatibServer, files: TransferPod) -> None:
     files.wait()
     server.faults.append(Fault(drop=True, match=is_exec))
     with pytest.raises(Unreachable, match="cannot be reached"):

@@ -16,7 +16,7 @@ from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.workspace import Workspace
 from tests.kubeflow.katib_server import Fault, KatibServer
-from tests.kubeflow.quick_cluster import foreign_manifest, on_this_cluster, quick_cluster
+from tests.kubeflow.quick_cluster import external_manifest, on_this_cluster, quick_cluster
 from tests.pages.conftest import OpenPage
 from tests.tuning.quick_experiments import wait_until
 
@@ -218,7 +218,7 @@ def test_an_experiment_made_elsewhere_is_opened(open_page: OpenPage, workspace: 
     with server.outage():
         app.button(key="cluster-look").click().run()
         assert "does not answer" in app.error[0].value
-    manifest = foreign_manifest("'sleep 1; echo loss=${trialParameters.rate}'", maxTrialCount=100)
+    manifest = external_manifest("'sleep 1; echo loss=${trialParameters.rate}'", maxTrialCount=100)
     connect(ClusterSettings.from_environment()).create("experiments", manifest)
     app.button(key="cluster-look").click().run()
     assert app.selectbox(key="cluster-experiment").options == ["theirs"]

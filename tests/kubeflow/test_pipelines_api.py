@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gwas_core.errors import InputError
-from gwas_core.kubeflow.api import Invalid, NotAllowed, NotFound, Unreachable
-from gwas_core.kubeflow.runs import Pipelines, Run, RunState
+from gwas_core.kubeflow.kubernetes_api import Invalid, NotAllowed, NotFound, Unreachable
+from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState
 from tests.kubeflow.pipelines_server import Fault, PipelinesServer
 
 NAME = "soy-abcd1234"
@@ -30,11 +30,11 @@ def package(tmp_path: Path) -> Path:
     return path
 
 
-def client(server: PipelinesServer, **options: object) -> Pipelines:
-    return Pipelines(server.host, namespace="ns", **{"patience": 20.0, **options})  # type: ignore[arg-type]
+def client(server: PipelinesServer, **options: object) -> PipelinesApi:
+    return PipelinesApi(server.host, namespace="ns", **{"patience": 20.0, **options})  # type: ignore[arg-type]
 
 
-def start(pipelines: Pipelines, package: Path, name: str = NAME) -> Run:
+def start(pipelines: PipelinesApi, package: Path, name: str = NAME) -> Run:
     pipeline = pipelines.upload("deep-gwas-soy", package)
     return pipelines.start(name, group="soy", pipeline=pipeline, parameters={"trial": name, "seed": 3})
 
@@ -101,7 +101,7 @@ def test_gives_up_when_the_patience_is_over(server: PipelinesServer, package: Pa
 
 def test_nobody_there(package: Path) -> None:
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
-        start(Pipelines("http://127.0.0.1:9", namespace="ns", patience=0.1), package)
+        start(PipelinesApi("http://127.0.0.1:9", namespace="ns", patience=0.1), package)
 
 
 def test_the_token_is_read_anew_for_every_request(server: PipelinesServer, package: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import urllib3
 
 from gwas_core.errors import InputError
-from gwas_core.kubeflow.api import ClusterError, Conflict, Invalid, NotAllowed, NotFound, Unreachable
+from gwas_core.kubeflow.kubernetes_api import ClusterError, Conflict, Invalid, NotAllowed, NotFound, Unreachable
 
 Json = dict[str, Any]
 Found = TypeVar("Found")
@@ -102,7 +102,7 @@ def _message(answer: Mapping[str, Any]) -> str:
     return str((answer.get("error") or {}).get("message") or "")
 
 
-class Pipelines:
+class PipelinesApi:
     """The Pipelines API of one namespace.
 
     Args:

@@ -68,7 +68,7 @@ class Invalid(ClusterError):
     """Admission refused the object (400, 422)."""
 
 
-class Api:
+class KubernetesApi:
     """One namespace of one cluster. Safe to share between threads.
 
     Args:

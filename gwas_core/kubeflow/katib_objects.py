@@ -12,29 +12,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gwas_core.errors import ExperimentError, SettingsError
-from gwas_core.kubeflow.api import Api, Conflict, Invalid, NotFound, Resource, Unreachable
-from gwas_core.kubeflow.mapping import EXPERIMENT_LABEL, condition, trial_facts
+from gwas_core.kubeflow.katib_status import condition, read_trial
+from gwas_core.kubeflow.kubernetes_api import Conflict, Invalid, KubernetesApi, NotFound, Resource, Unreachable
+from gwas_core.kubeflow.labels import CREATED_ANNOTATION, EXPERIMENT_LABEL
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord
-
-CREATED_ANNOTATION = "deep-gwas-dashboard/created"
-"""Tells one creation of a name from another, even where the answer to it was lost."""
 
 _POLL_SECONDS = 0.1
 _GONE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One look at the cluster."""
+class KatibObjects:
+    """Objects of one experiment, as the cluster has them at a moment.
+
+    Attributes:
+        suggestion: what the search knows; None if Katib has not made it yet.
+    """
 
     experiment: Resource
     suggestion: Resource | None
     trials: list[Resource]
 
 
-def look(api: Api, name: str, *, uid: str) -> Seen:
-    """The experiment and what belongs to it; the trials are read last and so know at least as much.
+def read(api: KubernetesApi, name: str, *, uid: str) -> KatibObjects:
+    """Return the experiment and what belongs to it; the trials are read last and so know at least as much.
 
     Raises:
         NotFound: it is gone, or another one has taken its name.
@@ -42,23 +44,28 @@ def look(api: Api, name: str, *, uid: str) -> Seen:
     experiment = api.get("experiments", name)
     if experiment["metadata"]["uid"] != uid:
         raise NotFound(f"another experiment is called {name}")
-    return Seen(experiment, find(api, "suggestions", name), trials_of(api, name))
+    return KatibObjects(experiment, find(api, "suggestions", name), list_trials(api, name))
 
 
-def trials_of(api: Api, name: str) -> list[Resource]:
+def list_trials(api: KubernetesApi, name: str) -> list[Resource]:
+    """Return all trials of an experiment, in any order."""
     return api.list("trials", labels={EXPERIMENT_LABEL: name})
 
 
-def find(api: Api, plural: str, name: str) -> Resource | None:
-    """An object, or None."""
+def find(api: KubernetesApi, plural: str, name: str) -> Resource | None:
+    """Return an object, or None if there is none."""
     try:
         return api.get(plural, name)
     except NotFound:
         return None
 
 
-def create(api: Api, manifest: Resource, *, dry_run: bool = False) -> Resource:
-    """Create the experiment, waiting for the last remains of an earlier one.
+def create(api: KubernetesApi, manifest: Resource, *, dry_run: bool = False) -> Resource:
+    """Create the experiment, once the last remains of an earlier one are gone, and return it.
+
+    Args:
+        manifest: of the experiment.
+        dry_run: only find out whether it would be accepted.
 
     Raises:
         SettingsError: Katib refuses it.
@@ -83,13 +90,23 @@ def create(api: Api, manifest: Resource, *, dry_run: bool = False) -> Resource:
 
 
 def is_same(experiment: Resource, *, uid: str, created: str) -> bool:
-    """Whether a Katib experiment is the one that was started as ``uid``, or, before that was known, at ``created``."""
+    """Return whether a Katib experiment is the one that was started here.
+
+    Args:
+        experiment: the Katib experiment.
+        uid: its identifier; empty before that was known, and ``created`` decides then.
+        created: when the experiment of the store was created, as its annotation says.
+    """
     metadata = experiment["metadata"]
     return bool(metadata["uid"] == uid or (metadata.get("annotations") or {}).get(CREATED_ANNOTATION) == created)
 
 
-def take_away(api: Api, name: str) -> None:
-    """Delete the experiment alone: its trials and what its search knows stay."""
+def delete_experiment_alone(api: KubernetesApi, name: str) -> None:
+    """Delete the experiment alone, and wait until it is gone; its trials and what its search knows stay.
+
+    Raises:
+        Unreachable: it is not gone in time.
+    """
     api.delete("experiments", name, keep_dependents=True)
     deadline = time.monotonic() + _GONE_SECONDS
     while find(api, "experiments", name) is not None:
@@ -98,29 +115,36 @@ def take_away(api: Api, name: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def delete_everything(api: Api, name: str) -> None:
+def delete_everything(api: KubernetesApi, name: str) -> None:
     """Delete the experiment and everything that was ever its own."""
     api.delete("experiments", name)
     api.delete("suggestions", name)
-    for trial in trials_of(api, name):
+    for trial in list_trials(api, name):
         api.delete("trials", trial["metadata"]["name"])
 
 
-def delete_unfinished(api: Api, trials: Iterable[Resource]) -> None:
+def delete_unfinished(api: KubernetesApi, trials: Iterable[Resource]) -> None:
     """End the trials that are under way."""
     for trial in trials:
-        if not trial_facts(trial).state.is_finished():
+        if not read_trial(trial).state.is_finished():
             api.delete("trials", trial["metadata"]["name"])
 
 
-def known_trials(api: Api, name: str, *, resume_policy: str) -> list[Resource] | None:
-    """The finished trials that Katib's search still knows of; None where there is no such search, and nothing left.
+def resumable_trials(api: KubernetesApi, name: str, *, resume_policy: str) -> list[Resource] | None:
+    """Return the finished trials that Katib's search still knows.
 
-    Those that were under way are ended, and gone when this returns: Katib gives up on a trial whose name is taken.
+    Trials that were under way are ended, and gone when this returns: Katib gives up on a trial whose name is taken.
+
+    Returns:
+        None if there is no such search; everything of the experiment is deleted then.
+
+    Raises:
+        Unreachable: trials are not gone in time.
     """
     suggestion = find(api, "suggestions", name)
     is_usable = (
-        # The others' services end with the experiment, and one that is told of trials it did not suggest breaks.
+        # With other policies the service ends with the experiment, and a new one breaks when it is told of trials
+        # that it did not suggest.
         resume_policy == "LongRunning"
         and suggestion is not None
         and condition(suggestion, "DeploymentReady") is not None
@@ -130,9 +154,9 @@ def known_trials(api: Api, name: str, *, resume_policy: str) -> list[Resource] |
         delete_everything(api, name)
     deadline = time.monotonic() + _GONE_SECONDS
     while True:
-        trials = trials_of(api, name)
+        trials = list_trials(api, name)
         going = [trial for trial in trials if "deletionTimestamp" in trial["metadata"]]
-        unfinished = [trial for trial in trials if trial not in going and not trial_facts(trial).state.is_finished()]
+        unfinished = [trial for trial in trials if trial not in going and not read_trial(trial).state.is_finished()]
         if not going and not unfinished:
             return trials if is_usable else None
         if time.monotonic() > deadline:
@@ -141,8 +165,8 @@ def known_trials(api: Api, name: str, *, resume_policy: str) -> list[Resource] |
         time.sleep(_POLL_SECONDS)
 
 
-def adopt(api: Api, experiment: Resource, trials: Iterable[Resource]) -> None:
-    """Have a new experiment own the Suggestion and the trials of the one before it."""
+def adopt(api: KubernetesApi, experiment: Resource, trials: Iterable[Resource]) -> None:
+    """Make a new experiment the owner of the Suggestion and the trials of the one before it."""
     metadata = experiment["metadata"]
     owner = {
         "apiVersion": experiment["apiVersion"],
@@ -160,16 +184,19 @@ def adopt(api: Api, experiment: Resource, trials: Iterable[Resource]) -> None:
 
 
 def set_counts(spec: Resource, record: ExperimentRecord, known: Iterable[Resource], *, forgiven: int) -> None:
-    """Have Katib do what is left of the experiment: it counts the trials it knows, which may be others than ours.
+    """Set the counts of trials so that Katib does what is left of the experiment.
+
+    Katib counts the trials it knows, which may be others than ours.
 
     Args:
-        spec: of the new experiment, whose ``maxTrialCount`` is that of the whole search.
-        known: the trials that it will find there.
-        forgiven: failures that no longer count.
+        spec: of the new experiment, whose ``maxTrialCount`` is that of the whole search; changed in place.
+        record: the experiment as the store has it.
+        known: the trials that Katib will find there.
+        forgiven: number of failures that no longer count.
     """
-    facts = [trial_facts(trial) for trial in known]
-    failed = sum(fact.state is TrialState.FAILED for fact in facts)
-    spec["maxTrialCount"] += len(facts) - record.finished_trials
+    trials = [read_trial(trial) for trial in known]
+    failed = sum(trial.state is TrialState.FAILED for trial in trials)
+    spec["maxTrialCount"] += len(trials) - record.finished_trials
     spent = record.counts[TrialState.FAILED] - forgiven
     allowed = record.experiment.max_failed_trials - spent + failed
     # Katib refuses counts above that of all trials.

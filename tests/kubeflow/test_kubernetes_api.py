@@ -6,15 +6,23 @@ from typing import Any
 
 import pytest
 
-from gwas_core.kubeflow import api as api_module
-from gwas_core.kubeflow.api import Api, Conflict, Invalid, NotAllowed, NotFound, NotInstalled, Unreachable
+from gwas_core.kubeflow import kubernetes_api as api_module
 from gwas_core.kubeflow.cluster import connect
+from gwas_core.kubeflow.kubernetes_api import (
+    Conflict,
+    Invalid,
+    KubernetesApi,
+    NotAllowed,
+    NotFound,
+    NotInstalled,
+    Unreachable,
+)
 from gwas_core.kubeflow.settings import ClusterSettings
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
 
 
 @pytest.fixture
-def api(server: KatibServer) -> Api:
+def api(server: KatibServer) -> KubernetesApi:
     return connect(ClusterSettings(namespace=NAMESPACE))
 
 
@@ -27,7 +35,7 @@ def claim(name: str = "claim", **labels: str) -> dict[str, Any]:
     }
 
 
-def test_objects_are_created_read_changed_and_deleted(server: KatibServer, api: Api) -> None:
+def test_objects_are_created_read_changed_and_deleted(server: KatibServer, api: KubernetesApi) -> None:
     api.create("persistentvolumeclaims", claim(), dry_run=True)
     with pytest.raises(NotFound, match='"claim" not found'):
         api.get("persistentvolumeclaims", "claim")
@@ -45,7 +53,7 @@ def test_objects_are_created_read_changed_and_deleted(server: KatibServer, api: 
 
 
 def test_lists_come_in_pages_and_are_begun_again_when_they_expire(
-    server: KatibServer, api: Api, monkeypatch: pytest.MonkeyPatch
+    server: KatibServer, api: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_module, "_PAGE", 2)
     for number in range(5):
@@ -69,13 +77,15 @@ def test_lists_come_in_pages_and_are_begun_again_when_they_expire(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_errors_of_the_server_mean_that_nothing_is_known(server: KatibServer, api: Api, status: int) -> None:
+def test_errors_of_the_server_mean_that_nothing_is_known(server: KatibServer, api: KubernetesApi, status: int) -> None:
     server.faults.append(Fault(status=status))
     with pytest.raises(Unreachable, match=f"answers with an error \\({status}\\): made to fail"):
         api.get("experiments", "any")
 
 
-def test_silence_means_that_nothing_is_known(server: KatibServer, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_means_that_nothing_is_known(
+    server: KatibServer, api: KubernetesApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.faults.append(Fault(drop=True))
     with pytest.raises(Unreachable, match="does not answer"):
         api.get("experiments", "any")
@@ -95,7 +105,7 @@ def test_silence_means_that_nothing_is_known(server: KatibServer, api: Api, monk
 
 
 @pytest.mark.parametrize("fault", [{"cut": 150}, {"garble": True}])
-def test_half_an_answer_says_nothing(server: KatibServer, api: Api, fault: dict[str, Any]) -> None:
+def test_half_an_answer_says_nothing(server: KatibServer, api: KubernetesApi, fault: dict[str, Any]) -> None:
     # What a watch that is dropped would be to whoever watches: here the list is asked for, and asked for again.
     for number in range(5):
         api.create("persistentvolumeclaims", claim(f"claim-{number}"))
@@ -112,7 +122,7 @@ def test_half_an_answer_says_nothing(server: KatibServer, api: Api, fault: dict[
     assert len(api.list("persistentvolumeclaims")) == 5
 
 
-def test_exchanged_credentials_are_read_anew(server: KatibServer, api: Api) -> None:
+def test_exchanged_credentials_are_read_anew(server: KatibServer, api: KubernetesApi) -> None:
     server.token = "second-token"
     server.write_kubeconfig()
     with pytest.raises(NotFound):
@@ -122,7 +132,7 @@ def test_exchanged_credentials_are_read_anew(server: KatibServer, api: Api) -> N
         api.get("experiments", "any")
 
 
-def test_what_may_not_be_and_what_is_not_known(server: KatibServer, api: Api) -> None:
+def test_what_may_not_be_and_what_is_not_known(server: KatibServer, api: KubernetesApi) -> None:
     server.denied = {("get", "experiments"), ("get", "pods/log")}
     with pytest.raises(NotAllowed, match="is forbidden"):
         api.get("experiments", "any")
