@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import read_table
-from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
 from gwas_core.messages import elapsed
 from gwas_core.processes.detached import import_environment

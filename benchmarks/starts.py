@@ -24,9 +24,9 @@ from gwas_core.evaluation.folds import (
     with_folds,
 )
 from gwas_core.evaluation.plan import default_folds
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.readers import read_table
-from gwas_core.genotypes.roles import guess_roles, make_dataset
 from gwas_core.model.baselines import family_means, predict_baselines
 from gwas_core.model.effects import ROUNDS
 from gwas_core.model.hyperparameters import HybridHyperparameters

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import functools
 import json
-import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gwas_core.errors import GwasError, InputError, SettingsError
+from gwas_core.messages import quoted
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
@@ -149,8 +149,8 @@ def _translated(
     if first["type"] == "missing":
         return _error(error, name, f"{'.'.join([name, *parts[:-1]])} needs {parts[-1]}", place)
     if first["type"] == "unexpected_keyword_argument":
-        return _error(error, name, f"{'.'.join([name, *parts[:-1]])} has no entry {_shown(parts[-1])}", place[:80])
-    sentence = f"{place or name} must be {_expected(first)}, not {_shown(first['input'])}"
+        return _error(error, name, f"{'.'.join([name, *parts[:-1]])} has no entry {quoted(parts[-1])}", place[:80])
+    sentence = f"{place or name} must be {_expected(first)}, not {quoted(first['input'])}"
     return _error(error, name, sentence, (place or name)[:80])
 
 
@@ -182,9 +182,3 @@ def _location(path: tuple[int | str, ...], values: Any) -> tuple[int | str, ...]
         else:
             return path[:depth]
     return path
-
-
-def _shown(value: Any) -> str:
-    shortener = reprlib.Repr()
-    shortener.maxlevel, shortener.maxstring, shortener.maxother, shortener.maxlong = 2, 60, 60, 40
-    return shortener.repr(value)

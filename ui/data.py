@@ -12,10 +12,12 @@ import pandas as pd
 import streamlit as st
 
 from gwas_core.errors import GwasError, InputError
+from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
 from gwas_core.genotypes.dataset import MISSING, Dataset
+from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.genotypes.library import DatasetLibrary, LibraryEntry
 from gwas_core.genotypes.quality import Histogram, QualityReport
-from gwas_core.genotypes.readers import ColumnRoles, GenotypeTable, SnpChoice, guess_roles, make_dataset, read_table
+from gwas_core.genotypes.readers import SnpChoice, read_table
 from gwas_core.messages import counted, quoted
 from gwas_core.report.labels import number_label
 from gwas_core.report.quality_charts import (

@@ -16,7 +16,7 @@ from gwas_core.errors import ExperimentError, GwasError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import LibraryEntry
 from gwas_core.genotypes.preparation import Preparation
-from gwas_core.genotypes.preprocessing import Imputation, Prepared, PreprocessingSettings, preprocess
+from gwas_core.genotypes.preprocessing import Imputation, PreprocessedDataset, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitMethod, SplitSettings, make_split
 from gwas_core.messages import counted, duration, duration_range
 from gwas_core.model.training import XLA_SETTINGS
@@ -67,7 +67,7 @@ _FIELD, _MEDIUM_FIELD, _WIDE_FIELD = 180, 240, 340
 class PreparedLines:
     """The dataset after the filters, and how it is going to be divided."""
 
-    prepared: Prepared
+    prepared: PreprocessedDataset
     preprocessing: Mapping[str, Any]
     split: Mapping[str, Any]
     training_lines: int
@@ -207,7 +207,7 @@ def _filters(dataset: Dataset, form: str, refusals: Refusals) -> dict[str, Any]:
     return values
 
 
-def _filter_effects(prepared: Prepared) -> None:
+def _filter_effects(prepared: PreprocessedDataset) -> None:
     report = prepared.report
     with st.container(horizontal=True, gap="medium"):
         st.metric(f"Lines kept of {report.lines_before:,}", f"{report.lines_after:,}", width="content")
@@ -220,7 +220,7 @@ def _filter_effects(prepared: Prepared) -> None:
 
 # The two looked at last: each holds a byte a genotype.
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={PreprocessingSettings: repr})
-def _prepared(root: str, content_hash: str, settings: PreprocessingSettings) -> Prepared:  # noqa: ARG001
+def _prepared(root: str, content_hash: str, settings: PreprocessingSettings) -> PreprocessedDataset:  # noqa: ARG001
     return preprocess(library().load(content_hash), settings)
 
 

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from gwas_core.errors import SettingsError
+from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.readers import ColumnRoles, GenotypeTable, SnpChoice, guess_roles, make_dataset, read_table
+from gwas_core.genotypes.genotype_table import GenotypeTable
+from gwas_core.genotypes.readers import SnpChoice, read_table
 from gwas_core.messages import quoted
 
 

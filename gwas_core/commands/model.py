@@ -28,7 +28,7 @@ def bundle(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """Predict new lines."""
-    from gwas_core.genotypes.roles import check_roles, families_of, line_names_of
+    from gwas_core.genotypes.column_roles import check_roles, read_families, read_line_names
     from gwas_core.model.bundle import open_bundle
     from gwas_core.model.prediction import predict_lines
 
@@ -37,13 +37,13 @@ def predict(options: argparse.Namespace) -> None:
     table = read(options)
     chosen = roles(options, table)
     check_roles(table, chosen)
-    names = line_names_of(table, chosen.line_name)
+    names = read_line_names(table, chosen.line_name)
     predictions = predict_lines(
         open_bundle(options.bundle),
         genotypes=table.genotypes,
         snp_names=table.snps["name"].tolist(),
         line_names=names,
-        family=families_of(table, chosen, names),
+        family=read_families(table, chosen, names),
     )
     for note in (*table.notes, *predictions.notes):
         say(f"note: {note}")

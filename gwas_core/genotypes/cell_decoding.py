@@ -24,7 +24,7 @@ MISSING_WORDS = frozenset({"", "nan", "na", "n/a", ".", "null"})
 """Ways of writing "no value" (in lower case) in genotypes and traits alike."""
 
 # A cell longer than this is no allele count, whatever it holds.
-_LONGEST_TOKEN = 64
+_LONGEST_CELL = 64
 
 # Keep the first 0, 1, ... 8 bytes of a word read with its first byte as the lowest.
 _MASKS = np.array([(1 << 8 * length) - 1 for length in range(9)], dtype=np.uint64)
@@ -105,15 +105,15 @@ def locate_cells(block: bytes, delimiter: Delimiter) -> Cells:
     return Cells(block, starts, ends, counts)
 
 
-def unquoted(token: bytes) -> bytes:
+def without_quotes(cell: bytes) -> bytes:
     """A cell without the blanks around it and without its double quotes."""
-    token = token.strip()
-    if len(token) >= 2 and token[:1] == token[-1:] == b'"':
-        return token[1:-1].replace(b'""', b'"').strip()
-    return token
+    cell = cell.strip()
+    if len(cell) >= 2 and cell[:1] == cell[-1:] == b'"':
+        return cell[1:-1].replace(b'""', b'"').strip()
+    return cell
 
 
-def number(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """``text`` as a number as every program writes it; None for anything else (Python also takes ``1_0``)."""
     try:
         return float(text) if "_" not in text and text.isascii() else None
@@ -122,22 +122,22 @@ def number(text: str) -> float | None:
 
 
 @lru_cache(maxsize=4096)
-def genotype_value(token: bytes) -> int:
+def decode_cell(cell: bytes) -> int:
     """Allele count 0, 1, 2 or ``MISSING`` of a cell; ``INVALID`` for anything else."""
-    if len(token) > _LONGEST_TOKEN:
+    if len(cell) > _LONGEST_CELL:
         return INVALID
-    text = unquoted(token).decode("ascii", errors="replace").lower()
+    text = without_quotes(cell).decode("ascii", errors="replace").lower()
     if text in MISSING_WORDS:
         return MISSING
-    value = number(text)
+    value = parse_number(text)
     if value in (0, 1, 2):
         return int(value)
     return MISSING if value in (-1, -9) else INVALID
 
 
-def genotype_fault(token: bytes) -> str:
-    """What is wrong with a cell for which ``genotype_value`` is ``INVALID``, to follow its text in a sentence."""
-    value = number(unquoted(token).decode("ascii", errors="replace")) if len(token) <= _LONGEST_TOKEN else None
+def describe_cell_fault(cell: bytes) -> str:
+    """What is wrong with a cell for which ``decode_cell`` is ``INVALID``, to follow its text in a sentence."""
+    value = parse_number(without_quotes(cell).decode("ascii", errors="replace")) if len(cell) <= _LONGEST_CELL else None
     if value is None or math.isnan(value):
         return "is no allele count: write genotypes as 0, 1 or 2, and missing ones as NA, nan, ., -1, -9 or nothing"
     if not 0 <= value <= 2:
@@ -148,7 +148,7 @@ def genotype_fault(token: bytes) -> str:
 def _single_characters() -> NDArray[np.int8]:
     table = np.full(256, INVALID, dtype=np.int8)
     for character in range(256):
-        table[character] = genotype_value(bytes([character]))
+        table[character] = decode_cell(bytes([character]))
     return table
 
 
@@ -199,15 +199,15 @@ def _decode_longer(
     keys = words[flat_starts] & _MASKS[np.minimum(flat_lengths, 8)]
     while remaining.size:
         start, length = int(flat_starts[0]), int(flat_lengths[0])
-        token = block[start : start + length]
-        value = genotype_value(token)
+        cell = block[start : start + length]
+        value = decode_cell(cell)
         if value == INVALID:
             values[remaining[0]] = INVALID
             return
         is_alike = (keys == keys[0]) & (flat_lengths == length)
         for offset in range(8, length):
             alike = np.flatnonzero(is_alike)
-            is_alike[alike] = characters[flat_starts[alike] + offset] == token[offset]
+            is_alike[alike] = characters[flat_starts[alike] + offset] == cell[offset]
         values[remaining[is_alike]] = value
         left = ~is_alike
         remaining, keys = remaining[left], keys[left]

@@ -25,7 +25,7 @@ _LONGEST_NAME = 32
 _LONGEST_SLICE = 8
 
 
-def family_of(line_name: str, characters: tuple[int, int]) -> str:
+def family_in_name(line_name: str, characters: tuple[int, int]) -> str:
     """Characters ``first`` to ``last`` of a name, counted from 1, both included: (6, 7) of DS11-23045 is 23."""
     first, last = characters
     return line_name[first - 1 : last]

@@ -20,7 +20,7 @@ _MOST_ATTEMPTS = 40
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Panel:
+class SnpPanel:
     """SNPs of one chromosome.
 
     Attributes:
@@ -33,7 +33,7 @@ class Panel:
     differs: NDArray[np.bool_]
 
 
-def draw_panel(
+def draw_snp_panel(
     random: np.random.Generator,
     chromosome: Chromosome,
     *,
@@ -41,7 +41,7 @@ def draw_panel(
     founders: int,
     ancestors: int,
     block_centimorgans: float,
-) -> Panel:
+) -> SnpPanel:
     """Draw parents and ``snps`` SNPs at which the hub parent differs from at least one founder.
 
     Args:
@@ -70,7 +70,7 @@ def draw_panel(
             # setdiff1d sorts, so the first ones found would all lie at the chromosome's start.
             chosen = random.permutation(len(positions))[:snps]
             chosen = chosen[np.argsort(positions[chosen])]
-            return Panel(positions=positions[chosen], differs=differs[:, chosen])
+            return SnpPanel(positions=positions[chosen], differs=differs[:, chosen])
     raise SettingsError(
         f"the parents are too alike on {chromosome.name} to find {snps} SNPs between them: "
         "use more families, more ancestral haplotypes or shorter blocks",

@@ -73,7 +73,7 @@ CHROMOSOMES = tuple(
 )
 
 
-def gametes(
+def draw_gametes(
     random: np.random.Generator,
     first: Strands,
     second: Strands,
@@ -105,7 +105,7 @@ def gametes(
     return np.asarray(first ^ (strand & (first ^ second)), dtype=np.uint8)
 
 
-def selfed(
+def draw_inbred_lines(
     random: np.random.Generator,
     plants: int,
     *,
@@ -113,7 +113,7 @@ def selfed(
     map_positions: NDArray[np.float64],
     centimorgans: float,
 ) -> tuple[Strands, Strands]:
-    """Single-seed descent: each plant an F1 selfed ``generations`` times (4: an F5), independently.
+    """Single-seed descent: each plant an F1 draw_inbred_lines ``generations`` times (4: an F5), independently.
 
     Returns:
         Its two strands, uint8 (plants, loci): 0 where they come from the F1's one parent, 1 where from the other.
@@ -122,6 +122,7 @@ def selfed(
     second = np.ones_like(first)
     for _ in range(generations):
         first, second = (
-            gametes(random, first, second, map_positions=map_positions, centimorgans=centimorgans) for _ in range(2)
+            draw_gametes(random, first, second, map_positions=map_positions, centimorgans=centimorgans)
+            for _ in range(2)
         )
     return first, second

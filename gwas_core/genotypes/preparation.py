@@ -11,7 +11,7 @@ import numpy as np
 
 from gwas_core.errors import InputError
 from gwas_core.files import atomic_path, write_json
-from gwas_core.genotypes.preprocessing import ImputationTable
+from gwas_core.genotypes.imputation import ImputationTable
 
 _IMPUTATION_FILE = "imputation.npz"
 _PREPARATION_FILE = "preparation.json"

@@ -21,8 +21,6 @@ from gwas_core.genotypes.imputation import ImputationTable, mean_table, mode_tab
 from gwas_core.genotypes.quality import allele_frequency, genotype_counts, is_monomorphic, missing_per_line
 from gwas_core.messages import counted, listed, quoted
 
-__all__ = ["Imputation", "ImputationTable", "Prepared", "PreprocessingReport", "PreprocessingSettings", "preprocess"]
-
 Imputation = Literal["mode", "mean", "within_family_mode"]
 
 _NAMES_KEPT = 10
@@ -163,7 +161,7 @@ class PreprocessingReport:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Prepared:
+class PreprocessedDataset:
     """A dataset without missing genotypes, how to fill in those of new lines, and what was changed."""
 
     dataset: Dataset
@@ -171,7 +169,7 @@ class Prepared:
     report: PreprocessingReport
 
 
-def preprocess(dataset: Dataset, settings: PreprocessingSettings) -> Prepared:
+def preprocess(dataset: Dataset, settings: PreprocessingSettings) -> PreprocessedDataset:
     """Filter and impute a dataset.
 
     Raises:
@@ -217,7 +215,7 @@ def preprocess(dataset: Dataset, settings: PreprocessingSettings) -> Prepared:
         imputed=imputed,
         imputed_fraction=imputed / complete.genotypes.size,
     )
-    return Prepared(dataset=complete, imputation=table, report=report)
+    return PreprocessedDataset(dataset=complete, imputation=table, report=report)
 
 
 def _reasons_to_drop(counts: NDArray[np.int64], settings: PreprocessingSettings) -> dict[str, NDArray[np.bool_]]:

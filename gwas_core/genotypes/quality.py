@@ -231,7 +231,7 @@ def _distribution(fractions: NDArray[np.float64]) -> Distribution:
 
 def _phenotype_quality(dataset: Dataset) -> PhenotypeQuality:
     values = dataset.phenotype
-    outliers = far_out(values)
+    outliers = find_outliers(values)
     return PhenotypeQuality(
         name=dataset.trait,
         lines=len(values),
@@ -245,7 +245,7 @@ def _phenotype_quality(dataset: Dataset) -> PhenotypeQuality:
     )
 
 
-def far_out(values: NDArray[np.float64]) -> Sequence[int]:
+def find_outliers(values: NDArray[np.float64]) -> Sequence[int]:
     """Indices of values more than 3 interquartile ranges outside the quartiles (Tukey 1977, "far out").
 
     None where the interquartile range is 0: then half of the values are alike, and the rule says nothing.

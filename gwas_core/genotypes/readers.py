@@ -27,29 +27,18 @@ from gwas_core.genotypes.cell_decoding import (
     Columns,
     Delimiter,
     UnclosedQuoteError,
+    decode_cell,
     decode_genotypes,
-    genotype_fault,
-    genotype_value,
+    describe_cell_fault,
     locate_cells,
-    number,
-    unquoted,
+    parse_number,
+    without_quotes,
 )
-from gwas_core.genotypes.roles import ColumnRoles, guess_roles, is_line_name, is_no_snp_name, make_dataset
+from gwas_core.genotypes.column_roles import is_line_name, is_no_snp_name
+from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.genotypes.snp_names import snp_place, snp_table
-from gwas_core.genotypes.table import GenotypeTable
-from gwas_core.genotypes.text_stream import SIZE_LIMIT, row_blocks
+from gwas_core.genotypes.text_stream import SIZE_LIMIT, read_row_blocks
 from gwas_core.messages import counted, has_control_characters, listed, quoted
-
-__all__ = [
-    "SIZE_LIMIT",
-    "ColumnRoles",
-    "Delimiter",
-    "GenotypeTable",
-    "SnpChoice",
-    "guess_roles",
-    "make_dataset",
-    "read_table",
-]
 
 LONGEST_NAME = 200
 """Characters a column's name may have."""
@@ -163,7 +152,7 @@ def read_table(
         SettingsError: ``snp_columns`` does not fit the file's columns.
     """
     file_name = file_name or path.name
-    blocks = row_blocks(path, file_name=file_name, size_limit=size_limit)
+    blocks = read_row_blocks(path, file_name=file_name, size_limit=size_limit)
     first = next(blocks, b"")
     if not first:
         raise InputError(f"{quoted(file_name)} is empty: it needs a row of column names and one row a line")
@@ -223,7 +212,7 @@ def _choose_snps(layout: _Layout, first: bytes, choice: SnpChoice | None) -> tup
 
 def _holds_genotypes(layout: _Layout, cells: Cells, column: int) -> bool:
     width = len(layout.header)
-    return all(genotype_value(cells.text(row * width + column)) != INVALID for row in range(len(cells.counts)))
+    return all(decode_cell(cells.text(row * width + column)) != INVALID for row in range(len(cells.counts)))
 
 
 def _read_rows(
@@ -262,21 +251,21 @@ def _selection(indices: list[int]) -> Columns:
 def _fault(layout: _Layout, cells: Cells, *, row: int, column: int, first_row: int) -> str:
     width = len(layout.header)
     line = _line_name(layout, cells, row)
-    token = cells.text(row * width + column)
+    cell = cells.text(row * width + column)
     named = f" (line {quoted(line)})" if line else ""
     place = f"row {first_row + row:,}{named} of {quoted(layout.file_name)}, SNP {quoted(layout.header[column])}"
-    return f"{place}: {quoted(unquoted(token).decode('utf-8', errors='replace'))} {genotype_fault(token)}"
+    return f"{place}: {quoted(without_quotes(cell).decode('utf-8', errors='replace'))} {describe_cell_fault(cell)}"
 
 
 def _line_name(layout: _Layout, cells: Cells, row: int) -> str:
     """What a row's line is probably called; empty where nothing tells."""
     width = len(layout.header)
-    texts = [unquoted(cells.text(row * width + column)).decode("utf-8", "replace") for column in range(width)]
+    texts = [without_quotes(cells.text(row * width + column)).decode("utf-8", "replace") for column in range(width)]
     named = [text for name, text in zip(layout.header, texts, strict=True) if is_line_name(name)]
     plain = [
         text
         for name, text in zip(layout.header, texts, strict=True)
-        if not snp_place(name) and text and number(text) is None and not is_no_snp_name(name)
+        if not snp_place(name) and text and parse_number(text) is None and not is_no_snp_name(name)
     ]
     return next(iter(named + plain), "")
 
@@ -291,13 +280,13 @@ def _locate(block: bytes, delimiter: Delimiter, file_name: str, *, first_row: in
         ) from error
 
 
-def _decoded(token: bytes, file_name: str, *, row: int, column: int) -> str:
+def _decoded(cell: bytes, file_name: str, *, row: int, column: int) -> str:
     try:
-        return unquoted(token).decode("utf-8")
+        return without_quotes(cell).decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             f"row {row:,}, column {column + 1} of {quoted(file_name)} is not UTF-8 text "
-            f"({quoted(unquoted(token).decode('latin-1'))} in Latin-1): save the file as UTF-8"
+            f"({quoted(without_quotes(cell).decode('latin-1'))} in Latin-1): save the file as UTF-8"
         ) from error
 
 
@@ -338,7 +327,7 @@ def _column_names(row: bytes, delimiter: Delimiter, file_name: str) -> list[str]
     if names[0] == "":
         names[0] = "unnamed"  # R's write.csv and pandas leave the name of the row names empty
     repeated = {name: count for name, count in Counter(names).items() if count > 1}
-    if repeated and all(number(name) is not None for name in repeated if name):
+    if repeated and all(parse_number(name) is not None for name in repeated if name):
         raise InputError(
             f"the first row of {quoted(file_name)} holds values ({listed(repeated, limit=3)}), not column names: "
             "add a row of names above it"

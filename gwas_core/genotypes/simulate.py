@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from gwas_core.errors import SettingsError
 from gwas_core.files import atomic_path, write_text
 from gwas_core.genotypes.dataset import MISSING, Dataset
-from gwas_core.genotypes.founders import Panel, draw_panel
-from gwas_core.genotypes.genetic_map import CHROMOSOMES, Chromosome, selfed
+from gwas_core.genotypes.founders import SnpPanel, draw_snp_panel
+from gwas_core.genotypes.genetic_map import CHROMOSOMES, Chromosome, draw_inbred_lines
 from gwas_core.genotypes.snp_names import snp_table
 from gwas_core.genotypes.splits import apportion
 from gwas_core.messages import quoted
@@ -179,11 +179,6 @@ class Simulation:
     genetic_values: NDArray[np.float64]
     differs: NDArray[np.bool_]
 
-    @property
-    def realised_heritability(self) -> float:
-        """Variance of the genetic values over that of the phenotype."""
-        return float(self.genetic_values.var() / self.dataset.phenotype.var())
-
 
 def simulate(settings: SimulationSettings) -> Simulation:
     """Breed the population, let its trait grow, and lose some of its genotypes.
@@ -204,7 +199,7 @@ def simulate(settings: SimulationSettings) -> Simulation:
     noise = noise_generator.standard_normal(settings.lines) * settings.trait_standard_deviation
     phenotype = genetic_values + noise * math.sqrt(1 - settings.heritability)
     family = np.repeat([f"{number:02d}" for number in range(1, settings.families + 1)], settings.lines_per_family)
-    _lose(settings, _generator(streams[3]), genotypes)
+    _remove_genotypes(settings, _generator(streams[3]), genotypes)
     dataset = Dataset(
         genotypes=genotypes,
         phenotype=np.round(phenotype, 3),
@@ -247,7 +242,7 @@ def write_table(simulation: Simulation, path: Path) -> tuple[Path, Path]:
 
 def _breed(
     settings: SimulationSettings, stream: np.random.SeedSequence
-) -> tuple[list[tuple[Chromosome, Panel]], NDArray[np.int8]]:
+) -> tuple[list[tuple[Chromosome, SnpPanel]], NDArray[np.int8]]:
     """Parents, SNPs and genotypes (lines, SNPs), one chromosome after the other."""
     chromosomes = CHROMOSOMES[: settings.chromosomes]
     genome = sum(chromosome.base_pairs for chromosome in chromosomes)
@@ -260,7 +255,7 @@ def _breed(
     start = 0
     for chromosome, count, own in zip(chromosomes, counts.tolist(), stream.spawn(len(chromosomes)), strict=True):
         random = _generator(own)
-        panel = draw_panel(
+        panel = draw_snp_panel(
             random,
             chromosome,
             snps=count,
@@ -268,7 +263,7 @@ def _breed(
             ancestors=settings.ancestral_haplotypes,
             block_centimorgans=settings.ancestral_block_centimorgans,
         )
-        first, second = selfed(
+        first, second = draw_inbred_lines(
             random,
             settings.lines,
             generations=settings.selfing_generations,
@@ -298,14 +293,14 @@ def _trait(
     centred = genotypes[:, np.concatenate([large, polygenic])].astype(np.float64) - 1
     first = genotypes[:, pairs[:, 0]].astype(np.float64) - 1
     parts = [
-        _Part("large", centred[:, : len(large)], _signs(random, len(large)), settings.large_qtl_share),
-        _Part(
+        _GeneticComponent("large", centred[:, : len(large)], _signs(random, len(large)), settings.large_qtl_share),
+        _GeneticComponent(
             "polygenic",
             centred[:, len(large) :],
             random.standard_normal(len(polygenic)),
             1 - settings.large_qtl_share - settings.epistasis_share,
         ),
-        _Part(
+        _GeneticComponent(
             "epistatic", first * (genotypes[:, pairs[:, 1]] - 1.0), _signs(random, len(pairs)), settings.epistasis_share
         ),
     ]
@@ -327,7 +322,7 @@ def _trait(
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _GeneticComponent:
     """One part of the genetic value: what is counted (lines, effects), effects in any unit, the part's weight."""
 
     kind: str
@@ -363,7 +358,7 @@ def _signs(random: np.random.Generator, count: int) -> NDArray[np.float64]:
     return np.asarray(random.choice([-1.0, 1.0], count) * 0.85 ** np.arange(count), dtype=np.float64)
 
 
-def _lose(settings: SimulationSettings, random: np.random.Generator, genotypes: NDArray[np.int8]) -> None:
+def _remove_genotypes(settings: SimulationSettings, random: np.random.Generator, genotypes: NDArray[np.int8]) -> None:
     """Set genotypes to ``MISSING``, in place."""
     if settings.missing_fraction == 0:
         return

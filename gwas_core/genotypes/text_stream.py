@@ -49,7 +49,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 _EXPECTED = "a table of text with one line a row is expected"
 
 
-def row_blocks(
+def read_row_blocks(
     path: Path, *, file_name: str = "", size_limit: int = SIZE_LIMIT, chunk_size: int = CHUNK_SIZE
 ) -> Iterator[bytes]:
     r"""Yield the text of a file, plain or gzip, as blocks of complete rows.

@@ -24,7 +24,7 @@ import pandas as pd
 
 from gwas_core.errors import BundleError
 from gwas_core.files import atomic_path
-from gwas_core.genotypes.preprocessing import ImputationTable
+from gwas_core.genotypes.imputation import ImputationTable
 from gwas_core.messages import quoted
 from gwas_core.model.trainer import Standardisation
 

@@ -9,7 +9,7 @@ from gwas_core.errors import SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preparation import Preparation
-from gwas_core.genotypes.preprocessing import Prepared, PreprocessingSettings, preprocess
+from gwas_core.genotypes.preprocessing import PreprocessedDataset, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.networks import parse_network
@@ -76,7 +76,7 @@ def describe_experiment(
     preprocessing: PreprocessingSettings | None = None,
     split: SplitSettings | None = None,
     **settings: Any,
-) -> tuple[Experiment, Prepared]:
+) -> tuple[Experiment, PreprocessedDataset]:
     """The experiment that ``create_experiment`` would make, and its data, without writing anything.
 
     Raises:

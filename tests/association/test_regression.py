@@ -17,8 +17,9 @@ from scipy import stats
 
 from gwas_core.association.regression import COUNTED_ALLELE, associate, scan
 from gwas_core.errors import InputError
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.snp_names import snp_table
 
 

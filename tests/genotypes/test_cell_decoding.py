@@ -13,10 +13,10 @@ from gwas_core.genotypes.cell_decoding import (
     INVALID,
     Delimiter,
     UnclosedQuoteError,
+    decode_cell,
     decode_genotypes,
-    genotype_value,
     locate_cells,
-    unquoted,
+    without_quotes,
 )
 
 SPELLINGS = {
@@ -28,11 +28,9 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("value", "token"), [(value, token) for value, tokens in SPELLINGS.items() for token in tokens]
-)
-def test_every_spelling(value: int, token: str) -> None:
-    assert genotype_value(token.encode()) == value
+@pytest.mark.parametrize(("value", "cell"), [(value, cell) for value, tokens in SPELLINGS.items() for cell in tokens])
+def test_every_spelling(value: int, cell: str) -> None:
+    assert decode_cell(cell.encode()) == value
 
 
 @given(st.data())
@@ -45,7 +43,7 @@ def test_decoding_is_that_of_single_cells(data: st.DataObject) -> None:
     located = locate_cells(block, Delimiter.COMMA)
     assert located.counts.tolist() == [columns] * rows
     genotypes, fault = decode_genotypes(located, columns=np.array(chosen), width=columns)
-    expected = np.array([[genotype_value(row[column].encode()) for column in chosen] for row in cells])
+    expected = np.array([[decode_cell(row[column].encode()) for column in chosen] for row in cells])
     faults = np.argwhere(expected == INVALID).tolist()
     if faults:
         assert fault == tuple(faults[0])
@@ -65,7 +63,7 @@ def test_quoted_cells_are_those_of_the_csv_module(rows: list[list[str]]) -> None
     text = "".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n" for row in rows)
     cells = locate_cells(text.encode(), Delimiter.COMMA)
     assert cells.counts.tolist() == [len(row) for row in rows]
-    ours = [unquoted(cells.text(index)).decode() for index in range(len(cells.starts))]
+    ours = [without_quotes(cells.text(index)).decode() for index in range(len(cells.starts))]
     assert ours == [cell.strip() for row in csv.reader(text.splitlines()) for cell in row]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gwas_core.errors import SettingsError
-from gwas_core.genotypes.founders import draw_panel
+from gwas_core.genotypes.founders import draw_snp_panel
 from gwas_core.genotypes.genetic_map import CHROMOSOMES
 
 OPTIONS = {"ancestors": 10, "block_centimorgans": 8.0}
@@ -18,7 +18,7 @@ def squared_correlations(differs: np.ndarray) -> np.ndarray:
 
 def test_every_snp_lies_in_its_place_and_segregates_somewhere() -> None:
     for seed in range(5):
-        panel = draw_panel(np.random.default_rng(seed), CHROMOSOMES[2], snps=150, founders=4, **OPTIONS)
+        panel = draw_snp_panel(np.random.default_rng(seed), CHROMOSOMES[2], snps=150, founders=4, **OPTIONS)
         assert panel.differs.shape == (4, 150)
         assert (np.diff(panel.positions) > 0).all()
         assert panel.positions.min() >= 1
@@ -32,7 +32,7 @@ def test_every_snp_lies_in_its_place_and_segregates_somewhere() -> None:
 def test_linkage_disequilibrium_between_founders_decays_with_distance() -> None:
     near, middle, far = [], [], []
     for seed in range(6):
-        panel = draw_panel(np.random.default_rng(seed), CHROMOSOMES[0], snps=150, founders=60, **OPTIONS)
+        panel = draw_snp_panel(np.random.default_rng(seed), CHROMOSOMES[0], snps=150, founders=60, **OPTIONS)
         varying = ~panel.differs.all(axis=0)
         on_map = CHROMOSOMES[0].map_positions(panel.positions[varying])
         distance = np.abs(on_map[:, None] - on_map)
@@ -47,7 +47,7 @@ def test_linkage_disequilibrium_between_founders_decays_with_distance() -> None:
 
 
 def test_one_family_is_enough() -> None:
-    panel = draw_panel(np.random.default_rng(0), CHROMOSOMES[0], snps=300, founders=1, **OPTIONS)
+    panel = draw_snp_panel(np.random.default_rng(0), CHROMOSOMES[0], snps=300, founders=1, **OPTIONS)
     assert panel.differs.all()
 
 
@@ -55,5 +55,5 @@ def test_parents_without_a_difference_are_refused() -> None:
     # Two ancestors in blocks longer than the chromosome: with this seed both parents have the same one.
     random = np.random.default_rng(1)
     with pytest.raises(SettingsError, match="too alike") as refused:
-        draw_panel(random, CHROMOSOMES[0], snps=20, founders=1, ancestors=2, block_centimorgans=1e4)
+        draw_snp_panel(random, CHROMOSOMES[0], snps=20, founders=1, ancestors=2, block_centimorgans=1e4)
     assert refused.value.field == "ancestral_haplotypes"

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.quality import quality_report
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.genotypes.readers import read_table
 from gwas_core.workspace import Workspace
 from tests.genotypes.bad_input import GOOD
 

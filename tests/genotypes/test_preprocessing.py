@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import Imputation, PreprocessingSettings, preprocess
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.snp_names import snp_table
 
 GENOTYPES = st.tuples(st.integers(2, 14), st.integers(1, 6)).flatmap(

@@ -12,9 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.quality import allele_frequency, count_duplicates, far_out, genotype_counts, quality_report
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.genotypes.quality import (
+    allele_frequency,
+    count_duplicates,
+    find_outliers,
+    genotype_counts,
+    quality_report,
+)
+from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.snp_names import snp_table
 
 GENOTYPES = st.tuples(st.integers(1, 12), st.integers(1, 6)).flatmap(
@@ -113,7 +120,7 @@ def test_phenotype_and_its_outliers() -> None:
 
 
 def test_no_outliers_where_half_of_the_values_are_alike() -> None:
-    assert list(far_out(np.array([0.0] * 30 + [1.0] * 5))) == []
+    assert list(find_outliers(np.array([0.0] * 30 + [1.0] * 5))) == []
 
 
 def test_no_families() -> None:

@@ -17,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.cell_decoding import Delimiter
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import MISSING, Dataset
-from gwas_core.genotypes.readers import Delimiter, SnpChoice, guess_roles, make_dataset, read_table
+from gwas_core.genotypes.readers import SnpChoice, read_table
 from tests.genotypes.bad_input import BAD_INPUT, HEADER, SNPS, BadInput, as_text, good_rows, line_name
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwas_core.errors import InputError
-from gwas_core.genotypes.text_stream import row_blocks
+from gwas_core.genotypes.text_stream import read_row_blocks
 
 ROWS = st.lists(st.text(alphabet='ab1é\t,;" ', max_size=8), max_size=12)
 
@@ -44,7 +44,7 @@ def test_blocks_join_to_the_rows(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "rows"
         path.write_bytes(content)
-        blocks = list(row_blocks(path, chunk_size=chunk_size))
+        blocks = list(read_row_blocks(path, chunk_size=chunk_size))
     assert all(block.endswith(b"\n") for block in blocks)
     assert b"".join(blocks) == expected_text(rows)
 
@@ -52,18 +52,18 @@ def test_blocks_join_to_the_rows(
 def test_compression_is_known_by_content_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "plain.txt.gz"
     path.write_bytes(b"a\tb\n")
-    assert list(row_blocks(path)) == [b"a\tb\n"]
+    assert list(read_row_blocks(path)) == [b"a\tb\n"]
     path = tmp_path / "packed.txt"
     path.write_bytes(gzip.compress(b"a\tb\n"))
-    assert list(row_blocks(path)) == [b"a\tb\n"]
+    assert list(read_row_blocks(path)) == [b"a\tb\n"]
 
 
 def test_the_size_limit_is_that_of_the_text(tmp_path: Path) -> None:
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(b"1\t2\n" * 1000))
-    assert b"".join(row_blocks(path, size_limit=4000)) == b"1\t2\n" * 1000
+    assert b"".join(read_row_blocks(path, size_limit=4000)) == b"1\t2\n" * 1000
     with pytest.raises(InputError, match="more than"):
-        list(row_blocks(path, size_limit=3999))
+        list(read_row_blocks(path, size_limit=3999))
 
 
 def test_reading_stops_as_soon_as_the_limit_is_passed(tmp_path: Path) -> None:
@@ -71,6 +71,6 @@ def test_reading_stops_as_soon_as_the_limit_is_passed(tmp_path: Path) -> None:
     # The damage behind the limit is never reached.
     path.write_bytes(gzip.compress(b"1\t2\n" * 1_000_000) + b"damage")
     with pytest.raises(InputError, match="more than 1 KiB"):
-        list(row_blocks(path, size_limit=1024, chunk_size=512))
+        list(read_row_blocks(path, size_limit=1024, chunk_size=512))
     with pytest.raises(InputError, match="damaged"):
-        list(row_blocks(path))
+        list(read_row_blocks(path))

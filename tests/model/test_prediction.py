@@ -5,7 +5,7 @@ import pytest
 
 from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.preprocessing import ImputationTable
+from gwas_core.genotypes.imputation import ImputationTable
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.bundle import Bundle
 from gwas_core.model.networks import AlleleStatistics, parse_network

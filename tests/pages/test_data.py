@@ -7,8 +7,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.library import DatasetLibrary
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.genotypes.readers import read_table
 from gwas_core.workspace import Workspace
 from tests.genotypes.bad_input import BAD_INPUT, GOOD, BadInput, as_text, good_rows
 from tests.pages.conftest import OpenPage

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.genotypes.cell_decoding import MISSING_WORDS, number
+from gwas_core.genotypes.cell_decoding import MISSING_WORDS, parse_number
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.families import family_of, guess_family_characters
-from gwas_core.genotypes.table import GenotypeTable
+from gwas_core.genotypes.families import family_in_name, guess_family_characters
+from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.messages import counted, has_control_characters, listed, quoted
 
 MINIMUM_LINES = 30
@@ -153,7 +153,7 @@ def _is_missing(text: str) -> bool:
 def _could_name_lines(values: Sequence[str]) -> bool:
     """Text, never empty, no two the same."""
     return (
-        any(number(value) is None and not _is_missing(value) for value in values)
+        any(parse_number(value) is None and not _is_missing(value) for value in values)
         and all(values)
         and len(set(values)) == len(values)
     )
@@ -168,13 +168,13 @@ def _could_be_families(values: Sequence[str]) -> bool:
 
 
 def _fold(text: str) -> int | None:
-    value = number(text)
+    value = parse_number(text)
     return int(value) if value is not None and value.is_integer() and abs(value) < 2**31 else None
 
 
 def _is_numeric(values: Sequence[str]) -> bool:
     present = [value for value in values if not _is_missing(value)]
-    return bool(present) and sum(number(value) is not None for value in present) >= _MOSTLY * len(present)
+    return bool(present) and sum(parse_number(value) is not None for value in present) >= _MOSTLY * len(present)
 
 
 def make_dataset(
@@ -192,14 +192,14 @@ def make_dataset(
         SettingsError: a role names a column that is not there; ``field`` is the role.
     """
     check_roles(table, roles)
-    line_names = line_names_of(table, roles.line_name)
+    line_names = read_line_names(table, roles.line_name)
     if roles.phenotype is None:
         raise InputError(
             f"{quoted(table.file_name)} has no phenotype: none of its columns beside the SNPs "
             f"({listed(table.columns) or 'there are none'}) holds numbers; add the trait as a column"
         )
     phenotype = _phenotype(table, roles.phenotype, line_names)
-    family = families_of(table, roles, line_names)
+    family = read_families(table, roles, line_names)
     folds = None if roles.folds is None else _folds(table, roles.folds, line_names)
     kept = _lines_with_value(phenotype, roles.phenotype, line_names, drop_missing_phenotype=drop_missing_phenotype)
     dropped = list(compress(line_names, ~kept))
@@ -236,7 +236,7 @@ def _at(index: int, line_names: Sequence[str]) -> str:
     return f"row {index + 2:,}, line {quoted(line_names[index])}"
 
 
-def line_names_of(table: GenotypeTable, column: str | None) -> list[str]:
+def read_line_names(table: GenotypeTable, column: str | None) -> list[str]:
     """The lines' names: those of ``column``, or ``row-00001`` and so on.
 
     Raises:
@@ -272,7 +272,7 @@ def _phenotype(table: GenotypeTable, column: str, line_names: Sequence[str]) -> 
     for index, text in enumerate(table.columns[column]):
         if _is_missing(text):
             continue
-        value = number(text)
+        value = parse_number(text)
         place = f"{quoted(text)} in {_at(index, line_names)}, of phenotype {quoted(column)}"
         if value is None:
             decimal_comma = re.fullmatch(r"[+-]?\d+,\d+", text) is not None
@@ -302,7 +302,7 @@ def _lines_with_value(
     return kept
 
 
-def families_of(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[str]) -> NDArray[np.str_] | None:
+def read_families(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[str]) -> NDArray[np.str_] | None:
     """Each line's family as text; None where the roles say none.
 
     Raises:
@@ -330,7 +330,7 @@ def families_of(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[s
                 f"{roles.family_characters[0]} to {last}",
                 field="family_characters",
             )
-    return np.array([family_of(name, roles.family_characters) for name in line_names], dtype=np.str_)
+    return np.array([family_in_name(name, roles.family_characters) for name in line_names], dtype=np.str_)
 
 
 def _folds(table: GenotypeTable, column: str, line_names: Sequence[str]) -> NDArray[np.int64]:

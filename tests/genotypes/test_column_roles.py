@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
 from gwas_core.genotypes.families import explained_by_groups, guess_family_characters
-from gwas_core.genotypes.readers import ColumnRoles, GenotypeTable, guess_roles, make_dataset, read_table
+from gwas_core.genotypes.genotype_table import GenotypeTable
+from gwas_core.genotypes.readers import read_table
 from tests.genotypes.bad_input import as_text, good_rows, line_name
 
 LINES = 40
