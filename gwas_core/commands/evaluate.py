@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
@@ -13,7 +11,7 @@ from tqdm import tqdm
 from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say
 from gwas_core.evaluation.folds import usable_lines, with_folds
 from gwas_core.evaluation.intervals import FIGURES
-from gwas_core.evaluation.plan import EvaluationPlan, default_folds, tuning_name
+from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, default_folds, tuning_name
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate
 from gwas_core.messages import duration, duration_range
@@ -49,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
         leave_family_out=options.leave_family_out,
         families=() if options.families is None else tuple(name.strip() for name in options.families.split(",")),
         experiment=options.reuse or tuning_name(stem),
-        tuning=None if options.reuse else _described(settings),
+        tuning=None if options.reuse else TuningSettings(**settings),
         seeds=options.seeds,
         seed=options.seed,
     )
@@ -63,10 +61,10 @@ def run(options: argparse.Namespace) -> None:
                 engine,
                 dataset,
                 plan,
-                settings=settings,
                 parallel=options.parallel or min(3, usable_cores()),
                 notes=(*notes, *sentences),
-                watcher=bars,
+                on_tuning=bars.show_tuning,
+                on_progress=bars.show_progress,
             )
         except KeyboardInterrupt:
             _stop_tuning(engine, plan)
@@ -100,13 +98,6 @@ def _search_settings(options: argparse.Namespace) -> dict[str, Any]:
     return settings
 
 
-def _described(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they are read back from JSON."""
-    values = {name: value.to_dict() if hasattr(value, "to_dict") else value for name, value in settings.items()}
-    described: dict[str, Any] = json.loads(json.dumps(values))
-    return described
-
-
 def _stop_tuning(engine: LocalEngine, plan: EvaluationPlan) -> None:
     if plan.tuning is None or plan.experiment not in {entry.name for entry in engine.store.experiments()}:
         return
@@ -130,8 +121,8 @@ class _Bars:
             if bar is not None:
                 bar.close()
 
-    def tuning(self, record: ExperimentRecord) -> None:
-        """See ``run.Watcher``."""
+    def show_tuning(self, record: ExperimentRecord) -> None:
+        """Show how the search goes on."""
         if self._tuning is None:
             self._tuning = _bar("tuning", record.experiment.max_trials, "trial")
             say(f"Tuning by experiment {record.name}.")
@@ -140,8 +131,8 @@ class _Bars:
         best = "" if record.best is None else f"best {record.best.value:.4g}, "
         self._tuning.set_postfix_str(best + ("" if left is None else f"{duration_range(*left)} left"))
 
-    def tasks(self, progress: TaskProgress) -> None:
-        """See ``run.Watcher``."""
+    def show_progress(self, progress: TaskProgress) -> None:
+        """Show how training and predicting go on."""
         if self._tasks is None:
             self._tasks = _bar("training and predicting", progress.total, "model", done=progress.done)
         before, self._tasks.n = self._tasks.n, progress.done

@@ -1,4 +1,4 @@
-"""Which lines are trained on and which are predicted, and genotypes prepared without a look at the latter."""
+"""Held-out sets: lines that are predicted by models of all other lines, and genotypes prepared without using them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from gwas_core.model.metrics import MINIMUM_FAMILY_LINES
 Rows = NDArray[np.int64]
 
 MADE_FOLDS = 10
-"""Folds that are made where the data bring none."""
+"""Number of folds to make if the data bring none."""
 
 VALIDATION_FOLDS = 10
-"""Into so many parts training lines are divided; a network stops early by one of them, and learns from the others."""
+"""Number of folds of the training lines; a network stops early by its error on one, and learns from the others."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,9 +31,10 @@ class HeldOutSet:
     """Lines that are predicted together by models trained on all others.
 
     Attributes:
-        name: its folder: ``fold-6``, ``family-003``.
-        title: for people: ``fold 6``, ``family 23``.
-        train, test: rows of the dataset, ascending.
+        name: of its folder, such as ``fold-6`` or ``family-003``.
+        title: for people, such as ``fold 6`` or ``family 23``.
+        train: rows of the dataset to train on, ascending.
+        test: rows to predict, ascending.
     """
 
     name: str
@@ -44,15 +45,16 @@ class HeldOutSet:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PreparedHeldOutSet:
-    """A part's lines with complete genotypes; filters and imputation were fitted to its training lines alone.
+    """Lines of a held-out set with complete genotypes, filtered and imputed by its training lines alone.
 
-    The phenotypes of its test lines are not in it: no model can look at them, whatever it does.
+    The phenotypes of the test lines are not in it, so that no model can use them.
 
     Attributes:
-        dataset: training lines first, then test lines, each in the part's order. The phenotype of test lines is the
-            training lines' mean.
-        train, test: rows of ``dataset``.
-        missing_pattern: the same lines and SNPs, 2 where a genotype was missing and 0 elsewhere; None where none was.
+        dataset: training lines first, then test lines, each in the order of the held-out set. The phenotype of all
+            test lines is the mean of the training lines.
+        train: rows of ``dataset`` to train on.
+        test: rows of ``dataset`` to predict.
+        missing_pattern: the same lines and SNPs, 2 for a genotype that was missing and 0 otherwise; None if none was.
         sentences: what preparing changed among the training lines.
     """
 
@@ -63,7 +65,15 @@ class PreparedHeldOutSet:
     sentences: tuple[str, ...]
 
     def split(self, number: int) -> Split:
-        """Training lines, less the ``number``-th of their validation parts (counted round), and the test lines."""
+        """Return the split for one network of several.
+
+        Args:
+            number: of the network; one of the ``VALIDATION_FOLDS`` folds of the training lines is its validation
+                part, and networks with other numbers take other folds, beginning again after the last.
+
+        Returns:
+            Rows of ``dataset``; the test lines are all of the held-out set.
+        """
         family = None if self.dataset.family is None else self.dataset.family[self.train]
         folds = stratified_folds(len(self.train), family=family, folds=VALIDATION_FOLDS, seed=0)
         validation = folds == 1 + number % VALIDATION_FOLDS
@@ -71,7 +81,17 @@ class PreparedHeldOutSet:
 
 
 def stratified_folds(lines: int, *, family: NDArray[np.str_] | None, folds: int, seed: int) -> NDArray[np.int64]:
-    """Fold (from 1) of each line, at random; folds differ by at most one line, in all and in every family."""
+    """Divide lines at random into folds that differ by at most one line, over all lines and within every family.
+
+    Args:
+        lines: number of lines.
+        family: name of each line's family, `(lines,)`; None if lines have none.
+        folds: number of folds.
+        seed: the same seed gives the same folds in every version of numpy.
+
+    Returns:
+        Number of each line's fold, from 1, `(lines,)`.
+    """
     # Raw bits, unlike numpy's distributions, stay the same in every version.
     order = np.random.PCG64(seed).random_raw(lines)
     stratum = np.zeros(lines) if family is None else np.unique(family, return_inverse=True)[1]
@@ -82,16 +102,19 @@ def stratified_folds(lines: int, *, family: NDArray[np.str_] | None, folds: int,
 
 
 def with_folds(dataset: Dataset, *, seed: int) -> Dataset:
-    """The dataset with the folds it brings, or with ``MADE_FOLDS`` made ones where it brings none."""
+    """Return the dataset with its own folds, or with ``MADE_FOLDS`` folds made by families if it has none."""
     if dataset.folds is not None:
         return dataset
     return replace(dataset, folds=stratified_folds(dataset.lines, family=dataset.family, folds=MADE_FOLDS, seed=seed))
 
 
 def usable_lines(dataset: Dataset, settings: PreprocessingSettings) -> tuple[Dataset, tuple[str, ...]]:
-    """The dataset without the lines that miss too many genotypes, and a sentence where there are such lines.
+    """Leave out lines that miss too many genotypes.
 
-    The one filter that needs no other line, and so can come before lines are divided.
+    This filter needs no other line, so it is the only one that may come before lines are divided.
+
+    Returns:
+        The dataset, and one sentence if lines were left out.
     """
     too_empty = missing_per_line(dataset.genotypes) > settings.maximum_missing_per_line
     if not too_empty.any():
@@ -105,21 +128,25 @@ def usable_lines(dataset: Dataset, settings: PreprocessingSettings) -> tuple[Dat
 
 
 def held_out_folds(dataset: Dataset, test_folds: Sequence[int]) -> tuple[HeldOutSet, ...]:
-    """A part for each test fold.
+    """Return a held-out set for each test fold.
 
     Raises:
-        SettingsError: a fold that is not there, or that is too small to be judged by.
+        SettingsError: if a fold does not exist or has too few lines.
     """
     assert dataset.folds is not None
     check_folds(dataset, test_folds, field="test_folds")
-    return tuple(_part(dataset.folds == fold, f"fold-{fold}", f"fold {fold}") for fold in test_folds)
+    return tuple(_held_out_set(dataset.folds == fold, f"fold-{fold}", f"fold {fold}") for fold in test_folds)
 
 
 def held_out_families(dataset: Dataset, families: Sequence[str] = ()) -> tuple[HeldOutSet, ...]:
-    """A part for each family that is large enough to be judged by, or for each of the named ones.
+    """Return a held-out set for each family.
+
+    Args:
+        dataset: with families.
+        families: names of the families to hold out; by default all of at least ``MINIMUM_FAMILY_LINES`` lines.
 
     Raises:
-        SettingsError: there are no families, or not these.
+        SettingsError: if lines have no families, or a family does not exist or has too few lines.
     """
     if dataset.family is None:
         raise SettingsError(
@@ -133,17 +160,22 @@ def held_out_families(dataset: Dataset, families: Sequence[str] = ()) -> tuple[H
         )
     return tuple(
         # By number: a family's name may be anything, a folder's may not.
-        _part(dataset.family == name, f"family-{number:03d}", f"family {name}")
+        _held_out_set(dataset.family == name, f"family-{number:03d}", f"family {name}")
         for number, name in enumerate(names)
         if name in families or (not families and (dataset.family == name).sum() >= MINIMUM_FAMILY_LINES)
     )
 
 
 def check_folds(dataset: Dataset, folds: Sequence[int], *, field: str) -> None:
-    """See that there are these folds.
+    """Check that the dataset has these folds.
+
+    Args:
+        dataset: with folds.
+        folds: their numbers, at least one.
+        field: of the error, for whoever shows it beside the setting.
 
     Raises:
-        SettingsError: there are not.
+        SettingsError: if a fold does not exist.
     """
     assert dataset.folds is not None
     present = np.unique(dataset.folds).tolist()
@@ -156,7 +188,7 @@ def check_folds(dataset: Dataset, folds: Sequence[int], *, field: str) -> None:
             )
 
 
-def _part(is_test: NDArray[np.bool_], name: str, title: str) -> HeldOutSet:
+def _held_out_set(is_test: NDArray[np.bool_], name: str, title: str) -> HeldOutSet:
     train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if len(test) < MINIMUM_PART_LINES or len(train) < VALIDATION_FOLDS * MINIMUM_PART_LINES:
         raise SettingsError(
@@ -167,18 +199,23 @@ def _part(is_test: NDArray[np.bool_], name: str, title: str) -> HeldOutSet:
     return HeldOutSet(name=name, title=title, train=train, test=test)
 
 
-def prepare_held_out_set(dataset: Dataset, part: HeldOutSet, settings: PreprocessingSettings) -> PreparedHeldOutSet:
-    """Filter and impute by the training lines, and treat the test lines alike.
+def prepare_held_out_set(dataset: Dataset, held_out: HeldOutSet, settings: PreprocessingSettings) -> PreparedHeldOutSet:
+    """Filter SNPs and impute genotypes by the training lines, and treat the test lines alike.
+
+    Args:
+        dataset: without lines that miss too many genotypes (see ``usable_lines``).
+        held_out: rows of ``dataset``.
+        settings: of filters and imputation.
 
     Raises:
-        InputError: no SNP is left.
+        InputError: if no SNP is left after the filters.
     """
-    prepared = preprocess(dataset.take(lines=part.train), settings)
-    if prepared.dataset.lines != len(part.train):
+    prepared = preprocess(dataset.take(lines=held_out.train), settings)
+    if prepared.dataset.lines != len(held_out.train):
         raise InputError("lines with too many missing genotypes must be left out before lines are divided")
     snps = pd.Index(dataset.snps["name"]).get_indexer(pd.Index(prepared.dataset.snps["name"]))
-    as_called = dataset.take(lines=np.concatenate([part.train, part.test]), snps=snps)
-    border = len(part.train)
+    as_called = dataset.take(lines=np.concatenate([held_out.train, held_out.test]), snps=snps)
+    border = len(held_out.train)
     phenotype = as_called.phenotype.copy()
     phenotype[border:] = phenotype[:border].mean()
     as_called = replace(as_called, phenotype=phenotype)

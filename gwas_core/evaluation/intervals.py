@@ -1,16 +1,18 @@
-"""How sure a figure, and a difference between two models, is: a paired bootstrap over lines.
+"""Confidence intervals of models' figures and of their differences, by a paired bootstrap over lines.
 
-Lines are drawn with replacement inside each stratum (a part, that is a test fold or a family left out, and in it a
-family), the same lines for every model: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and
-13. Two corrections keep intervals right in the small strata of a breeding population; tests hold them to it:
+Lines are drawn with replacement inside each stratum (a family within a held-out set), the same lines for every model:
+Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13. Two corrections keep the coverage of
+intervals right in the small strata of a breeding population, as the tests check:
 
-- The resampled values are moved so that their mean is the estimate. A correlation inside a family of 13 lines comes
-  out about 0.015 smaller when the lines are drawn anew, and the mean of 200 of them is surer than that.
-- Deviations of what is computed over all lines of a part are widened by √(N / (N - H)), N lines in H strata: the
-  variance inside a stratum is underestimated by the factor (n - 1) / n. Correlations inside families need no
-  widening: drawing few lines anew makes them vary by more than that.
+- The resampled values are shifted so that their mean is the estimate. A correlation within a family of 13 lines comes
+  out about 0.015 smaller when its lines are drawn again, which is more than the standard error of a mean over 200 such
+  families.
+- Deviations of figures over all lines of a held-out set are widened by √(N / (N - H)) for N lines in H strata, since
+  the bootstrap underestimates the variance within a stratum of n lines by the factor (n - 1) / n. Correlations within
+  families are not widened: drawing few lines again makes them vary by more than that.
 
-Intervals are about other lines of the same families. Networks trained anew, on other lines, vary beyond them.
+Intervals cover which lines of the same families were tested. They do not cover that networks trained again, on other
+lines, come out differently.
 """
 
 from __future__ import annotations
@@ -34,24 +36,29 @@ from gwas_core.model.metrics import (
 Floats = NDArray[np.float64]
 
 FIGURES = ("pearson", "within_family_pearson", "mean_absolute_error")
-RESAMPLES = 2000
-CONFIDENCE = 0.95
+"""Figures that models are compared by, as named in ``metrics.PredictionMetrics``."""
 
-# Enough memory for nothing else: 2,000 resamples of one part are 20 MB.
+RESAMPLES = 2000
+"""Number of bootstrap resamples."""
+
+CONFIDENCE = 0.95
+"""Coverage of the intervals."""
+
+# Standardised values with a smaller standard deviation than this do not vary.
 _CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HeldOutPredictions:
-    """Lines of one part that were never trained on, and what each model predicted for them.
+    """Predictions for the lines of one held-out set, which were never trained on.
 
     Attributes:
-        observed: (lines,) phenotype.
-        predicted: by model, (lines,) in the same unit.
-        family: (lines,), or None where lines have none.
+        observed: phenotype, `(lines,)`.
+        predicted: by model, `(lines,)`, in the phenotype's unit.
+        family: name of each line's family, `(lines,)`; None if lines have none.
 
     Raises:
-        InputError: the parts do not have one finite value a line.
+        InputError: if an array does not have one finite value for each line.
     """
 
     observed: Floats
@@ -64,7 +71,7 @@ class HeldOutPredictions:
                 raise InputError(f"{name} must have a finite value for each of {len(self.observed)} lines")
 
     def strata(self) -> Iterator[NDArray[np.int64]]:
-        """Rows of each family; all rows where there are no families."""
+        """Yield the rows of each family, or all rows if lines have no families."""
         if self.family is None:
             yield np.arange(len(self.observed))
             return
@@ -148,32 +155,33 @@ def _estimates_of(entry: Mapping[str, Any]) -> dict[str, Estimate]:
     return found
 
 
-def compare(parts: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
-    """Judge every model, and the first one against each other.
+def compare(held_out: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """Estimate the figures of every model, and the differences of the first model from each other one.
 
-    A figure is the mean of its values in the parts, as ``compute_metrics`` gives them. Where lines of a part have a
-    correlation to be found, a model that predicts the same for all of them counts as 0 there; one that does so in
-    every part has none.
+    A figure is the mean over held-out sets of the values that ``compute_metrics`` gives. If a correlation can be
+    computed for a held-out set, a model that predicts the same value for all of its lines counts as 0 there; one that
+    does so in every held-out set has no correlation.
 
     Args:
-        parts: at least one, all with the same models.
-        resamples: of the lines; the same seed draws the same.
+        held_out: at least one, all with the same models.
+        resamples: number of bootstrap resamples; 2,000 of one held-out set take 20 MB.
+        seed: of the resamples; the same seed draws the same lines.
 
     Raises:
-        InputError: no part, or parts with other models.
+        InputError: if there is no held-out set, or models differ between them.
     """
-    if not parts:
+    if not held_out:
         raise InputError("there are no predictions to judge")
-    names = tuple(parts[0].predicted)
-    if any(tuple(part.predicted) != names for part in parts):
-        raise InputError("every part must have predictions of the same models")
-    counted = np.array([_countable(part) for part in parts])
-    values = _mean_over_parts(np.array([_judged(part) for part in parts]), counted)
+    names = tuple(held_out[0].predicted)
+    if any(tuple(entry.predicted) != names for entry in held_out):
+        raise InputError("every held-out set must have predictions of the same models")
+    counted = np.array([_countable(entry) for entry in held_out])
+    values = _mean_over_sets(np.array([_metrics_of(entry) for entry in held_out]), counted)
     random = np.random.default_rng(seed)
-    resampled = _mean_over_parts(
-        np.array([_resampled(part, resamples, random) for part in parts]), counted, defined=~np.isnan(values)
+    resampled = _mean_over_sets(
+        np.array([_resampled(entry, resamples, random) for entry in held_out]), counted, defined=~np.isnan(values)
     )
-    widening = _widening(parts)
+    widening = _widening(held_out)
     return Comparison(
         models={name: _estimates(values[:, model], resampled[:, model], widening) for model, name in enumerate(names)},
         differences={
@@ -199,62 +207,73 @@ def held_out_metrics(held_out: Sequence[HeldOutPredictions]) -> list[dict[str, P
     ]
 
 
-def _judged(part: HeldOutPredictions) -> Floats:
-    """(figures, models); NaN where a figure is not defined."""
-    (metrics,) = held_out_metrics([part])
-    return np.array(
-        [[getattr(judgement, figure) for judgement in metrics.values()] for figure in FIGURES], dtype=np.float64
-    )
+def _metrics_of(entry: HeldOutPredictions) -> Floats:
+    """Return the metrics, (figures, models); NaN for a figure that is not defined."""
+    (by_model,) = held_out_metrics([entry])
+    return np.array([[getattr(found, figure) for found in by_model.values()] for figure in FIGURES], dtype=np.float64)
 
 
-def _countable(part: HeldOutPredictions) -> list[bool]:
-    """(figures,): whether a perfect prediction of the part would have the figure."""
-    family = part.family
+def _countable(entry: HeldOutPredictions) -> list[bool]:
+    """Return for each figure whether a perfect prediction of these lines would have it, (figures,)."""
+    family = entry.family
     return [
-        pearson(part.observed, part.observed) is not None,
-        family is not None and within_family_pearson(part.observed, part.observed, family) is not None,
+        pearson(entry.observed, entry.observed) is not None,
+        family is not None and within_family_pearson(entry.observed, entry.observed, family) is not None,
         True,
     ]
 
 
-def _mean_over_parts(values: Floats, counted: NDArray[np.bool_], *, defined: NDArray[np.bool_] | None = None) -> Floats:
-    """(parts, figures, models, ...) to (figures, models, ...); ``defined`` as found for the estimates."""
+def _mean_over_sets(values: Floats, counted: NDArray[np.bool_], *, defined: NDArray[np.bool_] | None = None) -> Floats:
+    """Return means over held-out sets.
+
+    Args:
+        values: (held-out sets, figures, models, ...).
+        counted: (held-out sets, figures), from ``_countable``.
+        defined: (figures, models), as found for the estimates; by default where any value is known.
+
+    Returns:
+        (figures, models, ...); NaN for what is not defined.
+    """
     means = np.full(values.shape[1:], np.nan)
     for figure, kept in enumerate(counted.T):
         for model in range(values.shape[2]):
-            of_parts = values[kept, figure, model]
-            known = (~np.isnan(of_parts)).any() if defined is None else defined[figure, model]
-            if known and len(of_parts):
-                means[figure, model] = np.nan_to_num(of_parts).mean(axis=0)
+            of_sets = values[kept, figure, model]
+            known = (~np.isnan(of_sets)).any() if defined is None else defined[figure, model]
+            if known and len(of_sets):
+                means[figure, model] = np.nan_to_num(of_sets).mean(axis=0)
     return means
 
 
-def _resampled(part: HeldOutPredictions, resamples: int, random: np.random.Generator) -> Floats:
-    """(figures, models, resamples), from weighted sums over the lines of each stratum."""
-    observed = _standardised(part.observed)
-    models = list(part.predicted.values())
+def _resampled(entry: HeldOutPredictions, resamples: int, random: np.random.Generator) -> Floats:
+    """Return the figures of every resample, (figures, models, resamples).
+
+    Every figure follows from sums over lines, so a resample is a vector of counts of each line times a table of
+    terms. Columns of the table: one, observed, its square, and four for each model (see ``_column``).
+    """
+    observed = _standardised(entry.observed)
+    models = list(entry.predicted.values())
     columns = [np.ones_like(observed), observed, observed**2]
     for values in models:
         predicted = _standardised(values)
-        columns += [predicted, predicted**2, observed * predicted, np.abs(values - part.observed)]
+        columns += [predicted, predicted**2, observed * predicted, np.abs(values - entry.observed)]
     table = np.column_stack(columns)
     total = np.zeros((resamples, table.shape[1]))
     weighted, weights = np.zeros((len(models), resamples)), np.zeros((len(models), resamples))
-    for rows in part.strata():
+    for rows in entry.strata():
         counts = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=resamples)
         sums = counts @ table[rows]
         total += sums
-        if part.family is None or len(rows) < MINIMUM_FAMILY_LINES:
+        if entry.family is None or len(rows) < MINIMUM_FAMILY_LINES:
             continue
         for model, values in enumerate(models):
-            if pearson(part.observed[rows], values[rows]) is not None:
+            if pearson(entry.observed[rows], values[rows]) is not None:
                 correlation = _correlation(sums, model)
                 known = ~np.isnan(correlation)
                 weighted[model] += np.where(known, len(rows) * correlation, 0.0)
                 weights[model] += len(rows) * known
     figures = np.full((len(FIGURES), len(models), resamples), np.nan)
     for model, values in enumerate(models):
-        if pearson(part.observed, values) is not None:
+        if pearson(entry.observed, values) is not None:
             figures[0, model] = _correlation(total, model)
         figures[2, model] = total[:, _column(model) + 3] / total[:, 0]
     np.divide(weighted, weights, out=figures[1], where=weights > 0)
@@ -262,11 +281,12 @@ def _resampled(part: HeldOutPredictions, resamples: int, random: np.random.Gener
 
 
 def _column(model: int) -> int:
+    """Return the first column of a model: its prediction, the square, the product with observed, absolute error."""
     return 3 + 4 * model
 
 
 def _correlation(sums: Floats, model: int) -> Floats:
-    """(resamples,) from sums (resamples, columns); NaN where a resample does not vary."""
+    """Return a model's correlation in each resample from its sums (resamples, columns); NaN if it does not vary."""
     lines, first = sums[:, 0], _column(model)
     observed, predicted = sums[:, 1] / lines, sums[:, first] / lines
     variances = (sums[:, 2] / lines - observed**2) * (sums[:, first + 1] / lines - predicted**2)
@@ -278,21 +298,22 @@ def _correlation(sums: Floats, model: int) -> Floats:
 
 
 def _standardised(values: Floats) -> Floats:
-    """Mean 0, variance 1, so that differences of sums of squares keep their digits."""
+    """Return values with mean 0 and variance 1, so that differences of sums of squares keep their digits."""
     centred = values - values.mean()
     deviation = float(centred.std())
     return np.asarray(centred / (deviation or 1.0), dtype=np.float64)
 
 
-def _widening(parts: Sequence[HeldOutPredictions]) -> dict[str, float]:
-    lines = sum(len(part.observed) for part in parts)
-    strata = sum(1 for part in parts for _ in part.strata())
+def _widening(held_out: Sequence[HeldOutPredictions]) -> dict[str, float]:
+    """Return by figure the factor for deviations from the estimate, √(N / (N - H)) or 1 (see the module)."""
+    lines = sum(len(entry.observed) for entry in held_out)
+    strata = sum(1 for entry in held_out for _ in entry.strata())
     factor = float(np.sqrt(lines / (lines - strata))) if lines > strata else 1.0
     return {"pearson": factor, "within_family_pearson": 1.0, "mean_absolute_error": factor}
 
 
 def _estimates(values: Floats, resampled: Floats, widening: Mapping[str, float]) -> dict[str, Estimate]:
-    """From (figures,) and (figures, resamples)."""
+    """Return estimates by figure from values (figures,) and resampled values (figures, resamples)."""
     return {
         figure: _estimate(float(value), draws, widening[figure])
         for figure, value, draws in zip(FIGURES, values, resampled, strict=True)

@@ -1,4 +1,4 @@
-"""The models of an evaluation: trained on the training lines of a part, predicting its test lines."""
+"""Models of an evaluation: trained on the training lines of a held-out set, predicting its test lines."""
 
 from __future__ import annotations
 
@@ -17,41 +17,56 @@ from gwas_core.model.baselines import predict_baselines
 Floats = NDArray[np.float64]
 
 
-def predict_with_baselines(part: PreparedHeldOutSet, *, threads: int) -> dict[str, Floats]:
-    """Predictions of every baseline, and of a GBLUP that sees nothing but where genotypes were missing.
+def predict_with_baselines(prepared: PreparedHeldOutSet, *, threads: int) -> dict[str, Floats]:
+    """Predict the test lines with every baseline and with a control.
 
-    The latter is a control: what it predicts, a model could have learned from missing genotypes instead of alleles.
+    The control is a GBLUP that sees where genotypes were missing and no allele: what it predicts, a model could have
+    learned from missing genotypes instead of alleles.
+
+    Args:
+        prepared: complete genotypes of training and test lines.
+        threads: of linear algebra.
+
+    Returns:
+        Predictions by model, `(test lines,)`, in the phenotype's unit; the control under ``MISSING_PATTERN``, only if
+        genotypes were missing.
     """
-    predictions = predict_baselines(part.dataset, part.train, part.test, threads=threads)
-    if part.missing_pattern is not None:
+    predictions = predict_baselines(prepared.dataset, prepared.train, prepared.test, threads=threads)
+    if prepared.missing_pattern is not None:
         try:
-            found = predict_baselines(part.missing_pattern, part.train, part.test, threads=threads)["gblup"]
-        except InputError:  # genotypes of no training line, or of all of them, are missing: nothing to learn from
+            found = predict_baselines(prepared.missing_pattern, prepared.train, prepared.test, threads=threads)["gblup"]
+        except InputError:  # genotypes of no training line, or of all of them, are missing: nothing to learn
             found = predictions["mean"]
         predictions[MISSING_PATTERN] = found
     return predictions
 
 
 def predict_with_network(
-    part: PreparedHeldOutSet, chosen: ChosenHyperparameters, directory: Path, *, number: int, seed: int
+    prepared: PreparedHeldOutSet, chosen: ChosenHyperparameters, directory: Path, *, number: int, seed: int
 ) -> dict[str, Floats]:
-    """Predictions of a network trained with the chosen hyperparameters.
+    """Train a network with the chosen hyperparameters and predict the test lines with it.
 
     Args:
-        directory: for its log, metrics and weights.
-        number: of the network among those of the part: chooses the validation part by which it stops, and its seed.
+        prepared: complete genotypes of training and test lines.
+        chosen: hyperparameters, and whether training is compiled.
+        directory: for the network's log, metrics and weights; what is there is removed.
+        number: of the network among those of the held-out set; decides its validation lines and its seed.
+        seed: of the evaluation.
+
+    Returns:
+        Under ``NETWORK``, `(test lines,)`, in the phenotype's unit.
 
     Raises:
-        TrialFailed: training diverged, or memory ran out.
+        TrialFailed: if training diverged or memory ran out.
     """
-    # Here, since it brings TensorFlow in.
+    # Imported here, since they import TensorFlow.
     from gwas_core.model.trainer import Standardisation, load_model, predict
     from gwas_core.model.training import run_trial
 
-    split = part.split(number)
+    split = prepared.split(number)
     shutil.rmtree(directory, ignore_errors=True)  # an earlier attempt may have left half of its files
     run_trial(
-        part.dataset,
+        prepared.dataset,
         split,
         chosen.hyperparameters,
         directory,
@@ -59,15 +74,15 @@ def predict_with_network(
         seed=training_seed(seed, number),
         xla="on" if chosen.xla else "off",
     )
-    standardisation = Standardisation.of(part.dataset.phenotype[split.train])
-    genotypes = np.ascontiguousarray(part.dataset.genotypes[split.test])
+    standardisation = Standardisation.of(prepared.dataset.phenotype[split.train])
+    genotypes = np.ascontiguousarray(prepared.dataset.genotypes[split.test])
     return {NETWORK: predict(load_model(directory / "model.keras"), genotypes, standardisation)}
 
 
 def training_seed(seed: int, number: int) -> int:
-    """The seed of a part's ``number``-th network."""
+    """Return the seed of one network of a held-out set, from 0 to 2**31 - 1."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) & (2**31 - 1)
 
 
 def _no_report(_epoch: int, _metrics: dict[str, float]) -> None:
-    """Nobody prunes these networks; their metrics are in their folder."""
+    """Do nothing: these networks are not pruned, and their metrics are in their folder."""

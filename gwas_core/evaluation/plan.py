@@ -1,17 +1,21 @@
-"""What an evaluation does: fixed before it begins, so that going on with it cannot mean something else."""
+"""Plan of an evaluation: fixed before it begins, so that going on with it later does the same."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gwas_core.errors import InputError, SettingsError
+from gwas_core.errors import GwasError, InputError, SettingsError
 from gwas_core.evaluation.folds import HeldOutSet, check_folds, held_out_families, held_out_folds
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.messages import quoted
+from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.experiment import Xla
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, check_experiment_name
 
 _MOST_SEEDS = 100
@@ -19,26 +23,46 @@ _TUNING_SUFFIX = "-tuning"
 
 
 @dataclass(frozen=True, kw_only=True)
+class TuningSettings:
+    """Settings of the search of an evaluation; its data and its split follow from the plan.
+
+    None leaves a setting at the default of ``Experiment``.
+    """
+
+    space: SearchSpace
+    algorithm: AlgorithmSettings | None = None
+    max_trials: int | None = None
+    seed: int | None = None
+    xla: Xla | None = None
+    early_stopping: EarlyStoppingSettings | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the settings that are given, by the names of the fields of ``Experiment``."""
+        return _given({field.name: getattr(self, field.name) for field in fields(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
-    """One evaluation, described completely.
+    """Complete description of one evaluation.
 
     Attributes:
-        name: also names its folder.
+        name: also of its folder.
         dataset: content hash of the lines as read, with their folds.
-        source: the file's name, for people.
-        preprocessing: filters and imputation, fitted anew to the training lines of every part.
-        made_folds: whether the folds were made here, by families, since the data brought none.
-        tune_folds: hyperparameters are tuned on their lines alone.
-        test_folds: their lines are predicted; and no line of theirs was tuned on.
+        source: name of the file, for people.
+        preprocessing: filters and imputation, fitted anew to the training lines of every held-out set.
+        made_folds: whether folds were made here, by families, since the data have none.
+        tune_folds: folds on whose lines alone hyperparameters are tuned.
+        test_folds: folds whose lines are predicted; none of these lines is used for tuning.
         leave_family_out: whether families are predicted instead, each by models of all other families.
-        families: those to predict; all where empty.
-        experiment: the search that tunes.
-        tuning: its settings, JSON-ready; None where an experiment that is there is reused.
-        seeds: networks trained for each part, each with another validation part; their predictions are averaged.
-        seed: fixes made folds, training and resamples.
+        families: names of those to predict; all if empty.
+        experiment: name of the search that tunes.
+        tuning: settings of that search; None if an existing experiment is reused.
+        seeds: number of networks for each held-out set, each with other validation lines; their predictions are
+            averaged.
+        seed: of made folds, training and resamples.
 
     Raises:
-        SettingsError: naming the field that is refused.
+        SettingsError: with ``field`` naming the setting that is refused.
     """
 
     name: str
@@ -51,7 +75,7 @@ class EvaluationPlan:
     leave_family_out: bool = False
     families: tuple[str, ...] = ()
     experiment: str
-    tuning: Mapping[str, Any] | None
+    tuning: TuningSettings | None
     seeds: int = 1
     seed: int = 0
 
@@ -68,7 +92,7 @@ class EvaluationPlan:
                 field="test_folds",
             )
         if self.families and not self.leave_family_out:
-            raise SettingsError("families can be chosen where families are left out", field="families")
+            raise SettingsError("families can be chosen only with --leave-family-out", field="families")
         for name, least, most in (("seeds", 1, _MOST_SEEDS), ("seed", 0, 2**31 - 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
@@ -77,62 +101,69 @@ class EvaluationPlan:
                 )
 
     def held_out_sets(self, dataset: Dataset) -> tuple[HeldOutSet, ...]:
-        """What is predicted, part by part.
+        """Return the held-out sets, in the order in which they are predicted.
+
+        Args:
+            dataset: the plan's, with folds.
 
         Raises:
-            SettingsError: the dataset lacks a fold or a family, or one is too small.
+            SettingsError: if the dataset lacks a fold or a family, or one has too few lines.
         """
         check_folds(dataset, self.tune_folds, field="tune_folds")
         check_folds(dataset, self.test_folds, field="test_folds")
-        return (
-            held_out_families(dataset, self.families)
-            if self.leave_family_out
-            else held_out_folds(dataset, self.test_folds)
-        )
+        if self.leave_family_out:
+            return held_out_families(dataset, self.families)
+        return held_out_folds(dataset, self.test_folds)
 
     def settings(self) -> dict[str, Any]:
-        """All that the result depends on, by name; those of the search among them."""
+        """Return all that the result depends on as JSON values, by name, the settings of the search among them."""
         values = self.to_dict()
         del values["source"]
         return values | (values.pop("tuning") or {})
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        lists = {name: list(values[name]) for name in ("tune_folds", "test_folds", "families")}
-        return {**values, **lists, "preprocessing": self.preprocessing.to_dict()}
+        """Return the plan as JSON values; settings of the search that are not given are left out."""
+        values = to_json_values(self)
+        if values["tuning"] is not None:
+            values["tuning"] = _given(values["tuning"])
+        return values
 
     @classmethod
     def from_dict(cls, values: Any) -> EvaluationPlan:
-        """Undo ``to_dict``.
+        """Return the plan that untrusted JSON values describe.
 
         Raises:
-            InputError: this is no plan of this version.
+            InputError: if this is no plan of this version.
         """
         try:
-            lists = {name: tuple(values[name]) for name in ("tune_folds", "test_folds", "families")}
-            return cls(**{**values, **lists, "preprocessing": PreprocessingSettings.from_dict(values["preprocessing"])})
-        except (TypeError, KeyError, SettingsError) as error:
+            return from_json_values(cls, values, name="plan", error=InputError)
+        except GwasError as error:
             raise InputError(f"this is not the plan of an evaluation: {error}") from error
 
 
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a search that are given; no early stopping is a choice, not a default."""
+    return {name: value for name, value in settings.items() if value is not None or name == "early_stopping"}
+
+
 def default_folds(dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The first half of the folds to tune on, and the rest to test: 1-5 and 6-10 of ten."""
+    """Return the folds to tune on and the folds to test: the first half and the rest, 1-5 and 6-10 of ten."""
     assert dataset.folds is not None
     present = sorted(set(dataset.folds.tolist()))
     return tuple(present[: len(present) // 2]), tuple(present[len(present) // 2 :])
 
 
 def tuning_name(stem: str) -> str:
-    """The name of the search of an evaluation."""
+    """Return the name of the search of an evaluation of this name."""
     return stem[: MAXIMUM_NAME_LENGTH - len(_TUNING_SUFFIX)].rstrip("-") + _TUNING_SUFFIX
 
 
 def tuning_split(tune_folds: tuple[int, ...]) -> SplitSettings:
-    """How the lines that are tuned on are divided.
+    """Return how the lines of the tune folds are divided for the search.
 
-    By folds: trials are compared on the last, and the first is the search's own test. With fewer than three folds,
-    at random within families.
+    Returns:
+        Trials are compared on the last fold, and the first is the search's own test set. With fewer than three folds
+        lines are divided at random within families.
     """
     if len(tune_folds) < 3:
         return SplitSettings()

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures of every model with intervals, and what was held out."""
+"""Result of an evaluation: figures of every model with intervals, and the held-out sets behind them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gwas_core.errors import InputError
 from gwas_core.evaluation.intervals import Comparison
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.serialization import CustomForm
 
 NETWORK = "network"
 """Name of the network among the models of an evaluation; the others have the names of ``model.baselines``."""
@@ -21,12 +22,12 @@ _HELD_OUT_KEYS = ("name", "title", "lines", "training_lines")
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldOutResult:
-    """Judgements of every model on one held-out set.
+class HeldOutResult(CustomForm):
+    """Metrics of every model on one held-out set.
 
     Attributes:
-        name: as of the held-out set: ``fold-6``, ``family-003``.
-        title: for people: ``fold 6``, ``family 23``.
+        name: of the held-out set, such as ``fold-6`` or ``family-003``.
+        title: for people, such as ``fold 6`` or ``family 23``.
         lines: number of lines that were predicted.
         training_lines: number of lines that models were trained on.
         metrics: by model.
@@ -39,10 +40,10 @@ class HeldOutResult:
     metrics: Mapping[str, PredictionMetrics]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON takes it, the metrics of each model under its model's name."""
+        """Return the result as JSON takes it, the metrics of each model under its name."""
         return {
             **{key: getattr(self, key) for key in _HELD_OUT_KEYS},
-            **{model: judgement.to_dict() for model, judgement in self.metrics.items()},
+            **{model: metrics.to_dict() for model, metrics in self.metrics.items()},
         }
 
     @classmethod
@@ -51,15 +52,15 @@ class HeldOutResult:
         return cls(
             **{key: values[key] for key in _HELD_OUT_KEYS},
             metrics={
-                name: PredictionMetrics.from_dict(judgement)
-                for name, judgement in values.items()
+                name: PredictionMetrics.from_dict(metrics)
+                for name, metrics in values.items()
                 if name not in _HELD_OUT_KEYS
             },
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationResult:
+class EvaluationResult(CustomForm):
     """Outcome of an evaluation: what tables, charts and sentences about it are made from.
 
     Attributes:
@@ -74,7 +75,7 @@ class EvaluationResult:
         held_out: one entry for each held-out set.
         reading: sentences about reading the file.
         notes: sentences about how the evaluation was done.
-        plan: what was to be done.
+        plan: of the evaluation.
     """
 
     name: str

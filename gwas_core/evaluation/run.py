@@ -1,19 +1,20 @@
-"""An evaluation from its plan to its result; killed at any moment, it goes on when it is run again."""
+"""Run of an evaluation from its plan to its result; killed at any moment, it goes on when it is run again."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gwas_core.errors import ExperimentError
 from gwas_core.evaluation.folds import HeldOutSet
-from gwas_core.evaluation.intervals import RESAMPLES, HeldOutPredictions, compare, held_out_metrics
+from gwas_core.evaluation.intervals import HeldOutPredictions, compare, held_out_metrics
+from gwas_core.evaluation.methods import method_sentences
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.result import NETWORK, EvaluationResult, HeldOutResult
 from gwas_core.evaluation.store import (
@@ -26,10 +27,9 @@ from gwas_core.evaluation.store import (
     tasks_of,
 )
 from gwas_core.evaluation.tasks import do_tasks
-from gwas_core.evaluation.tuning import reuse, tune
+from gwas_core.evaluation.tuning import OnTuning, reuse, tune
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.messages import quoted
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import WorkerPool
 from gwas_core.tuning.local import LocalEngine
@@ -38,10 +38,12 @@ from gwas_core.tuning.records import ExperimentRecord
 
 @dataclass(frozen=True, kw_only=True)
 class TaskProgress:
-    """How far training and predicting is.
+    """Progress of training and predicting.
 
     Attributes:
-        seconds_left: about; None while no task of each kind that is left was finished.
+        done: number of finished tasks.
+        total: number of all tasks.
+        seconds_left: estimate; None until one task of each kind that is left was finished.
     """
 
     done: int
@@ -49,14 +51,12 @@ class TaskProgress:
     seconds_left: float | None
 
 
-class Watcher(Protocol):
-    """Is told how an evaluation goes on."""
+OnProgress = Callable[[TaskProgress], None]
+"""Called whenever tasks were finished, and about every second."""
 
-    def tuning(self, record: ExperimentRecord) -> None:
-        """The search has changed."""
 
-    def tasks(self, progress: TaskProgress) -> None:
-        """Tasks were finished, or a second went by."""
+def _ignore(_: ExperimentRecord | TaskProgress) -> None:
+    """Do nothing: the default for callbacks."""
 
 
 def evaluate(
@@ -64,51 +64,67 @@ def evaluate(
     dataset: Dataset,
     plan: EvaluationPlan,
     *,
-    settings: Mapping[str, Any],
     parallel: int,
     notes: tuple[str, ...] = (),
-    watcher: Watcher,
+    on_tuning: OnTuning = _ignore,
+    on_progress: OnProgress = _ignore,
 ) -> EvaluationResult:
-    """Do what is left to do of an evaluation, and judge.
+    """Do what is left to do of an evaluation and return its result.
+
+    Hyperparameters are tuned on the tune folds or taken from the experiment to reuse; then every held-out set is
+    predicted by networks and baselines that were trained on all other lines.
 
     Args:
+        engine: runs the search, and holds the workspace.
         dataset: the plan's, with folds; genotypes may be missing.
-        settings: of the search, unless the plan reuses one.
-        parallel: networks trained at the same time.
-        notes: what reading the file had to say.
-
-    Returns:
-        JSON-ready: what ``report.evaluation`` draws.
+        plan: what to do.
+        parallel: number of networks that are trained at the same time.
+        notes: sentences about reading the file.
+        on_tuning: is told how the search goes on.
+        on_progress: is told how training and predicting go on.
 
     Raises:
-        SettingsError, ExperimentError, InputError: why it cannot be done; what is finished is kept.
+        SettingsError: if the plan does not fit the data.
+        ExperimentError: if the evaluation is already running, was begun with another plan, or a task failed; what is
+            finished is kept.
+        InputError: if a file of the evaluation is damaged.
     """
-    parts = plan.held_out_sets(dataset)
-    folder = EvaluationStore.of(engine.workspace, plan.name)
-    with folder.lock as lock:
+    held_out_sets = plan.held_out_sets(dataset)
+    store = EvaluationStore.of(engine.workspace, plan.name)
+    with store.lock as lock:
         if not lock.acquire(seconds=1.0):
             raise ExperimentError(f"the evaluation {plan.name} is already running")
-        check_plan(folder, plan)
-        folder.save_plan(plan)
+        check_plan(store, plan)
+        store.save_plan(plan)
         dataset.save(engine.workspace.dataset_directory(plan.dataset))
-        chosen = folder.chosen()
+        chosen = store.chosen()
         if chosen is None:
             if plan.tuning is None:
                 chosen = reuse(engine, dataset, plan)
             else:
-                chosen = tune(engine, dataset, plan, settings, parallel=parallel, notes=notes, on_change=watcher.tuning)
-            folder.save_chosen(chosen)
-        finished = _do_tasks(engine, folder, plan, parts, parallel=parallel, watcher=watcher)
-        result = _result(dataset, plan, chosen, parts, finished, notes)
-        _write_predictions(folder, dataset, parts, finished)
-        folder.save_result(result)
+                chosen = tune(engine, dataset, plan, plan.tuning, parallel=parallel, notes=notes, on_tuning=on_tuning)
+            store.save_chosen(chosen)
+        finished = _do_tasks(engine, store, plan, held_out_sets, parallel=parallel, on_progress=on_progress)
+        predictions = _held_out_predictions(dataset, held_out_sets, finished)
+        result = _result(dataset, plan, chosen, held_out_sets, predictions, finished, notes)
+        _write_predictions(store, dataset, held_out_sets, predictions)
+        store.save_result(result)
     return result
 
 
 def remaining_task_seconds(
     finished: Sequence[tuple[str, float]], left: Sequence[str], *, parallel: int
 ) -> float | None:
-    """About how long tasks of the kinds ``left`` take, from (kind, seconds) of those that are finished."""
+    """Estimate how long the tasks that are left take.
+
+    Args:
+        finished: kind and seconds of each finished task.
+        left: kind of each task that is left.
+        parallel: number of tasks done at the same time.
+
+    Returns:
+        Seconds, from the mean of each kind; None if no task of some kind that is left was finished yet.
+    """
     seconds = 0.0
     for kind in left:
         known = [took for name, took in finished if name == kind]
@@ -122,16 +138,16 @@ def remaining_task_seconds(
 
 def _do_tasks(
     engine: LocalEngine,
-    folder: EvaluationStore,
+    store: EvaluationStore,
     plan: EvaluationPlan,
-    parts: tuple[HeldOutSet, ...],
+    held_out_sets: Sequence[HeldOutSet],
     *,
     parallel: int,
-    watcher: Watcher,
+    on_progress: OnProgress,
 ) -> dict[EvaluationTask, TaskResult]:
-    """What every task left, after doing those that are not finished."""
-    tasks = tasks_of(plan, parts)
-    found = {task: folder.finished(task) for task in tasks}
+    """Do the tasks that are not finished, and return the results of all."""
+    tasks = tasks_of(plan, held_out_sets)
+    found = {task: store.finished(task) for task in tasks}
     finished = {task: value for task, value in found.items() if value is not None}
     left = [task for task in tasks if task not in finished]
     size = max(1, min(parallel, len(left)))
@@ -140,12 +156,12 @@ def _do_tasks(
         size,
         (
             "gwas_core.evaluation.worker",
-            "--evaluation", str(folder.directory),
+            "--evaluation", str(store.directory),
             "--dataset", str(engine.workspace.dataset_directory(plan.dataset)),
             "--threads", str(threads),
         ),
         environment=thread_environment(os.environ, threads),
-        log_directory=folder.directory,
+        log_directory=store.directory,
     )  # fmt: skip
 
     def estimate() -> float | None:
@@ -156,42 +172,41 @@ def _do_tasks(
         )
 
     estimated, at = estimate(), time.monotonic()
-    watcher.tasks(TaskProgress(done=len(finished), total=len(tasks), seconds_left=estimated))
+    on_progress(TaskProgress(done=len(finished), total=len(tasks), seconds_left=estimated))
     try:
         for done in do_tasks(pool, left):
             for task in done:
-                value = folder.finished(task)
+                value = store.finished(task)
                 assert value is not None
                 finished[task] = value
             if done:
                 estimated, at = estimate(), time.monotonic()
             seconds_left = None if estimated is None else max(0.0, estimated - (time.monotonic() - at))
-            watcher.tasks(TaskProgress(done=len(finished), total=len(tasks), seconds_left=seconds_left))
+            on_progress(TaskProgress(done=len(finished), total=len(tasks), seconds_left=seconds_left))
     finally:
         pool.close()
     return finished
 
 
-def _part_predictions(
-    dataset: Dataset, parts: tuple[HeldOutSet, ...], finished: Mapping[EvaluationTask, TaskResult]
+def _held_out_predictions(
+    dataset: Dataset, held_out_sets: Sequence[HeldOutSet], finished: Mapping[EvaluationTask, TaskResult]
 ) -> list[HeldOutPredictions]:
-    """For every part: the mean prediction of its networks, then the baselines."""
+    """Return the predictions for every held-out set: the mean of its networks, then each baseline."""
     found = []
-    for part in parts:
-        predicted: dict[str, Any] = {}
+    for held_out in held_out_sets:
         networks = [
             value.predictions[NETWORK]
             for task, value in finished.items()
-            if task.held_out_set == part.name and task.kind == "network"
+            if task.held_out_set == held_out.name and task.kind == "network"
         ]
-        predicted[NETWORK] = np.mean(np.array(networks), axis=0)
-        baselines = finished[EvaluationTask(held_out_set=part.name, kind="baselines")].predictions
+        predicted: dict[str, Any] = {NETWORK: np.mean(np.array(networks), axis=0)}
+        baselines = finished[EvaluationTask(held_out_set=held_out.name, kind="baselines")].predictions
         predicted |= {name: np.array(values) for name, values in baselines.items()}
         found.append(
             HeldOutPredictions(
-                observed=dataset.phenotype[part.test],
+                observed=dataset.phenotype[held_out.test],
                 predicted=predicted,
-                family=None if dataset.family is None else dataset.family[part.test],
+                family=None if dataset.family is None else dataset.family[held_out.test],
             )
         )
     return found
@@ -201,106 +216,55 @@ def _result(
     dataset: Dataset,
     plan: EvaluationPlan,
     chosen: ChosenHyperparameters,
-    parts: tuple[HeldOutSet, ...],
+    held_out_sets: Sequence[HeldOutSet],
+    predictions: Sequence[HeldOutPredictions],
     finished: Mapping[EvaluationTask, TaskResult],
     notes: tuple[str, ...],
 ) -> EvaluationResult:
-    predictions = _part_predictions(dataset, parts, finished)
-    # A control that only some parts have says nothing about all of them.
-    common = [name for name in predictions[0].predicted if all(name in part.predicted for part in predictions)]
-    predictions = [
-        HeldOutPredictions(
-            observed=part.observed, predicted={name: part.predicted[name] for name in common}, family=part.family
-        )
-        for part in predictions
-    ]
-    preparation = finished[EvaluationTask(held_out_set=parts[0].name, kind="baselines")].sentences
+    # A control that only some held-out sets have says nothing about all of them.
+    common = [name for name in predictions[0].predicted if all(name in entry.predicted for entry in predictions)]
+    comparable = [replace(entry, predicted={name: entry.predicted[name] for name in common}) for entry in predictions]
+    first = held_out_sets[0]
+    preparation = finished[EvaluationTask(held_out_set=first.name, kind="baselines")].sentences
     return EvaluationResult(
         name=plan.name,
         trait=dataset.trait,
         standard_deviation=float(dataset.phenotype.std()),
-        lines=sum(len(part.test) for part in parts),
+        lines=sum(len(held_out.test) for held_out in held_out_sets),
         experiment=chosen.experiment,
         trial=chosen.trial,
         hyperparameters=dict(chosen.hyperparameters),
-        comparison=compare(predictions, seed=plan.seed),
+        comparison=compare(comparable, seed=plan.seed),
         held_out=tuple(
             HeldOutResult(
-                name=part.name,
-                title=part.title,
-                lines=len(part.test),
-                training_lines=len(part.train),
+                name=held_out.name,
+                title=held_out.title,
+                lines=len(held_out.test),
+                training_lines=len(held_out.train),
                 metrics=metrics,
             )
-            for part, metrics in zip(parts, held_out_metrics(predictions), strict=True)
+            for held_out, metrics in zip(held_out_sets, held_out_metrics(comparable), strict=True)
         ),
         reading=notes,
-        notes=(*_method(dataset, plan, chosen, parts), *_prepared(parts[0], preparation)),
+        notes=(
+            *method_sentences(dataset, plan, chosen, held_out_sets),
+            *(f"Training lines for {first.title}: {sentence}" for sentence in preparation),
+        ),
         plan=plan,
     )
 
 
-def _method(
-    dataset: Dataset, plan: EvaluationPlan, chosen: ChosenHyperparameters, parts: tuple[HeldOutSet, ...]
-) -> list[str]:
-    """How it was done, in sentences."""
-    folds = ", ".join(map(str, plan.tune_folds))
-    sentences = []
-    if plan.made_folds:
-        sentences.append(
-            f"The file has no folds, so {len(np.unique(np.array(dataset.folds)))} were made at random"
-            f"{' within families' if dataset.family is not None else ''}, with seed {plan.seed}."
-        )
-    if plan.tuning is None:
-        sentences.append(
-            f"Hyperparameters are those of trial {chosen.trial} of {chosen.experiment}, which was tuned on "
-            f"{chosen.lines:,} lines, none of them in the test folds."
-        )
-    else:
-        sentences.append(
-            f"Hyperparameters were tuned once, by {chosen.experiment}, on the {chosen.lines:,} lines of "
-            f"folds {folds} alone."
-        )
-    if plan.leave_family_out:
-        sentences.append(
-            f"Each of {len(parts)} families was predicted by models trained on all other families; hyperparameters "
-            "were not tuned anew for each, so other lines of the family may have had a part in choosing them."
-        )
-    else:
-        sentences.append("Each test fold was predicted by models trained on all other folds.")
-    sentences.append(
-        f"The network stops by a tenth of its training lines{' (another one for each seed)' if plan.seeds > 1 else ''} "
-        "and learns from the rest; baselines learn from all of them. Filters and imputation were fitted to training "
-        "lines only."
-    )
-    if plan.seeds > 1:
-        sentences.append(f"Predictions of {plan.seeds} networks with different seeds were averaged.")
-    sentences.append(
-        f"Errors are in the unit of {quoted(dataset.trait)}, whose standard deviation is {dataset.phenotype.std():.4g}."
-    )
-    sentences.append(
-        f"Figures are means over the {'families' if plan.leave_family_out else 'folds'}. Intervals: 95 %, paired "
-        f"bootstrap of the test lines, stratified{'' if dataset.family is None else ' by family'} within each part, "
-        f"{RESAMPLES:,} resamples. They do not cover that networks trained anew come out differently."
-    )
-    return sentences
-
-
-def _prepared(part: HeldOutSet, sentences: Sequence[str]) -> list[str]:
-    return [f"Training lines for {part.title}: {sentence}" for sentence in sentences]
-
-
 def _write_predictions(
-    folder: EvaluationStore,
+    store: EvaluationStore,
     dataset: Dataset,
-    parts: tuple[HeldOutSet, ...],
-    finished: Mapping[EvaluationTask, TaskResult],
+    held_out_sets: Sequence[HeldOutSet],
+    predictions: Sequence[HeldOutPredictions],
 ) -> None:
     tables = []
-    for part, predictions in zip(parts, _part_predictions(dataset, parts, finished), strict=True):
-        table = pd.DataFrame({"line": [dataset.line_names[row] for row in part.test], "part": part.title})
-        if predictions.family is not None:
-            table["family"] = predictions.family
-        tables.append(table.assign(observed=predictions.observed, **dict(predictions.predicted)))
-    with atomic_path(folder.directory / PREDICTIONS_FILE) as path:
+    for held_out, entry in zip(held_out_sets, predictions, strict=True):
+        table = pd.DataFrame({"line": [dataset.line_names[row] for row in held_out.test], "part": held_out.title})
+        if entry.family is not None:
+            table["family"] = entry.family
+        tables.append(table.assign(observed=entry.observed, **dict(entry.predicted)))
+    with atomic_path(store.directory / PREDICTIONS_FILE) as path:
         pd.concat(tables).to_csv(path, index=False)

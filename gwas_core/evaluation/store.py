@@ -1,17 +1,17 @@
-"""Where an evaluation is kept: ``_evaluations/NAME`` of the workspace.
+"""Files of evaluations: ``_evaluations/NAME`` of the workspace.
 
-``plan.json``, ``chosen.json`` once hyperparameters are chosen, for each part a folder with the predictions of every
-task that is finished, and at the end ``result.json`` and ``predictions.csv``. Each file appears whole or not at all,
-so whoever is killed goes on where the files end.
+``plan.json``, ``chosen.json`` once hyperparameters are chosen, for each held-out set a folder with the predictions of
+every task that is finished, and at the end ``result.json`` and ``predictions.csv``. Each file appears whole or not at
+all, so an evaluation that was killed goes on where its files end.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gwas_core.errors import ExperimentError, InputError
 from gwas_core.evaluation.folds import HeldOutSet
@@ -20,22 +20,29 @@ from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.files import write_json
 from gwas_core.messages import quoted
 from gwas_core.processes.locks import FileLock
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.workspace import Workspace, check_experiment_name
 
 PREDICTIONS_FILE = "predictions.csv"
-_PLAN, _RESULT = "plan.json", "result.json"
+"""Predictions of every model for every line, in an evaluation's folder."""
+
+_PLAN_FILE, _CHOSEN_FILE, _RESULT_FILE = "plan.json", "chosen.json", "result.json"
 _LARGEST_FILE = 256 * 1024**2
+
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenHyperparameters:
-    """The hyperparameters that every network of an evaluation is trained with.
+    """Hyperparameters that every network of an evaluation is trained with.
 
     Attributes:
-        experiment, trial: where they come from.
-        value: the validation error they were chosen by.
+        experiment: name of the search they come from.
+        trial: number of its best trial.
+        value: validation error that they were chosen by, in the phenotype's unit.
+        hyperparameters: by name, the fixed ones included.
         xla: whether training is compiled.
-        lines: lines they were tuned on.
+        lines: number of lines that they were tuned on.
     """
 
     experiment: str
@@ -48,12 +55,12 @@ class ChosenHyperparameters:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationTask:
-    """Training and predicting that one process does in one go.
+    """Training and predicting that one process does without a break.
 
     Attributes:
-        held_out_set: its name.
-        kind: ``baselines`` or ``network``.
-        number: of the network, from 0.
+        held_out_set: name of the lines to predict.
+        kind: ``baselines`` (all of them) or ``network``.
+        number: of the network among those of the held-out set, from 0.
     """
 
     held_out_set: str
@@ -62,17 +69,18 @@ class EvaluationTask:
 
     @property
     def file_name(self) -> str:
+        """Name of the file with its result."""
         return "baselines.json" if self.kind == "baselines" else f"network-{self.number}.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """What a task left.
+    """Predictions of one finished task.
 
     Attributes:
-        predictions: by model, in the order of the part's test lines, in the phenotype's unit.
-        seconds: it took.
-        sentences: what preparing the part's lines changed.
+        predictions: by model, one value for each line of the held-out set in its order, in the phenotype's unit.
+        seconds: duration of the task.
+        sentences: what the preparation of the training lines changed.
     """
 
     predictions: Mapping[str, list[float]]
@@ -81,10 +89,12 @@ class TaskResult:
 
 
 class EvaluationStore:
-    """The files of one evaluation.
+    """Files of one evaluation.
 
-    Raises:
-        InputError: from every method that reads, when a file is damaged.
+    Every method that reads raises an ``InputError`` that names the file if it is damaged.
+
+    Args:
+        directory: of the evaluation; it need not exist.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -92,70 +102,88 @@ class EvaluationStore:
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> EvaluationStore:
-        """Where the evaluation of this name is, or would be."""
+        """Return the store of the evaluation of this name, whether or not it was begun.
+
+        Raises:
+            SettingsError: if no evaluation can have this name.
+        """
         return cls(_root(workspace) / check_experiment_name(name))
 
     @property
+    def name(self) -> str:
+        """Name of the evaluation."""
+        return self.directory.name
+
+    @property
     def lock(self) -> FileLock:
-        """Held by whoever works on it."""
+        """Lock that is held by the process that works on the evaluation."""
         return FileLock(self.directory / ".lock")
 
     def plan(self) -> EvaluationPlan | None:
-        """None before it was begun."""
-        values = self._read(_PLAN)
+        """Return the plan; None before the evaluation was begun."""
+        values = self._read(_PLAN_FILE)
         return None if values is None else EvaluationPlan.from_dict(values)
 
     def save_plan(self, plan: EvaluationPlan) -> None:
-        write_json(self.directory / _PLAN, plan.to_dict())
+        """Write the plan."""
+        write_json(self.directory / _PLAN_FILE, plan.to_dict())
 
     def chosen(self) -> ChosenHyperparameters | None:
-        """None while hyperparameters are being tuned."""
-        values = self._read("chosen.json")
-        return None if values is None else self._made(ChosenHyperparameters, values, "chosen.json")
+        """Return the chosen hyperparameters; None while they are being tuned."""
+        return self._record(ChosenHyperparameters, _CHOSEN_FILE)
 
     def save_chosen(self, chosen: ChosenHyperparameters) -> None:
-        write_json(self.directory / "chosen.json", asdict(chosen))
+        """Write the chosen hyperparameters."""
+        write_json(self.directory / _CHOSEN_FILE, to_json_values(chosen))
 
     def finished(self, task: EvaluationTask) -> TaskResult | None:
-        """What a task left; None before it is finished."""
-        name = f"{task.held_out_set}/{task.file_name}"
-        values = self._read(name)
-        return None if values is None else self._made(TaskResult, values, name)
+        """Return the result of a task; None before it is finished."""
+        return self._record(TaskResult, f"{task.held_out_set}/{task.file_name}")
 
     def save_finished(self, task: EvaluationTask, finished: TaskResult) -> None:
-        write_json(self.directory / task.held_out_set / task.file_name, asdict(finished))
+        """Write the result of a task."""
+        write_json(self.directory / task.held_out_set / task.file_name, to_json_values(finished))
 
     def finished_count(self) -> int:
-        """Tasks that are finished."""
+        """Return the number of finished tasks."""
         return sum(1 for pattern in ("*/network-*.json", "*/baselines.json") for _ in self.directory.glob(pattern))
 
     def training_directory(self, task: EvaluationTask) -> Path:
-        """Where a network's log, metrics and weights are."""
+        """Return the folder for a network's log, metrics and weights."""
         return self.directory / task.held_out_set / f"training-{task.number}"
 
     @property
     def has_result(self) -> bool:
-        """Whether it came to its end."""
-        return (self.directory / _RESULT).is_file()
+        """Whether the evaluation has come to its end."""
+        return (self.directory / _RESULT_FILE).is_file()
 
     @property
     def begun(self) -> float:
-        """When its plan was made, in seconds since 1970."""
-        return (self.directory / _PLAN).stat().st_mtime
+        """Time at which the plan was made, in seconds since 1970."""
+        return (self.directory / _PLAN_FILE).stat().st_mtime
 
     def result(self) -> EvaluationResult | None:
         """Return the outcome; None before the end."""
-        values = self._read(_RESULT)
+        values = self._read(_RESULT_FILE)
         if values is None:
             return None
         try:
             return EvaluationResult.from_dict(values)
         except InputError as error:
-            raise self._damaged(_RESULT) from error
+            raise self._damaged(_RESULT_FILE) from error
 
     def save_result(self, result: EvaluationResult) -> None:
-        """Write the outcome as ``result.json``."""
-        write_json(self.directory / _RESULT, result.to_dict())
+        """Write the outcome."""
+        write_json(self.directory / _RESULT_FILE, result.to_dict())
+
+    def _record(self, kind: type[_Record], name: str) -> _Record | None:
+        values = self._read(name)
+        if values is None:
+            return None
+        try:
+            return from_json_values(kind, values, name=name, error=InputError)
+        except InputError as error:
+            raise self._damaged(name) from error
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.directory / name
@@ -171,53 +199,54 @@ class EvaluationStore:
             raise self._damaged(name)
         return values
 
-    def _made(self, kind: Any, values: dict[str, Any], name: str) -> Any:
-        try:
-            return kind(**values)
-        except TypeError as error:
-            raise self._damaged(name) from error
-
     def _damaged(self, name: str) -> InputError:
         return InputError(
-            f"the file {name} of the evaluation {self.directory.name} is damaged, or of another version: remove "
+            f"the file {name} of the evaluation {self.name} is damaged, or of another version: remove "
             f"{self.directory / name} and evaluate again"
         )
 
 
-def tasks_of(plan: EvaluationPlan, parts: tuple[HeldOutSet, ...]) -> tuple[EvaluationTask, ...]:
-    """Everything that is to be trained, part by part."""
+def tasks_of(plan: EvaluationPlan, held_out_sets: Sequence[HeldOutSet]) -> tuple[EvaluationTask, ...]:
+    """Return everything that is to be trained, one held-out set after the other, baselines first."""
     return tuple(
         task
-        for part in parts
+        for held_out in held_out_sets
         for task in (
-            EvaluationTask(held_out_set=part.name, kind="baselines"),
-            *(EvaluationTask(held_out_set=part.name, kind="network", number=number) for number in range(plan.seeds)),
+            EvaluationTask(held_out_set=held_out.name, kind="baselines"),
+            *(
+                EvaluationTask(held_out_set=held_out.name, kind="network", number=number)
+                for number in range(plan.seeds)
+            ),
         )
     )
 
 
 def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationStore, ...]:
-    """Evaluations whose hyperparameters come, or will come, from this experiment: with a result first, then newest."""
+    """Return the evaluations whose hyperparameters come, or will come, from an experiment.
+
+    Returns:
+        Those with a result first, then the newest; damaged ones are left out.
+    """
     root = _root(workspace)
-    folders = [EvaluationStore(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    stores = [EvaluationStore(path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     found = []
-    for folder in folders:
+    for store in stores:
         try:
-            plan = folder.plan()
+            plan = store.plan()
         except InputError:
             continue
         if plan is not None and plan.experiment == experiment:
-            found.append(folder)
-    return tuple(sorted(found, key=lambda folder: (folder.has_result, folder.begun), reverse=True))
+            found.append(store)
+    return tuple(sorted(found, key=lambda store: (store.has_result, store.begun), reverse=True))
 
 
-def check_plan(folder: EvaluationStore, plan: EvaluationPlan) -> None:
-    """See that the folder is empty or holds this very plan.
+def check_plan(store: EvaluationStore, plan: EvaluationPlan) -> None:
+    """Check that an evaluation was not begun with another plan.
 
     Raises:
-        ExperimentError: it was begun with another one.
+        ExperimentError: if it was, naming the first setting that differs.
     """
-    stored = folder.plan()
+    stored = store.plan()
     if stored is None:
         return
     begun, wanted = stored.settings(), plan.settings()

@@ -1,4 +1,4 @@
-"""Doing the tasks of an evaluation in worker processes."""
+"""Scheduler of the tasks of an evaluation in worker processes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ _ATTEMPTS = 2
 def do_tasks(
     pool: WorkerPool, tasks: Sequence[EvaluationTask], *, poll_seconds: float = 1.0
 ) -> Iterator[tuple[EvaluationTask, ...]]:
-    """Yield the tasks that were finished, at least every ``poll_seconds`` (none if none were).
+    """Do tasks in a pool of workers, and yield those that were finished since the last time.
 
     Args:
-        pool: its workers are those of ``gwas_core.evaluation.worker``; whoever made it closes it.
+        pool: of workers that run ``gwas_core.evaluation.worker``; it is closed by its owner.
+        tasks: to do, in this order.
+        poll_seconds: longest time between two yields; what is yielded may be empty.
 
     Raises:
-        ExperimentError: a task failed, or its worker died twice.
+        ExperimentError: if a task failed, or its worker died twice.
     """
     queue = deque(Task(asdict(task)) for task in tasks)
     while queue or pool.tasks:

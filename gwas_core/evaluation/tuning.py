@@ -1,14 +1,13 @@
-"""The hyperparameters of an evaluation: tuned once, on lines that are not tested, or taken from such a search."""
+"""Hyperparameters of an evaluation: tuned once, on lines that are not tested, or taken from such a search."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from gwas_core.errors import ExperimentError, SettingsError
-from gwas_core.evaluation.plan import EvaluationPlan, tuning_split
+from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, tuning_split
 from gwas_core.evaluation.store import ChosenHyperparameters
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import preprocess
@@ -19,45 +18,58 @@ from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
 
-OnChange = Callable[[ExperimentRecord], None]
+OnTuning = Callable[[ExperimentRecord], None]
+"""Called with the search each time something in it changed."""
 
 
 def tune(
     engine: LocalEngine,
     dataset: Dataset,
     plan: EvaluationPlan,
-    settings: Mapping[str, Any],
+    settings: TuningSettings,
     *,
     parallel: int,
     notes: tuple[str, ...] = (),
-    on_change: OnChange,
+    on_tuning: OnTuning,
 ) -> ChosenHyperparameters:
-    """Search on the lines of the tune folds, or go on with that search, and take its best trial.
+    """Search on the lines of the tune folds, or go on with that search, and return its best hyperparameters.
 
     Args:
-        settings: of the search, as ``creation.create_experiment`` takes them.
-        on_change: called with the search each time something changed.
+        engine: runs the search.
+        dataset: the plan's, with folds.
+        plan: which folds to tune on, and the search's name.
+        settings: of the search.
+        parallel: number of trials at the same time.
+        notes: sentences about reading the file, kept with the search.
+        on_tuning: is told how the search goes on.
 
     Raises:
-        ExperimentError: another experiment has its name, or it did not succeed.
+        ExperimentError: if another experiment has the search's name, or the search did not succeed.
     """
     assert dataset.folds is not None
     lines = dataset.take(lines=np.isin(dataset.folds, plan.tune_folds))
-    settings = {**settings, "preprocessing": plan.preprocessing, "split": tuning_split(plan.tune_folds)}
     name = plan.experiment
     if name not in {entry.name for entry in engine.store.experiments()}:
         create_experiment(
-            engine.store, lines, name=name, source=plan.source, notes=notes, parallel_trials=parallel, **settings
+            engine.store,
+            lines,
+            name=name,
+            source=plan.source,
+            preprocessing=plan.preprocessing,
+            split=tuning_split(plan.tune_folds),
+            notes=notes,
+            parallel_trials=parallel,
+            **settings.given(),
         )
     record = engine.sync(name)
-    if not _is_search(record.experiment, preprocess(lines, plan.preprocessing).dataset.content_hash, settings):
+    if not _is_search(record.experiment, lines, plan, settings):
         raise ExperimentError(
             f"there is another experiment named {name}: give this evaluation another --name, or, if its "
             f"hyperparameters will do, add --reuse {name}"
         )
-    _set_going(engine, record)
+    _ensure_running(engine, record)
     for record in watch(engine, name):
-        on_change(record)
+        on_tuning(record)
     if record.state is not ExperimentState.SUCCEEDED:
         raise ExperimentError(
             f"tuning ({name}) is {record.state.value}: {record.reason or 'it was stopped'}; the same command goes on"
@@ -66,10 +78,15 @@ def tune(
 
 
 def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> ChosenHyperparameters:
-    """The best hyperparameters of an experiment that has seen none of the lines in the test folds.
+    """Return the best hyperparameters of an experiment that was tuned on none of the lines in the test folds.
+
+    Args:
+        engine: holds the experiment.
+        dataset: the plan's, with folds.
+        plan: which folds to test, and the experiment's name.
 
     Raises:
-        SettingsError: it has seen some, or has no result.
+        SettingsError: if it was tuned on some of these lines, or has no final result.
     """
     assert dataset.folds is not None
     record = engine.sync(plan.experiment)
@@ -90,11 +107,18 @@ def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> Chosen
     return _best_of(record, lines=len(tuned_on))
 
 
-def _is_search(experiment: Experiment, dataset: str, settings: Mapping[str, Any]) -> bool:
-    return experiment.dataset == dataset and all(getattr(experiment, name) == value for name, value in settings.items())
+def _is_search(experiment: Experiment, lines: Dataset, plan: EvaluationPlan, settings: TuningSettings) -> bool:
+    """Return whether an experiment is the search that the plan asks for."""
+    wanted = {
+        **settings.given(),
+        "dataset": preprocess(lines, plan.preprocessing).dataset.content_hash,
+        "preprocessing": plan.preprocessing,
+        "split": tuning_split(plan.tune_folds),
+    }
+    return all(getattr(experiment, name) == value for name, value in wanted.items())
 
 
-def _set_going(engine: LocalEngine, record: ExperimentRecord) -> None:
+def _ensure_running(engine: LocalEngine, record: ExperimentRecord) -> None:
     if record.state is ExperimentState.CREATED:
         engine.start(record.experiment)
     elif record.state.can_resume():

@@ -1,6 +1,7 @@
-"""A process that does tasks of one evaluation, one after the other, and keeps TensorFlow loaded between them.
+"""Worker process of one evaluation: does one task after the other and keeps TensorFlow loaded between them.
 
-Jobs are tasks (``EvaluationTask``) as JSON. What a task found is in the evaluation's folder before the answer says so.
+Jobs are tasks (``EvaluationTask``) as JSON. The result of a task is in the evaluation's folder before the answer is
+sent.
 """
 
 from __future__ import annotations
@@ -24,42 +25,51 @@ from gwas_core.processes.worker import serve_jobs
 
 
 class EvaluationWorker:
-    """Does tasks of the evaluation in a folder."""
+    """Doer of the tasks of one evaluation.
 
-    def __init__(self, folder: EvaluationStore, dataset: Dataset, *, threads: int) -> None:
-        plan, chosen = folder.plan(), folder.chosen()
+    Args:
+        store: of the evaluation, with plan and chosen hyperparameters.
+        dataset: the plan's, with folds.
+        threads: of linear algebra.
+
+    Raises:
+        InputError: if the plan or the hyperparameters are missing.
+    """
+
+    def __init__(self, store: EvaluationStore, dataset: Dataset, *, threads: int) -> None:
+        plan, chosen = store.plan(), store.chosen()
         if plan is None or chosen is None:
-            raise InputError(f"the evaluation {folder.directory.name} has no plan or hyperparameters")
-        self._folder = folder
+            raise InputError(f"the evaluation {store.name} has no plan or hyperparameters")
+        self._store = store
         self._plan = plan
         self._chosen = chosen
         self._threads = threads
-        parts = {part.name: part for part in plan.held_out_sets(dataset)}
-        # The last one only: tasks come part by part, and a part is a copy of all genotypes.
-        self._prepared = lru_cache(maxsize=1)(
-            lambda name: prepare_held_out_set(dataset, parts[name], plan.preprocessing)
+        held_out_sets = {held_out.name: held_out for held_out in plan.held_out_sets(dataset)}
+        # Only the last one is kept: each is a copy of all genotypes, and tasks come one held-out set after the other.
+        self._prepare = lru_cache(maxsize=1)(
+            lambda name: prepare_held_out_set(dataset, held_out_sets[name], plan.preprocessing)
         )
 
     def do(self, task: EvaluationTask) -> None:
-        """Train, predict, and write the predictions down."""
+        """Train, predict, and store the predictions."""
         started = time.monotonic()
-        part: PreparedHeldOutSet = self._prepared(task.held_out_set)
+        prepared: PreparedHeldOutSet = self._prepare(task.held_out_set)
         if task.kind == "baselines":
-            predictions = predict_with_baselines(part, threads=self._threads)
+            predictions = predict_with_baselines(prepared, threads=self._threads)
         else:
             predictions = predict_with_network(
-                part,
+                prepared,
                 self._chosen,
-                self._folder.training_directory(task),
+                self._store.training_directory(task),
                 number=task.number,
                 seed=self._plan.seed,
             )
         finished = TaskResult(
             predictions={name: values.tolist() for name, values in predictions.items()},
             seconds=time.monotonic() - started,
-            sentences=list(part.sentences),
+            sentences=list(prepared.sentences),
         )
-        self._folder.save_finished(task, finished)
+        self._store.save_finished(task, finished)
 
     def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Do the task of a job and return the answer to it."""
@@ -68,8 +78,8 @@ class EvaluationWorker:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of ``python -m gwas_core.evaluation.worker``."""
-    parser = argparse.ArgumentParser(description="Does tasks of an evaluation; not meant to be started by hand.")
+    """Run ``python -m gwas_core.evaluation.worker``."""
+    parser = argparse.ArgumentParser(description="Do tasks of an evaluation; not meant to be started by hand.")
     parser.add_argument("--evaluation", type=Path, required=True, help="its folder")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of its dataset")
     parser.add_argument("--threads", type=int, required=True)
@@ -79,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     worker = EvaluationWorker(
         EvaluationStore(options.evaluation), Dataset.load(options.dataset), threads=options.threads
     )
-    # Shared by all workers.
+    # Imported once, and shared by all workers that are forked from here.
     import_dependencies()
     serve_forks(lambda: serve_jobs(Channel(), worker.answer))
 

@@ -189,7 +189,7 @@ def test_lines_that_were_tuned_on_cannot_be_tested(refuse: Refuse) -> None:
     [
         (("--test-folds", "11"), "there is no fold 11"),
         (("--tune-folds", "0"), "there is no fold 0"),
-        (("--families", "01"), "where families are left out"),
+        (("--families", "01"), "only with --leave-family-out"),
         (("--leave-family-out", "--families", "99"), "there is no family '99'"),
         (("--seeds", "0"), "seeds must be a whole number from 1"),
         (("--name", "Not A Name"), "lower-case"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
-from gwas_core.evaluation.plan import EvaluationPlan, tuning_name, tuning_split
+from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, tuning_name, tuning_split
 from gwas_core.evaluation.store import (
     ChosenHyperparameters,
     EvaluationStore,
@@ -18,6 +18,9 @@ from gwas_core.evaluation.store import (
     evaluations_of,
 )
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import Workspace
 
 
@@ -31,7 +34,7 @@ def made_plan(**changes: Any) -> EvaluationPlan:
         "tune_folds": (1, 2, 3),
         "test_folds": (5, 4, 5),
         "experiment": "height-tuning",
-        "tuning": {"max_trials": 35, "xla": "auto"},
+        "tuning": TuningSettings(space=SearchSpace.preset("focused"), max_trials=35, xla="auto"),
     }
     return EvaluationPlan(**settings | changes)
 
@@ -41,6 +44,19 @@ def test_a_plan_survives_json() -> None:
     assert plan.test_folds == (4, 5)
     assert plan.families == ("a", "b")
     assert EvaluationPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_only_given_settings_of_the_search_are_stored() -> None:
+    stored = made_plan().to_dict()["tuning"]
+    assert stored.keys() == {"space", "max_trials", "xla", "early_stopping"}
+    settings = TuningSettings(
+        space=SearchSpace.preset("focused"),
+        algorithm=AlgorithmSettings(name="random", settings={"random_state": "3"}),
+        early_stopping=EarlyStoppingSettings(start_step=2),
+    )
+    plan = made_plan(tuning=settings)
+    assert EvaluationPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+    assert made_plan(tuning=None).to_dict()["tuning"] is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +91,7 @@ def test_a_folder_goes_on_with_the_same_plan_only(tmp_path: Path) -> None:
     check_plan(folder, replace(plan, source="renamed.txt"))
     with pytest.raises(ExperimentError, match="was begun with seeds '1', not '2': use the same settings"):
         check_plan(folder, replace(plan, seeds=2))
-    changed = replace(plan, tuning={"max_trials": 9, "xla": "off"})
+    changed = replace(plan, tuning=TuningSettings(space=SearchSpace.preset("focused"), max_trials=9, xla="off"))
     with pytest.raises(ExperimentError, match="max trials '35', not '9', and 1 other settings differ"):
         check_plan(folder, changed)
 
