@@ -1,4 +1,4 @@
-"""A network's attributions along the genome, on the same axis as the p-values and never taken for them."""
+"""Attributions of a network along the genome, laid out like a Manhattan plot but without p-values or a threshold."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def attribution_plot(attributions: pd.DataFrame) -> Manhattan:
     """Lay attributions along the genome.
 
     Args:
-        attributions: as ``pipeline`` writes them: name, chromosome, base_pair_location, effect, magnitude,
-            effect_allele_frequency.
+        attributions: a row for each SNP, as the pipeline writes them: name, chromosome, base_pair_location, effect,
+            magnitude, effect_allele_frequency.
 
     Returns:
-        The facts as of a Manhattan plot, with the magnitudes in the place of -log10 p and no threshold.
+        Facts as of a Manhattan plot, with the magnitudes in place of -log10 p and no threshold.
     """
     facts = manhattan(
         attributions.rename(columns={"effect": "beta"}).assign(neg_log10_p_value=attributions["magnitude"])
@@ -32,7 +32,12 @@ def attribution_plot(attributions: pd.DataFrame) -> Manhattan:
 
 
 def attribution_figure(facts: Manhattan, *, trait: str) -> go.Figure:
-    """The figure of ``attribution_plot``; ``trait`` is put on the axis as it is."""
+    """Draw attributions along the genome.
+
+    Args:
+        facts: of ``attribution_plot``.
+        trait: name on the axis; text from outside must have gone through ``plot_text``.
+    """
     figure = manhattan_figure(facts)
     figure.update_traces(
         hovertemplate=(

@@ -1,4 +1,4 @@
-"""Packing an experiment's best model into a bundle."""
+"""Export of an experiment's best model as a bundle: one zip with everything needed to judge and reuse it."""
 
 from __future__ import annotations
 
@@ -34,16 +34,25 @@ _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "optuna", "scikit-optimiz
 
 
 def bundle_path(workspace: Workspace, record: ExperimentRecord) -> Path:
-    """Where the bundle of the best trial is kept."""
+    """Return the path of the bundle of an experiment's best trial, whether or not it was packed."""
     return workspace.experiment_directory(record.name) / f"{record.name}-best.zip"
 
 
 def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path | None = None) -> Path:
-    """Pack the best trial of a judged experiment.
+    """Pack the best trial of an experiment.
+
+    Args:
+        workspace: of the experiment.
+        record: of an experiment whose best trial was evaluated on the test lines.
+        path: of the zip; by default ``bundle_path``.
+
+    Returns:
+        Path of the zip.
 
     Raises:
-        ExperimentError: no trial has succeeded, or the best one was not judged on the test lines yet.
-        InputError: files of the experiment are lost.
+        ExperimentError: if no trial has succeeded, the best one was not evaluated on the test lines yet, or files of it
+            are lost.
+        InputError: if the dataset, the split or the preparation is lost or damaged.
     """
     best = record.best
     if best is None:
@@ -88,7 +97,12 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
 
 
 def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
-    """One row a trial: number, state, metrics, parameters (``parameter:NAME``), times and reason."""
+    """Return trials as a table.
+
+    Returns:
+        A row for each trial, in the order given: number, state, metrics on the validation lines, best_epoch, epochs,
+        parameters (``parameter:NAME``), seconds, seed and reason.
+    """
     rows = [
         {
             "number": trial.number,
@@ -119,7 +133,17 @@ def made_with() -> dict[str, Any]:
 def data_files(
     dataset: Dataset, split: Split, preparation: Preparation, settings: PreprocessingSettings
 ) -> dict[str, bytes | Path]:
-    """The part of a bundle that says what the network was trained on, and how to treat new lines alike."""
+    """Return the files of a bundle that tell what a network was trained on and how to prepare new lines alike.
+
+    Args:
+        dataset: prepared, without missing genotypes.
+        split: rows of ``dataset``.
+        preparation: of ``dataset``, with the imputation table for new lines.
+        settings: of filters and imputation.
+
+    Returns:
+        Contents by file name.
+    """
     return {
         "preprocessing.json": _json(_preprocessing(dataset, split, preparation, settings)),
         "snps.csv": _snps(dataset, split, preparation).to_csv(index=False).encode(),

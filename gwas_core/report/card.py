@@ -1,4 +1,4 @@
-"""The model card: what the model is, how it was judged, and what it must not be used for."""
+"""Model card: what the model is, how it was evaluated, and what it must not be used for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,17 @@ def metrics_table(rows: Iterable[ModelMetrics]) -> str:
 
 
 def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, preparation: Iterable[str]) -> str:
-    """Markdown, for the judged best trial of ``record``."""
+    """Return the model card of an experiment's best trial, in Markdown.
+
+    Args:
+        record: of an experiment whose best trial was evaluated on the test lines.
+        dataset: prepared.
+        split: rows of ``dataset``.
+        preparation: sentences about reading, filters and imputation.
+
+    Raises:
+        ValueError: if no trial was evaluated on the test lines.
+    """
     experiment, best, result = record.experiment, record.best, record.result
     if best is None or result is None:
         raise ValueError("the experiment has no judged trial")
@@ -84,7 +94,15 @@ Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: s
 
 
 def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, trial: int, trials: int) -> str:
-    """How the model came about, as a methods section would say it."""
+    """Return how the model came about, as the methods section of a paper would say it.
+
+    Args:
+        experiment: as it was created.
+        dataset: prepared.
+        split: rows of ``dataset``.
+        trial: number of the best trial.
+        trials: number of finished trials.
+    """
     families = "" if dataset.family is None else f" of {len(set(dataset.family.tolist()))} families"
     network = experiment.space.fixed.get("network", "hybrid")
     return (
@@ -100,6 +118,6 @@ def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, tr
 
 
 def _text(value: Any) -> str:
-    """A value from outside as Markdown text: nothing in it acts as markup or ends a table cell."""
+    """Return a value from outside as Markdown text in which nothing acts as markup or ends a table cell."""
     escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>#|!~" else character for character in str(value))
     return " ".join(escaped.split())

@@ -1,4 +1,4 @@
-"""One experiment's network beside its baselines, by their metrics."""
+"""Network of one experiment beside its baselines, by their metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ModelMetrics:
     Attributes:
         name: as in records; ``NETWORK`` for the network.
         title: for people.
-        metrics: its figures; errors are in the phenotype's unit.
+        metrics: errors are in the phenotype's unit.
     """
 
     name: str
@@ -36,14 +36,14 @@ class ModelMetrics:
 
 
 def comparison(record: ExperimentRecord, part: str) -> Sequence[ModelMetrics]:
-    """Return the network and every baseline as judged on one part of the lines.
+    """Return the metrics of the network and of every baseline on one part of the lines.
 
     Args:
-        record: of the experiment; its network is the best trial's, once that was judged.
+        record: of the experiment; its network is the best trial's, once that was evaluated.
         part: ``validation`` or ``test``.
 
     Returns:
-        Models by mean absolute error, lowest first; empty before anything was judged.
+        Models by mean absolute error, lowest first; empty before anything was evaluated.
     """
     rows = []
     if record.result is not None and part in record.result:

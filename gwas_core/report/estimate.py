@@ -1,4 +1,4 @@
-"""How much longer a search will take: a range, since trials differ."""
+"""Estimate of how much longer a running search takes: a range, since trials differ."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ _FEWEST = 2
 
 
 def remaining_seconds(record: ExperimentRecord) -> tuple[float, float] | None:
-    """(optimistic, pessimistic) seconds until the last trial is finished; None while too few trials are.
+    """Estimate the time until the last trial is finished.
 
-    From the lower and upper quartile of the trials' durations, taken as if the rest were spread
-    evenly over the parallel trials. Pruned trials count: more of them are to be expected.
+    The durations of finished trials are taken from their lower to their upper quartile, as if the trials that are left
+    were spread evenly over the parallel ones. Pruned trials count, since more of them are to be expected.
+
+    Returns:
+        Shortest and longest time in seconds; None if the search is not active or fewer than two trials are finished.
     """
     if not record.state.is_active():
         return None

@@ -1,4 +1,4 @@
-"""How all figures look: readable in light and dark, to colour-blind people, and with values that explode."""
+"""Common style of all figures: readable in light and dark, by colour-blind people, and with extreme values."""
 
 from __future__ import annotations
 
@@ -58,40 +58,58 @@ _TEMPLATE = go.layout.Template(
 
 
 def new_figure(*, height: int, **layout: Any) -> go.Figure:
-    """An empty figure in the common style; the font's colour and size are left to the page's theme."""
+    """Return an empty figure in the common style.
+
+    Colour and size of the font are left to the page's theme.
+
+    Args:
+        height: in pixels.
+        layout: further properties of plotly's layout.
+    """
     margin = {"l": 60, "r": 20, "t": 40, "b": 50} | layout.pop("margin", {})
     return go.Figure(layout={"template": _TEMPLATE, "height": height, "margin": margin, **layout})
 
 
 def marker_trace(points: int) -> Any:
-    """The class to draw so many markers with."""
+    """Return the plotly class that draws this number of markers well."""
     return go.Scattergl if points > MANY_POINTS else go.Scatter
 
 
 def opacities(kept: ArrayLike, *, opacity: float = 0.85) -> list[float]:
-    """Of markers, by whether a filter keeps them."""
+    """Return the opacity of each marker: full if a filter keeps it, faded otherwise."""
     values: list[float] = np.where(np.asarray(kept, dtype=bool), opacity, FADED).tolist()
     return values
 
 
 def is_kept(numbers: Sequence[int], selected: Collection[int] | None) -> list[bool]:
-    """Whether each trial is among the selected ones; all are where nothing is selected."""
+    """Return for each trial number whether it is among the selected ones; all are if ``selected`` is None."""
     return [selected is None or number in selected for number in numbers]
 
 
 def whole_ticks(last: int) -> int | None:
-    """The distance of ticks on an axis of whole numbers up to ``last``; None where plotly chooses whole ones itself."""
+    """Return the distance of ticks on an axis of whole numbers.
+
+    Args:
+        last: highest number on the axis.
+
+    Returns:
+        1 for short axes; None if plotly chooses whole numbers by itself.
+    """
     return 1 if last <= 8 else None
 
 
 def value_range(values: Sequence[float], *, levels: Sequence[float] = ()) -> tuple[float, float]:
-    """Where to cut an axis of errors, so that a few that exploded do not flatten all others.
+    """Return the range of an axis of errors on which a few extreme values do not flatten all others.
 
-    What predicts twice as badly as the worst baseline (``levels``) is out of the picture, and without
-    baselines what lies 3 interquartile ranges above the upper quartile; the best value never is.
+    Values more than twice as bad as the worst baseline are left outside; without baselines those more than 3
+    interquartile ranges above the upper quartile are. The best value is always inside.
+
+    Args:
+        values: errors of trials.
+        levels: errors of baselines.
 
     Returns:
-        (lower, upper), with some air; (0, 1) where there is nothing to show.
+        Lower and upper end, with a margin; (0, 1) if there is nothing to show.
     """
     everything = np.array([*values, *levels], dtype=np.float64)
     everything = np.clip(everything[np.isfinite(everything)], -LARGEST, LARGEST)
@@ -119,11 +137,12 @@ def add_levels(
     limits: tuple[float, float],
     pixels: float,
 ) -> None:
-    """Dashed horizontal lines, each with its name and value at the right end, where the margin makes room.
+    """Add dashed horizontal lines to a figure, each with its name and value in the right margin.
 
     Args:
-        levels: (name, value); names are our own words, not text from outside.
-        limits: of the y axis, to keep labels of near-by lines from covering each other.
+        figure: gets the lines; its margin grows if needed.
+        levels: name and value of each line; names are our own words, not text from outside.
+        limits: of the y axis, by which labels of near lines are kept from covering each other.
         pixels: height of the plot.
     """
     ordered = sorted(levels, key=lambda level: level[1])
@@ -160,7 +179,15 @@ def add_levels(
 
 
 def spread(positions: Sequence[float], *, gap: float) -> list[float]:
-    """Ascending positions moved apart to at least ``gap``, each group staying around its own middle."""
+    """Move positions apart so that neighbours are at least ``gap`` apart.
+
+    Args:
+        positions: ascending.
+        gap: smallest distance, in the unit of the positions.
+
+    Returns:
+        New positions in the same order; each group that was moved stays around its own mean.
+    """
     groups: list[list[float]] = []
     for position in positions:
         groups.append([position])

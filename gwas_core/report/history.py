@@ -1,4 +1,4 @@
-"""How a search went: every trial's error in order, the best so far, and the baselines it has to beat."""
+"""Optimization history: every trial's error in order, the best so far, and the baselines to beat."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ _MARKS = (
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OptimizationHistory:
-    """The facts of the figure.
+    """Facts of the figure.
 
     Attributes:
-        trials: one row a trial that has something to show, in order of number: number, state, value (the
-            objective of a finished trial, the latest epoch's of one under way, NaN of a failed one), best_so_far
-            (lowest of the succeeded trials up to this one; NaN before the first), kept (by the filter), reason.
-        baselines: validation MAE of the baselines: name, title, value.
+        trials: one row for each trial that has something to show, in order of number: number, state, value (objective
+            of a finished trial, of the latest epoch for a running one, NaN for a failed one), best_so_far (lowest value
+            of the succeeded trials up to this one; NaN before the first), kept (by the filter), reason.
+        baselines: validation MAE of the baselines, as of ``baseline_levels``.
         limits: of the value axis.
     """
 
@@ -63,7 +63,12 @@ class OptimizationHistory:
 
 
 def optimization_history(record: ExperimentRecord, *, selected: Collection[int] | None = None) -> OptimizationHistory:
-    """What there is to see of a search now; ``selected`` are the trials a filter keeps, None all."""
+    """Return the facts of the optimization history.
+
+    Args:
+        record: of a search in any state.
+        selected: numbers of the trials that a filter keeps; None for all.
+    """
     shown = [trial for trial in record.trials if trial.state is TrialState.FAILED or _current(trial) is not None]
     values = [np.nan if trial.state is TrialState.FAILED else _current(trial) for trial in shown]
     succeeded = [
@@ -85,7 +90,14 @@ def optimization_history(record: ExperimentRecord, *, selected: Collection[int] 
 
 
 def best_so_far(values: Iterable[float | None]) -> list[float]:
-    """The lowest value up to each place; None (a trial without one) changes nothing, NaN stands before the first."""
+    """Return the lowest value up to each place.
+
+    Args:
+        values: None for a trial without a value, which leaves the lowest value as it is.
+
+    Returns:
+        One value for each place; NaN before the first value.
+    """
     known = (math.nan if value is None else value for value in values)
     return list(accumulate(known, _better))
 
@@ -95,7 +107,7 @@ def _better(best: float, value: float) -> float:
 
 
 def sparkline(summary: ExperimentSummary) -> list[float]:
-    """Best so far of an experiment in at most ``SPARKLINE_POINTS`` values, for the list of experiments."""
+    """Return the best value so far of an experiment in at most ``SPARKLINE_POINTS`` steps."""
     best = best_so_far(value for _, value in summary.values)
     if len(best) <= SPARKLINE_POINTS:
         return best
@@ -103,7 +115,14 @@ def sparkline(summary: ExperimentSummary) -> list[float]:
 
 
 def baseline_levels(baselines: Mapping[str, Any] | None) -> pd.DataFrame:
-    """name, title and validation MAE (value) of every baseline, the best first; tolerates damaged entries."""
+    """Return the validation MAE of every baseline; damaged entries are left out.
+
+    Args:
+        baselines: as in ``ExperimentRecord``.
+
+    Returns:
+        A row for each baseline, the best first: name, title, value (in the phenotype's unit).
+    """
     rows = []
     for name, result in (baselines or {}).items():
         validation = result.get("validation") if isinstance(result, Mapping) else None
@@ -115,7 +134,7 @@ def baseline_levels(baselines: Mapping[str, Any] | None) -> pd.DataFrame:
 
 
 def history_figure(history: OptimizationHistory) -> go.Figure:
-    """Trials by number; click data (``customdata``) begin with the trial's number."""
+    """Draw trials by number; click data (``customdata``) begin with the trial's number."""
     figure = new_figure(height=_HEIGHT, xaxis={"title": "Trial"})
     trials, (lower, upper) = history.trials, history.limits
     strips = _strips(trials, upper)
@@ -144,14 +163,14 @@ def history_figure(history: OptimizationHistory) -> go.Figure:
 
 
 def _current(trial: TrialRecord) -> float | None:
-    """A trial's objective now; None while it has none."""
+    """Return a trial's objective now; None while it has none."""
     if trial.state.is_finished():
         return trial.value
     return trial.history[-1][1] if trial.history else None
 
 
 def _strips(trials: pd.DataFrame, upper: float) -> list[tuple[str, pd.DataFrame, str, str]]:
-    """Rows above the plot: trials that failed, and those whose error lies above the axis."""
+    """Return the rows above the plot: trials that failed, and those whose error lies above the axis."""
     failed = trials[trials["state"] == TrialState.FAILED.value]
     above = trials[trials["value"] > upper]
     strips = [
@@ -162,7 +181,7 @@ def _strips(trials: pd.DataFrame, upper: float) -> list[tuple[str, pd.DataFrame,
 
 
 def _add_best(figure: go.Figure, trials: pd.DataFrame) -> int | None:
-    """The step line; returns the number of the best trial, None where there is none."""
+    """Add the line of the best value so far; return the number of the best trial, or None if there is none."""
     known = trials.dropna(subset="best_so_far")
     if known.empty:
         return None

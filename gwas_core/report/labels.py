@@ -9,7 +9,12 @@ _INVISIBLE = "\u200b"  # zero-width space
 
 
 def number_label(value: float, *, digits: int = 4) -> str:
-    """``0.001`` as ``1e-3``, ``32.0`` as ``32``: at most ``digits`` significant digits, no needless zeros."""
+    """Return a number as text for an axis: ``0.001`` as ``1e-3``, ``32.0`` as ``32``.
+
+    Args:
+        value: finite or not.
+        digits: largest number of significant digits.
+    """
     text = f"{float(value):.{digits}g}"
     if math.isinf(float(text)) and math.isfinite(value):
         # Rounded up, it is beyond the largest number there is.
@@ -26,13 +31,16 @@ def number_label(value: float, *, digits: int = 4) -> str:
 
 
 def shortened(text: str, *, limit: int) -> str:
-    """``text`` in at most ``limit`` characters, control characters made visible."""
+    """Return text in at most ``limit`` characters, with control characters made visible."""
     visible = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return visible if len(visible) <= limit else f"{visible[: limit - 1]}…"
 
 
 def told_apart(labels: Iterable[str]) -> tuple[str, ...]:
-    """The labels, with something invisible added to repeated ones: plotly takes two ticks of one text for one tick."""
+    """Return labels that differ from each other.
+
+    Plotly takes two ticks with the same text for one, so invisible characters are added to repeated labels.
+    """
     seen: dict[str, int] = {}
     unique = []
     for label in labels:

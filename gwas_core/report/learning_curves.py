@@ -1,4 +1,4 @@
-"""The error of trials, epoch by epoch."""
+"""Learning curves: the error of trials, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _ENDS = {
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LearningCurves:
-    """The facts of the figure.
+    """Facts of the figure.
 
     Attributes:
-        curves: one row an epoch of a trial: trial, epoch (from 1), validation (MAE) and training (MAE of the
-            training lines during the epoch, dropout at work; NaN where it is not known or was not asked for).
-        trials: one row a trial that has a curve: trial, state, best_epoch, highlighted.
-        baselines: as in ``baseline_levels``.
+        curves: one row for each epoch of a trial: trial, epoch (from 1), validation (MAE) and training (MAE of the
+            training lines during the epoch, with dropout; NaN if it is not known or was not asked for).
+        trials: one row for each trial that has a curve: trial, state, best_epoch, highlighted.
+        baselines: as of ``baseline_levels``.
         limits: of the value axis.
     """
 
@@ -60,13 +60,13 @@ def learning_curves(
     highlighted: Collection[int] = (),
     baselines: Mapping[str, Any] | None = None,
 ) -> LearningCurves:
-    """Curves of some trials.
+    """Return the facts of the learning curves of some trials.
 
     Args:
-        trials: those to draw; the ones without an epoch are left out.
-        highlighted: trial numbers to draw in colour, with their training error read from their folders; at most
-            the first ``MOST_HIGHLIGHTED`` of them are.
-        baselines: of the experiment, to draw in.
+        trials: to draw; those without an epoch are left out.
+        highlighted: numbers of trials to draw in colour, with their training error from their folders; the first
+            ``MOST_HIGHLIGHTED`` of them count.
+        baselines: of the experiment, as in ``ExperimentRecord``.
     """
     drawn = [trial for trial in trials if trial.history]
     numbers = {trial.number for trial in drawn}
@@ -86,7 +86,7 @@ def learning_curves(
 
 
 def _limits(curves: pd.DataFrame, chosen: Collection[int], levels: pd.DataFrame) -> tuple[float, float]:
-    """Of all curves, and of each chosen one, however bad it is; what exploded in a few epochs is cut off in both."""
+    """Return the range of all curves and of each chosen one, without a few epochs of extreme error."""
     ranges = [value_range(_errors(curves), levels=levels["value"].tolist())]
     ranges += [value_range(_errors(curves[curves["trial"] == number])) for number in chosen]
     lows, highs = zip(*ranges, strict=True)
@@ -99,9 +99,10 @@ def _errors(curves: pd.DataFrame) -> list[float]:
 
 
 def read_training_errors(directory: Path) -> dict[int, float]:
-    """Training MAE by epoch from a trial's folder; empty where there is no file, and without lines that are damaged.
+    """Return the training MAE by epoch from a trial's folder.
 
-    The file of a running trial may end in half a line.
+    Returns:
+        Empty if there is no file; damaged lines are left out, since the file of a running trial may end in half a line.
     """
     errors: dict[int, float] = {}
     try:
@@ -121,7 +122,7 @@ def read_training_errors(directory: Path) -> dict[int, float]:
 
 
 def curves_figure(facts: LearningCurves) -> go.Figure:
-    """Highlighted trials in colour, whole lines for validation and dotted ones for training, the others in grey."""
+    """Draw highlighted trials in colour (validation solid, training dotted), and the others in grey."""
     figure = new_figure(height=_HEIGHT, xaxis={"title": "Epoch", "rangemode": "tozero"}, showlegend=True)
     by_trial = {int(str(number)): curve for number, curve in facts.curves.groupby("trial")}
     others = facts.trials[~facts.trials["highlighted"].astype(bool)]
@@ -143,7 +144,7 @@ def curves_figure(facts: LearningCurves) -> go.Figure:
 
 
 def _grey_lines(numbers: list[int], by_trial: dict[int, pd.DataFrame], *, name: str) -> Any:
-    """All these trials as one trace, with a gap after each."""
+    """Return all these trials as one trace, with a gap after each."""
     epochs: list[int | None] = []
     values: list[float | None] = []
     names: list[list[int | None]] = []

@@ -1,4 +1,4 @@
-"""The Manhattan plot: every SNP's p-value along the genome."""
+"""Manhattan plot: every SNP's p-value along the genome."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _HEIGHT = 420
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Manhattan:
-    """The facts of the figure.
+    """Facts of the figure.
 
     Attributes:
-        points: the SNPs to draw, along the axis: row (of the associations table), name, chromosome, position, x
-            (place on the axis, in base pairs), neg_log10_p (cut to a finite number), p (as text), beta,
+        points: SNPs to draw, along the axis: row (of the associations table), name, chromosome, position, x (place on
+            the axis, in base pairs), neg_log10_p (infinite ones replaced by a finite number), p (as text), beta,
             allele_frequency, band (0 or 1, alternating by chromosome).
-        chromosomes: as a person would sort them: chromosome, start, end (on the axis), snps.
-        tests: how many SNPs were tested.
+        chromosomes: in natural order: chromosome, start, end (on the axis), snps.
+        tests: number of SNPs that were tested.
         threshold: p-value of the Bonferroni line; None without a test.
-        alpha: what it is for.
-        not_drawn: tested SNPs left out to keep the figure quick; all lie among the lowest.
-        not_tested: SNPs without a p-value.
+        alpha: family-wise error rate of the threshold.
+        not_drawn: number of tested SNPs left out to keep the figure quick; all are among the lowest.
+        not_tested: number of SNPs without a p-value.
     """
 
     points: pd.DataFrame
@@ -55,11 +55,16 @@ class Manhattan:
 
 
 def manhattan(associations: pd.DataFrame, *, alpha: float = 0.05, most_points: int = MOST_POINTS) -> Manhattan:
-    """Lay the SNPs of an associations table (see ``association.regression.associate``) along the genome.
+    """Lay the SNPs of an associations table along the genome.
 
-    Chromosomes follow each other as a person would list them, the unknown one last; SNPs without a position
-    stand in the table's order. Of more than ``most_points`` SNPs the upper half of them are drawn all, and of
-    the rest evenly many along the genome.
+    Chromosomes follow each other in natural order, the unknown one last; SNPs without a position keep the order of the
+    table.
+
+    Args:
+        associations: a row for each SNP (see ``association.regression.associate``).
+        alpha: family-wise error rate of the Bonferroni threshold.
+        most_points: largest number of SNPs to draw. Of more, the highest ``most_points / 2`` are drawn, and the others
+            are thinned evenly along the genome.
     """
     x, chromosomes = _layout(associations)
     p = associations["neg_log10_p_value"].to_numpy(dtype=np.float64)
@@ -94,7 +99,10 @@ def manhattan(associations: pd.DataFrame, *, alpha: float = 0.05, most_points: i
 
 
 def manhattan_figure(facts: Manhattan) -> go.Figure:
-    """One trace; click data (``customdata``) begin with the row of the associations table."""
+    """Draw the facts as one trace with the threshold.
+
+    Click data (``customdata``) begin with the row of the associations table.
+    """
     figure = new_figure(height=_HEIGHT, showlegend=True)
     points = facts.points
     figure.add_trace(
@@ -136,7 +144,7 @@ def manhattan_figure(facts: Manhattan) -> go.Figure:
 
 
 def _layout(associations: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
-    """Place of every SNP on the axis, and the chromosomes' extents."""
+    """Return the place of every SNP on the axis, (snps,), and the extents of the chromosomes."""
     names = associations["chromosome"].to_numpy()
     positions = associations["base_pair_location"].to_numpy(dtype=np.float64)
     order = sorted_chromosomes(names)
@@ -160,7 +168,7 @@ def _layout(associations: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
 
 
 def _offsets(positions: Floats, spacing: float) -> Floats:
-    """Distances from the chromosome's first SNP; by order where no position is known."""
+    """Return distances from the chromosome's first SNP; by order if no position is known."""
     if not (positions > 0).any():
         return np.arange(len(positions), dtype=np.float64) * spacing
     known = positions > 0
@@ -169,7 +177,7 @@ def _offsets(positions: Floats, spacing: float) -> Floats:
 
 
 def _thinned(p: Floats, most_points: int) -> NDArray[np.int64]:
-    """Indices to draw: the highest half of ``most_points``, and evenly spaced ones of the rest."""
+    """Return the indices to draw: the highest half of ``most_points``, and evenly spaced ones of the rest."""
     if len(p) <= most_points:
         return np.arange(len(p))
     by_height = np.argsort(-p, kind="stable")
@@ -179,7 +187,10 @@ def _thinned(p: Floats, most_points: int) -> NDArray[np.int64]:
 
 
 def _finite(p: Floats) -> Floats:
-    """With a place just above the highest for the infinite ones, which fit the trait without any rest."""
+    """Return values with infinite ones just above the highest.
+
+    SNPs that explain the trait without a residual have an infinite -log10 p.
+    """
     finite = p[np.isfinite(p)]
     return np.where(np.isinf(p), 1.05 * finite.max() + 1 if finite.size else 1.0, p)
 

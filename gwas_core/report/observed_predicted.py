@@ -1,4 +1,4 @@
-"""What was observed against what the network predicted, line by line."""
+"""Observed against predicted phenotypes, line by line."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _MARKS = {"test": ("circle", BLUE), "validation": ("diamond-open", ORANGE)}
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ObservedPredicted:
-    """The facts of the figure.
+    """Facts of the figure.
 
     Attributes:
-        table: line, part, family (empty where lines have none), observed, predicted, error (predicted less
-            observed), in the trait's unit; only the chosen parts.
+        table: line, part, family (empty if lines have none), observed, predicted, error (predicted less observed), in
+            the trait's unit; only the chosen parts.
         metrics: by part.
         limits: of both axes.
     """
@@ -43,7 +43,7 @@ class ObservedPredicted:
 
 
 def trait_of(record: ExperimentRecord) -> str:
-    """The name of the trait that was predicted; empty where the dataset is gone."""
+    """Return the name of the trait that was predicted; empty if the dataset is lost."""
     folder = Workspace(record.directory.parent).dataset_directory(record.experiment.dataset)
     try:
         return Dataset.load(folder).trait
@@ -52,10 +52,13 @@ def trait_of(record: ExperimentRecord) -> str:
 
 
 def read_predictions(directory: Path) -> pd.DataFrame:
-    """The predictions in an experiment's folder: line, part, family (empty without), observed, predicted.
+    """Return the predictions in an experiment's folder.
+
+    Returns:
+        A row for each line: line, part, family (empty if lines have none), observed, predicted.
 
     Raises:
-        InputError: there are none yet, or the file is damaged.
+        InputError: if there are none yet, or the file is damaged.
     """
     path = directory / PREDICTIONS_FILE
     problem = f"{PREDICTIONS_FILE} of {directory.name} is damaged: finish the experiment again to write it anew"
@@ -80,7 +83,12 @@ def read_predictions(directory: Path) -> pd.DataFrame:
 
 
 def observed_predicted(predictions: pd.DataFrame, *, parts: Collection[str] = PARTS) -> ObservedPredicted:
-    """The facts for some parts of a table from ``read_predictions``."""
+    """Return the facts for some parts of the lines.
+
+    Args:
+        predictions: of ``read_predictions``.
+        parts: ``validation``, ``test`` or both.
+    """
     table = predictions[predictions["part"].isin(parts)].reset_index(drop=True)
     table = table.assign(error=table["predicted"] - table["observed"])
     metrics = {
@@ -97,12 +105,13 @@ def observed_predicted(predictions: pd.DataFrame, *, parts: Collection[str] = PA
 
 
 def observed_predicted_figure(facts: ObservedPredicted, *, trait: str = "") -> go.Figure:
-    """One point a line on square axes, with the line on which a perfect prediction lies.
+    """Draw one point for each line on square axes, and the diagonal of perfect predictions.
 
     Click data begin with the row in ``facts.table``.
 
     Args:
-        trait: its name, for the axes.
+        facts: to draw.
+        trait: name for the axes.
     """
     name = f" {plot_text(trait, limit=40)}" if trait else ""
     figure = new_figure(height=520, showlegend=True)

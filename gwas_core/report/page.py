@@ -1,4 +1,4 @@
-"""A figure as a page of its own: one HTML file that needs nothing from anywhere else."""
+"""HTML page of a figure, in one file that needs no other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import plotly.graph_objects as go
 
 
 def html_page(title: str, sentences: Iterable[str], figure: go.Figure | None = None) -> str:
-    """An HTML page with a heading, paragraphs and, where there is one, a figure with plotly.js inside (5 MB)."""
+    """Return an HTML page with a heading, paragraphs and a figure.
+
+    Args:
+        title: heading and title; escaped here.
+        sentences: one paragraph each; escaped here.
+        figure: included with plotly.js (5 MB).
+    """
     paragraphs = "\n".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     drawn = "" if figure is None else figure.to_html(full_html=False, include_plotlyjs=True)
     return (

@@ -1,7 +1,7 @@
-"""Parallel coordinates of an experiment: one line a trial, one axis a parameter, one for the objective.
+"""Parallel coordinates of an experiment: one line for each trial, one axis for each parameter and the objective.
 
-``parallel_coordinates`` works out what is drawn where, ``parallel_coordinates_figure`` draws it. Every axis
-knows the way from a value to its position and back, so that a brush on it becomes a ``TrialFilter``.
+``parallel_coordinates`` works out what is drawn where, and ``parallel_coordinates_figure`` draws it. Every axis
+converts values to positions and back, so that a brush on it becomes a ``TrialFilter``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _WIDEST_LINEAR = 100  # an objective that spans more than this factor is drawn o
 
 
 class AxisScale(StrEnum):
-    """How values lie on an axis."""
+    """Placement of values on an axis."""
 
     LINEAR = "linear"
     LOG = "log"
@@ -59,10 +59,15 @@ class Axis:
 
     Attributes:
         name: of the parameter or the objective, as filters call it.
-        title: what is written above the axis.
-        choices: the values of an axis of steps, in order.
+        title: text above the axis.
+        scale: how values become positions.
+        low: position of the lower end.
+        high: position of the upper end.
+        choices: values of an axis of steps, in order.
+        is_range: whether the parameter has a range rather than a list of choices.
         whole: whether values are whole numbers.
-        open_low, open_high: whether values beyond that end are drawn at it (outliers of the objective).
+        open_low: whether values below the lower end are drawn at it (outliers of the objective).
+        open_high: whether values above the upper end are drawn at it.
     """
 
     name: str
@@ -78,7 +83,7 @@ class Axis:
 
     @property
     def drawn(self) -> tuple[float, float]:
-        """The positions at its lower and its upper end."""
+        """Positions at the lower and the upper end, margins included."""
         margin = 0.5 if self.scale is AxisScale.STEPS else 0.0
         return self.low - margin, self.high + margin
 
@@ -88,7 +93,7 @@ class Axis:
         return self.scale is AxisScale.STEPS and len(self.choices) <= _MOST_SNAPPING_STEPS
 
     def position(self, value: Any) -> float:
-        """Where a value is drawn; NaN for one that has no place on this axis."""
+        """Return where a value is drawn; NaN for a value that has no place on this axis."""
         if self.scale is AxisScale.STEPS:
             return self._step(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -105,7 +110,7 @@ class Axis:
         return float(value)
 
     def value(self, position: float) -> float:
-        """The value at a position of a linear or log axis, rounded to what an eye can tell apart on it."""
+        """Return the value at a position of a linear or log axis, rounded to what can be told apart by eye."""
         length = self.high - self.low
         if self.scale is AxisScale.LOG:
             number = 10.0**position
@@ -114,11 +119,14 @@ class Axis:
         return _rounded(position, tolerance=length / 1000)
 
     def filter_of(self, ranges: Iterable[Sequence[float]]) -> TrialFilter | None:
-        """The filter a brush stands for; None where it lets everything through.
+        """Return the filter that brushes stand for.
 
         Args:
-            ranges: (lowest, highest) position of each brush on this axis. One that touches an end of the axis
-                includes that end and all beyond it.
+            ranges: lowest and highest position of each brush on this axis. A brush that touches an end of the axis
+                includes that end and all values beyond it.
+
+        Returns:
+            None if the brushes let every trial through.
         """
         brushed = [(min(pair), max(pair)) for pair in ranges]
         if not brushed:
@@ -131,7 +139,7 @@ class Axis:
         return TrialFilter(parameter=self.name, ranges=tuple(found))
 
     def ranges_of(self, trial_filter: TrialFilter) -> list[list[float]]:
-        """The brush that shows a filter: (lowest, highest) positions in ascending order."""
+        """Return the brushes that show a filter: lowest and highest positions, in ascending order."""
         if self.scale is AxisScale.STEPS:
             kept = [index for index, choice in enumerate(self.choices) if trial_filter.accepts(choice)]
             margin = 0.25 if self.snaps else 0.4
@@ -146,7 +154,7 @@ class Axis:
 
     @cached_property
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        """(position, text) in ascending order, both ends among them; no text comes twice."""
+        """Positions and texts of the ticks in ascending order, both ends among them; no text occurs twice."""
         if self.scale is AxisScale.STEPS:
             positions, texts = self._step_ticks()
         else:
@@ -247,17 +255,18 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class ParallelCoordinates:
-    """What the chart shows.
+    """Facts of the chart.
 
     Attributes:
         axes: in the order they are drawn.
-        trials: the numbers of the trials drawn, one line each.
-        positions: (axes, trials): where each line crosses each axis.
-        colours: (trials,) ranks of the objective, from 0, the worst, to 1, the best: the higher ones are drawn on top.
-        not_drawn: how many trials have no line, by reason ("failed", "still running", ...).
-        varying: the parameters that could be axes, in the order of the search space.
-        constants: (name, value) of the parameters that cannot, since they are the same in all trials.
-        lower_is_better: the direction of the objective.
+        trials: numbers of the trials that are drawn, one line each.
+        positions: where each line crosses each axis, `(axes, trials)`.
+        colours: ranks of the objective, from 0 for the worst to 1 for the best, `(trials,)`; the higher ones are drawn
+            on top.
+        not_drawn: number of trials without a line, by reason ("failed", "not finished", ...).
+        varying: names of the parameters that could be axes, in the order of the search space.
+        constants: name and value of the parameters that are the same in all trials.
+        lower_is_better: direction of the objective.
     """
 
     axes: tuple[Axis, ...]
@@ -270,7 +279,7 @@ class ParallelCoordinates:
     lower_is_better: bool
 
     def axis(self, name: str) -> Axis | None:
-        """The axis of that name, if it is drawn."""
+        """Return the axis of this name; None if it is not drawn."""
         return next((axis for axis in self.axes if axis.name == name), None)
 
 
@@ -283,14 +292,17 @@ def parallel_coordinates(
     objective_title: str = OBJECTIVE_TITLE,
     lower_is_better: bool = True,
 ) -> ParallelCoordinates:
-    """The facts of the chart.
+    """Return the facts of the chart.
 
     Args:
-        axes: names of parameters, and of the objective, in the order wanted; unknown and constant ones are
-            passed over. None: ``default_axes``, then the objective.
-        filters: parameters filtered are axes in any case, so that no brush hides lines unseen.
-        include_pruned: whether trials that were stopped early have a line too (their objective is that of
-            their last epoch, so they compare only roughly).
+        record: of a search in any state.
+        axes: names of parameters and of the objective, in the order to draw; unknown and constant ones are left out. By
+            default ``default_axes``, then the objective.
+        filters: their parameters are always axes, so that no hidden filter hides lines.
+        include_pruned: whether trials that were stopped early have a line too. Their objective is that of their last
+            epoch, so they compare only roughly.
+        objective_title: text above the axis of the objective.
+        lower_is_better: direction of the objective.
     """
     space, objective = record.experiment.space, record.experiment.objective
     parameter_axes = {parameter.name: _parameter_axis(parameter) for parameter in space.parameters}
@@ -325,9 +337,15 @@ def parallel_coordinates(
 def default_axes(
     varying: Sequence[str], importance: Mapping[str, float] | None = None, *, limit: int = AXES_SHOWN
 ) -> tuple[str, ...]:
-    """The parameters to show at first: all where they are few, otherwise the most important ones.
+    """Return the parameters to show at first.
 
-    They keep their order; parameters without a known importance come last.
+    Args:
+        varying: names of the parameters that could be axes, in the order of the search space.
+        importance: by name; parameters without one come last.
+        limit: largest number of axes.
+
+    Returns:
+        All if they are few, otherwise the most important ones, in the order of the search space.
     """
     if len(varying) <= limit:
         return tuple(varying)
@@ -342,9 +360,14 @@ def parallel_coordinates_figure(
 ) -> go.Figure:
     """Draw the facts, with the filters as brushes.
 
-    ``meta`` tells the page's plot what plotly has no attribute for: which end of the colours is the better one
-    (it is made the one that stands out, on a light page and on a dark one), and which axes are continuous
-    although their ticks are given.
+    ``meta`` tells the page's plot two things that plotly has no attribute for: which end of the colours is the better
+    one (it is made to stand out on a light page and on a dark one), and which axes are continuous although their ticks
+    are given.
+
+    Args:
+        facts: to draw.
+        filters: those on drawn axes are shown.
+        height: in pixels.
     """
     by_name = {entry.parameter: entry for entry in filters}
     trace = go.Parcoords(
@@ -380,7 +403,10 @@ def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFi
 def _constants(
     trials: Sequence[TrialRecord], space: SearchSpace, filters: Sequence[TrialFilter]
 ) -> tuple[tuple[tuple[str, Value], ...], tuple[str, ...]]:
-    """What is the same everywhere, and what is not; with fewer than two trials everything may vary yet."""
+    """Return the parameters that are the same in all trials, with their values, and the names of the others.
+
+    With fewer than two trials every parameter of more than one value may still vary.
+    """
     filtered = {entry.parameter for entry in filters}
     constants: list[tuple[str, Value]] = []
     varying: list[str] = []
@@ -456,10 +482,10 @@ def _parameter_axis(parameter: Parameter) -> Axis:
 
 
 def _objective_axis(values: Sequence[float], *, name: str, title: str, lower_is_better: bool) -> Axis:
-    """The axis of the objective, from the best to the worst, with outliers at its worse end.
+    """Return the axis of the objective, with outliers at its worse end.
 
-    A few trials that went wrong would otherwise press all others into one line: where nine trials in ten
-    would have less than half of the axis, it ends at twice their width.
+    A few trials with extreme errors would otherwise press all others into one line: if nine trials in ten would have
+    less than half of the axis, it ends at twice their width.
     """
     sign = 1.0 if lower_is_better else -1.0
     drawn = np.array(values or [0.0, 1.0], dtype=np.float64)
@@ -486,7 +512,7 @@ def _objective_axis(values: Sequence[float], *, name: str, title: str, lower_is_
 
 
 def _colours(drawn: Sequence[TrialRecord], *, lower_is_better: bool) -> NDArray[np.float64]:
-    """By rank: a poor trial or two would else leave the good ones, which are to be told apart, in one colour."""
+    """Return ranks of the objective from 0 to 1, so that poor trials do not leave all good ones in one colour."""
     ranks = pd.Series([trial.value for trial in drawn], dtype="float64").rank().to_numpy()
     from_low = (ranks - 1) / max(1, len(ranks) - 1)
     return np.asarray(1.0 - from_low if lower_is_better else from_low, dtype=np.float64)
@@ -497,7 +523,7 @@ def _choice_text(choice: Value) -> str:
 
 
 def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of each run of neighbouring numbers."""
+    """Return the first and the last of each run of neighbouring numbers."""
     runs: list[tuple[int, int]] = []
     for index in indices:
         if runs and index == runs[-1][1] + 1:
@@ -508,7 +534,7 @@ def _runs(indices: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _rounded(value: float, *, tolerance: float) -> float:
-    """The number of fewest decimals within ``tolerance`` of ``value``."""
+    """Return the number with the fewest decimals within ``tolerance`` of ``value``."""
     if value == 0 or tolerance <= 0 or not math.isfinite(value):
         return value
     decimals = -math.floor(math.log10(2 * tolerance))  # rounding errs by half of the last digit at most
@@ -516,7 +542,7 @@ def _rounded(value: float, *, tolerance: float) -> float:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Positions of 1, 10, 100 ..., thinned where they are many, with 2 and 5 between them where they are few."""
+    """Return positions of 1, 10, 100 ..., thinned if they are many, with 2 and 5 between them if they are few."""
     first, last = math.ceil(low), math.floor(high)
     every = max(1, math.ceil((last - first + 1) / _TICKS))
     multiples = (1, 2, 5) if high - low < 2.5 else (1,)
@@ -529,7 +555,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def _linear_ticks(low: float, high: float, *, whole: bool) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten."""
+    """Return multiples of 1, 2 or 5 times a power of ten."""
     raw = (high - low) / _TICKS
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)

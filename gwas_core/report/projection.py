@@ -1,5 +1,4 @@
-"""How long a search would take, from a measurement or from earlier searches on this machine: a range, since trials
-differ."""
+"""Projection of how long a search would take, as a range: from a measurement here or from earlier searches."""
 
 from __future__ import annotations
 
@@ -31,13 +30,14 @@ _LARGEST_RATIO = 1.5
 
 @dataclass(frozen=True, kw_only=True)
 class PastSearch:
-    """What an earlier experiment says about time.
+    """Duration of an earlier experiment.
 
     Attributes:
+        name: of the experiment.
         genotypes: lines times SNPs of its dataset.
-        network: which one it trained.
-        trial_seconds: lower and upper quartile of its finished trials, or None where too few are.
-        calibration: what was measured before it began.
+        network: name of the network it trained.
+        trial_seconds: lower and upper quartile over its finished trials; None if fewer than two are finished.
+        calibration: what was measured before its first trial; None if nothing was.
     """
 
     name: str
@@ -49,19 +49,30 @@ class PastSearch:
 
 @dataclass(frozen=True, kw_only=True)
 class Projection:
-    """Seconds from ``low`` to ``high``, and from what they were judged."""
+    """Range of the time that a search would take.
+
+    Attributes:
+        low: shortest time in seconds.
+        high: longest time in seconds.
+        basis: what the range rests on, for people.
+    """
 
     low: float
     high: float
     basis: str
 
     def cost(self, price_per_hour: float) -> tuple[float, float]:
-        """From and to, in the unit of the price."""
+        """Return the lowest and the highest cost, in the unit of the price."""
         return self.low / 3600 * price_per_hour, self.high / 3600 * price_per_hour
 
 
 def past_search(record: ExperimentRecord, *, genotypes: int) -> PastSearch:
-    """What is worth keeping of a record."""
+    """Return what an experiment tells about the duration of searches.
+
+    Args:
+        record: of the experiment.
+        genotypes: lines times SNPs of its dataset.
+    """
     seconds = [trial.seconds for trial in record.trials if trial.state.is_finished() and trial.seconds is not None]
     low, high = np.quantile(seconds, (0.25, 0.75)).tolist() if len(seconds) >= _FEWEST_TRIALS else (0.0, 0.0)
     return PastSearch(
@@ -89,13 +100,24 @@ def project_measured(
     parallel_trials: int,
     early_stopping: EarlyStoppingSettings | None = None,
 ) -> Projection | None:
-    """The range for a search on ``genotypes`` (training lines times SNPs); None where too many others were measured.
+    """Project the duration of a search from a measurement on this machine.
 
-    Both ends hold what is done once: starting, the baselines, what networks start from, the last judgement. At best all
-    trials end after a third of their epochs, or once their patience is at its end, or are stopped early; at worst all
-    take all their epochs, processes start twice, and the last trials leave processors idle for a round. Batch sizes are
-    taken to spread over those that were measured. More trials at a time than the processors have room for slow each
-    other down.
+    Both ends include what is done once: starting, the baselines, the initial weights, the final evaluation. For the
+    low end all trials stop after a third of their epochs, once their patience is at its end, or by early stopping. For
+    the high end all trials take all their epochs, processes start twice, and the last trials leave processors idle for
+    a round. Batch sizes are taken to spread over those that were measured. More parallel trials than the processors
+    have room for slow each other down.
+
+    Args:
+        measured: durations on this machine.
+        genotypes: training lines times SNPs of the new search.
+        space: of the new search.
+        max_trials: number of trials.
+        parallel_trials: number of trials at the same time.
+        early_stopping: None without.
+
+    Returns:
+        None if the measurement was made with far more or fewer genotypes.
     """
     ratio = genotypes / max(measured.genotypes, 1)
     if not 1 / _LARGEST_RATIO <= ratio <= _LARGEST_RATIO:
@@ -120,13 +142,13 @@ def project_measured(
 
 
 def _starts(space: SearchSpace, max_trials: int) -> int:
-    """How many different models networks of the search start from, at most."""
+    """Return the largest number of different initial weights that the networks of a search have."""
     sizes = [entry.size or max_trials for entry in space.parameters if entry.name in _DECIDE_INITIAL_WEIGHTS]
     return min(max_trials, math.prod(sizes))
 
 
 def _trials_at_once(measured: Measurement, parallel_trials: int) -> tuple[float, float]:
-    """How many trials are worked on as fast as the one that was measured, at worst and at best."""
+    """Return how many trials run as fast as the measured one, in the worst and in the best case."""
     if measured.device != "cpu":
         # Nothing tells how much of an accelerator one trial leaves to the others.
         return 1.0, float(parallel_trials)
@@ -138,11 +160,20 @@ def _trials_at_once(measured: Measurement, parallel_trials: int) -> tuple[float,
 def project(
     past: Sequence[PastSearch], *, genotypes: int, space: SearchSpace, max_trials: int, parallel_trials: int
 ) -> Projection | None:
-    """The range for a search on ``genotypes`` (lines times SNPs), or None where nothing like it was run before.
+    """Project the duration of a search from earlier searches.
 
-    From the quartiles of the durations of the trials of the most similar experiment, or else from what was
-    measured before its first trial; in proportion to the number of genotypes, as if the trials were spread
-    evenly over those that run at a time.
+    It takes the quartiles of the trials' durations in the most similar experiment, or else what was measured before its
+    first trial, in proportion to the number of genotypes, as if trials were spread evenly over the parallel ones.
+
+    Args:
+        past: earlier searches on this machine or cluster.
+        genotypes: lines times SNPs of the new search.
+        space: of the new search.
+        max_trials: number of trials.
+        parallel_trials: number of trials at the same time.
+
+    Returns:
+        None if no earlier search had the same network and about as many genotypes.
     """
     try:
         network = _network(space)
@@ -174,7 +205,7 @@ def _network(space: SearchSpace) -> str:
 
 
 def _highest(space: SearchSpace, name: str) -> int:
-    """The highest value that trials may have of a hyperparameter that is a number."""
+    """Return the highest value that trials may have of a hyperparameter that is a number."""
     for parameter in space.parameters:
         if parameter.name == name:
             values = [parameter.maximum] if parameter.kind.is_range() else parameter.choices

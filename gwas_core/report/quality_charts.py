@@ -1,4 +1,4 @@
-"""The quality report as warnings, tables and figures."""
+"""Quality report as warnings, tables and figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNKNOWN = "unknown"
 
 
 def quality_warnings(report: QualityReport) -> tuple[str, ...]:
-    """What a geneticist should know before trusting results from this dataset; empty where all is well."""
+    """Return what a geneticist should know before trusting results from this dataset; empty if all is well."""
     warnings = []
     families, phenotype = report.families, report.phenotype
     if families is not None and families.cells_missing > _FOLLOWS_FAMILIES:
@@ -52,10 +52,12 @@ def quality_warnings(report: QualityReport) -> tuple[str, ...]:
 
 
 def histogram_table(histogram: Histogram, *, values: str, counts: str) -> pd.DataFrame:
-    """One row a bin: its two edges and its count.
+    """Return a histogram as a table: a row for each bin with its two edges and its count.
 
     Args:
-        values, counts: what is counted, and of what, for the columns' names.
+        histogram: to show.
+        values: what is measured, for the names of the columns.
+        counts: what is counted.
     """
     return pd.DataFrame(
         {
@@ -67,11 +69,13 @@ def histogram_table(histogram: Histogram, *, values: str, counts: str) -> pd.Dat
 
 
 def histogram_figure(histogram: Histogram, *, values: str, counts: str, percent: bool = False) -> go.Figure:
-    """Bars as wide as their bins.
+    """Draw a histogram.
 
     Args:
-        values, counts: titles of the axes.
-        percent: values are fractions, shown as percentages.
+        histogram: to draw.
+        values: title of the x axis.
+        counts: title of the y axis.
+        percent: whether values are fractions to show as percentages.
     """
     edges = histogram.edges
     shown = [f"{edge:.0%}" if percent else number_label(edge) for edge in edges]
@@ -93,7 +97,7 @@ def histogram_figure(histogram: Histogram, *, values: str, counts: str, percent:
 
 
 def chromosomes_table(report: QualityReport) -> pd.DataFrame:
-    """SNPs on each chromosome."""
+    """Return the number of SNPs on each chromosome."""
     return pd.DataFrame(
         {
             "Chromosome": [name or _UNKNOWN for name in report.chromosomes],
@@ -103,7 +107,7 @@ def chromosomes_table(report: QualityReport) -> pd.DataFrame:
 
 
 def chromosomes_figure(report: QualityReport) -> go.Figure:
-    """A bar a chromosome."""
+    """Draw the number of SNPs on each chromosome as bars."""
     table = chromosomes_table(report)
     names = [plot_text(name, limit=12) for name in table["Chromosome"]]
     figure = go.Figure(
@@ -116,7 +120,7 @@ def chromosomes_figure(report: QualityReport) -> go.Figure:
 
 
 def families_table(report: QualityReport) -> pd.DataFrame:
-    """Lines in each family, the largest first; empty where no families are known."""
+    """Return the number of lines in each family, the largest first; empty if no families are known."""
     sizes = {} if report.families is None else report.families.sizes
     ordered = sorted(sizes.items(), key=lambda entry: -entry[1])
     return pd.DataFrame({"Family": [name for name, _ in ordered], "Lines": [size for _, size in ordered]})

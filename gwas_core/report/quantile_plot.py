@@ -1,4 +1,4 @@
-"""The QQ plot: observed p-values against those of SNPs that have nothing to do with the trait."""
+"""QQ plot: observed p-values against those of SNPs without an effect on the trait."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _BAND_POINTS = 200
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QuantilePlot:
-    """The facts of the figure.
+    """Facts of the figure.
 
     Attributes:
-        points: row (of the associations table), name, expected and observed (-log10 p), p (as text); all of the
-            300 lowest p-values and evenly many of the rest on the logarithmic axis.
-        band: expected, lower, upper: where 95 % of the values of each rank lie if no SNP matters.
+        points: row (of the associations table), name, expected and observed (-log10 p), p (as text); all of the 300
+            lowest p-values, and evenly many of the others on the logarithmic axis.
+        band: expected, lower, upper: the range of 95 % of the values of each rank if no SNP has an effect.
         inflation: genomic inflation (lambda); None without a test.
-        tests: how many SNPs were tested.
+        tests: number of SNPs that were tested.
     """
 
     points: pd.DataFrame
@@ -43,10 +43,13 @@ class QuantilePlot:
 
 
 def quantile_plot(associations: pd.DataFrame) -> QuantilePlot:
-    """The facts for an associations table (see ``association.regression.associate``).
+    """Return the facts of the QQ plot of an associations table.
 
-    The i-th smallest of n uniform p-values follows Beta(i, n - i + 1): its mean i / (n + 1) is what is expected, its
-    quantiles are the band. That holds for independent SNPs; those in linkage scatter more.
+    The i-th smallest of n independent uniform p-values follows Beta(i, n - i + 1): i / (n + 1) is its mean, and its
+    quantiles are the band. SNPs in linkage scatter more.
+
+    Args:
+        associations: a row for each SNP (see ``association.regression.associate``).
     """
     values = associations["neg_log10_p_value"].to_numpy(dtype=np.float64)
     tested = np.flatnonzero(~np.isnan(values))
@@ -79,7 +82,7 @@ def quantile_plot(associations: pd.DataFrame) -> QuantilePlot:
 
 
 def quantile_figure(facts: QuantilePlot) -> go.Figure:
-    """Points, the identity line and the band; click data begin with the row of the associations table."""
+    """Draw points, the identity line and the band; click data begin with the row of the associations table."""
     figure = new_figure(height=_HEIGHT, showlegend=True)
     band, points = facts.band, facts.points
     figure.add_trace(
@@ -137,7 +140,7 @@ def quantile_figure(facts: QuantilePlot) -> go.Figure:
 
 
 def _ranks(tests: int, *, all_of: int, most: int) -> NDArray[np.int64]:
-    """Ranks from 1: all of the first, and of the rest evenly many on a logarithmic axis; the last one too."""
+    """Return ranks from 1: all of the first, evenly many of the others on a logarithmic axis, and the last."""
     if tests <= most:
         return np.arange(1, tests + 1)
     spaced = np.geomspace(all_of, tests, most - all_of).round().astype(np.int64)

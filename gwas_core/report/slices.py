@@ -1,4 +1,4 @@
-"""The error against each hyperparameter, one small plot a parameter."""
+"""Slice plots: the error against each hyperparameter, one small plot for each parameter."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _SYMBOLS = {TrialState.SUCCEEDED: "circle", TrialState.PRUNED: "triangle-down"}
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SlicePanel:
-    """One parameter.
+    """Facts about one parameter.
 
     Attributes:
         parameter: its name.
         log: whether its axis is logarithmic.
-        choices: what stands at 0, 1, 2 ... of the axis, as text; empty where the axis is numeric.
-        limits: (lowest, highest) of the axis, in the parameter's own values or places of choices.
-        points: number, state, x (place on the axis; choices are scattered around theirs), shown (the parameter's
-            value as text), value (the error) and kept (by the filter).
+        choices: texts at 0, 1, 2 ... of the axis; empty if the axis is numeric.
+        limits: lowest and highest end of the axis, as values of the parameter or places of choices.
+        points: a row for each trial: number, state, x (place on the axis; choices are scattered around theirs), shown
+            (value of the parameter as text), value (error) and kept (by the filter).
     """
 
     parameter: str
@@ -53,12 +53,12 @@ class SlicePanel:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Slices:
-    """The facts of the figure.
+    """Facts of the figure.
 
     Attributes:
-        panels: one a parameter, in the order asked for.
-        limits: of the error axis they share.
-        above: trials whose error lies above it.
+        panels: one for each parameter, in the order asked for.
+        limits: of the error axis that all panels share.
+        above: number of trials whose error lies above the axis.
     """
 
     panels: tuple[SlicePanel, ...]
@@ -69,13 +69,14 @@ class Slices:
 def parameter_slices(
     record: ExperimentRecord, *, parameters: Sequence[str] | None = None, selected: Collection[int] | None = None
 ) -> Slices:
-    """Finished trials that have an error, by parameter.
+    """Return the errors of finished trials by parameter.
 
     Args:
-        parameters: which ones and in which order; by default all that took more than one value. Names that the
-            space does not have are left out. A page does well to ask for the six or nine that matter most: 29
-            plots of 1,000 trials are slow to draw.
-        selected: the trials a filter keeps; None: all.
+        record: of a search in any state.
+        parameters: names of the parameters in the order to draw; unknown ones are left out. By default all that took
+            more than one value. A page should ask for the six or nine most important ones: 29 plots of 1,000 trials
+            are slow to draw.
+        selected: numbers of the trials that a filter keeps; None for all.
     """
     trials = [
         trial
@@ -93,7 +94,14 @@ def parameter_slices(
 
 
 def slices_figure(slices: Slices, *, columns: int = 3) -> go.Figure:
-    """Small multiples; colour is the trial's number, click data begin with it."""
+    """Draw one small plot for each parameter.
+
+    Colour is the trial's number, and click data begin with it.
+
+    Args:
+        slices: facts to draw.
+        columns: largest number of plots side by side.
+    """
     columns = max(1, min(columns, len(slices.panels)))
     rows = max(1, math.ceil(len(slices.panels) / columns))
     inner = rows * _PANEL_HEIGHT + (rows - 1) * _GAP
@@ -160,7 +168,7 @@ def _panel(parameter: Parameter, trials: Sequence[TrialRecord], kept: Sequence[b
 
 
 def _place(parameter: Parameter, trial: TrialRecord) -> float | None:
-    """Where the trial lies on the parameter's axis; None for a value the parameter does not have."""
+    """Return where a trial lies on the parameter's axis; None for a value that the parameter cannot have."""
     value = trial.parameters.get(parameter.name)
     if not parameter.kind.is_range():
         if value not in parameter.choices:
@@ -218,7 +226,7 @@ def _choice_ticks(choices: Sequence[str]) -> dict[str, Any]:
 
 
 def two_lines(text: str, *, width: int) -> str:
-    """A choice as it stands under its strip: in two lines where it is long, broken where a word begins."""
+    """Return a choice as text under its strip, in two lines if it is longer than ``width``, broken between words."""
     if len(text) <= width:
         return plot_text(text)
     starts = [match.start() for match in re.finditer(r"(?<=[_\W])[^_\W]|(?<=[a-z])[A-Z]", text)]
@@ -228,9 +236,10 @@ def two_lines(text: str, *, width: int) -> str:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """A few round values on a logarithmic axis: 1, 2 and 5 of each power of ten, or powers alone.
+    """Return a few round values for a logarithmic axis: 1, 2 and 5 of each power of ten, or powers alone.
 
-    The ends themselves where the range is too narrow to hold two of them.
+    Returns:
+        The two ends if the range is too narrow to hold two round values.
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     if last - first <= 2:

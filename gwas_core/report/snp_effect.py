@@ -1,4 +1,4 @@
-"""One SNP: the phenotype of the lines with 0, 1 and 2 copies of the counted allele."""
+"""Effect of one SNP: the phenotype of the lines with 0, 1 and 2 copies of the counted allele."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ _QUANTILES = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
 
 
 def snp_effect(genotypes: NDArray[np.int8], phenotype: NDArray[np.float64]) -> pd.DataFrame:
-    """A row for each genotype that occurs: copies, lines, mean, minimum, quartiles, maximum of the phenotype.
+    """Return the distribution of the phenotype for each genotype of a SNP.
 
     Args:
-        genotypes: int8 (lines,), of one SNP, complete.
-        phenotype: float64 (lines,).
+        genotypes: copies of the counted allele of one SNP, int8 `(lines,)`, none missing.
+        phenotype: float64 `(lines,)`.
+
+    Returns:
+        A row for each genotype that occurs: copies, lines, mean, minimum, lower_quartile, median, upper_quartile,
+        maximum, in the phenotype's unit.
 
     Raises:
-        InputError: the two do not belong together.
+        InputError: if the two arrays do not belong together.
     """
     if genotypes.shape != phenotype.shape or genotypes.ndim != 1:
         raise InputError(f"one genotype a line is needed, not {genotypes.shape} for {phenotype.shape} phenotypes")
@@ -46,7 +50,7 @@ def snp_effect(genotypes: NDArray[np.int8], phenotype: NDArray[np.float64]) -> p
 
 
 def snp_effect_figure(facts: pd.DataFrame, *, trait: str) -> go.Figure:
-    """Box plots from minimum to maximum, with the means."""
+    """Draw box plots from minimum to maximum, with the means; ``trait`` is escaped here."""
     figure = new_figure(height=340, showlegend=False)
     figure.add_trace(
         go.Box(

@@ -1,4 +1,4 @@
-"""Text from outside in figures."""
+"""Texts in figures, where plotly would take parts of them for markup."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "{": "&#123;"}
 
 
 def plot_text(text: object, *, limit: int = _LONGEST) -> str:
-    """``text`` as Plotly shows it letter by letter: nothing in it acts as markup, and it stays on one line.
+    """Return text that plotly shows letter by letter, on one line.
 
-    Longer texts than ``limit`` are cut, which an ellipsis says. Tick texts of parallel coordinates are drawn as
-    they are, and must not go through here.
+    Tick texts of parallel coordinates are drawn as they are and must not go through here.
+
+    Args:
+        text: from outside.
+        limit: number of characters after which an ellipsis stands for the rest.
     """
     line = "".join(character if character.isprintable() else " " for character in str(text))
     shortened = line if len(line) <= limit else f"{line[: limit - 1]}…"
@@ -22,14 +25,20 @@ def plot_text(text: object, *, limit: int = _LONGEST) -> str:
 
 
 def plot_lines(text: object, *, width: int = 60, limit: int = 400) -> str:
-    """A sentence broken into lines of at most ``width`` characters, for a hover label; otherwise as ``plot_text``."""
+    """Return a sentence for a hover label, broken into lines and escaped like ``plot_text``.
+
+    Args:
+        text: from outside.
+        width: largest number of characters in a line.
+        limit: number of characters after which an ellipsis stands for the rest.
+    """
     line = " ".join(str(text).split())
     shortened = line if len(line) <= limit else f"{line[: limit - 1]}…"
     return "<br>".join(plot_text(part, limit=width) for part in textwrap.wrap(shortened, width))
 
 
 def p_value_text(neg_log10_p: float) -> str:
-    """A p-value of any size to two digits: ``0.031``, ``1.8e-20``, ``4.2e-412``."""
+    """Return a p-value of any size with two digits: ``0.031``, ``1.8e-20``, ``4.2e-412``."""
     if neg_log10_p != neg_log10_p:
         return "not tested"
     if neg_log10_p == float("inf"):

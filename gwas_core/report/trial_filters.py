@@ -1,4 +1,4 @@
-"""Which trials to look at: filters on parameters and on the objective, and their short form in a URL.
+"""Filters on parameters and on the objective that say which trials to look at, and their short form in a URL.
 
 One set of filters drives every table and chart of an experiment. In a URL they read
 ``learning_rate~1e-4..1e-3~~batch_size~16~32~~val_mean_absolute_error~..0.31``: only characters
@@ -36,15 +36,15 @@ _SHOWN_ITEMS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class TrialFilter:
-    """The trials whose ``parameter`` lies in one of the ranges, or is one of the choices.
+    """Filter on one parameter: it keeps trials whose value lies in one of the ranges or is one of the choices.
 
     Attributes:
-        parameter: the name of a hyperparameter, or of the objective.
-        ranges: made ascending and merged where they touch.
+        parameter: name of a hyperparameter, or of the objective.
+        ranges: in ascending order, merged where they touch.
         choices: without repeats, in the order given.
 
     Raises:
-        SettingsError: neither or both of ranges and choices, or a range that is none.
+        SettingsError: if there are neither ranges nor choices, or both, or a range is not one.
     """
 
     parameter: str
@@ -86,7 +86,7 @@ class TrialFilter:
         return low, high
 
     def accepts(self, value: Any) -> bool:
-        """Whether a trial with this value of the parameter passes; one without a value does not."""
+        """Return whether a trial with this value passes; one without a value does not."""
         if value is None:
             return False
         if self.choices:
@@ -96,7 +96,7 @@ class TrialFilter:
         return any(_within(value, low, high) for low, high in self.ranges)
 
     def describe(self, title: str | None = None) -> str:
-        """``learning_rate 1e-4 … 1e-3``, ``batch_size 16, 32``: as on a chip."""
+        """Return the filter in short: ``learning_rate 1e-4 … 1e-3``, ``batch_size 16, 32``."""
         items = [_describe_range(entry) for entry in self.ranges] or [
             shortened(choice, limit=_TITLE_LENGTH) if isinstance(choice, str) else _digits(choice)
             for choice in self.choices
@@ -106,7 +106,7 @@ class TrialFilter:
 
 
 def passes(trial: TrialRecord, filters: Iterable[TrialFilter], *, objective: str) -> bool:
-    """Whether a trial passes every filter."""
+    """Return whether a trial passes every filter."""
     return all(
         entry.accepts(trial.value if entry.parameter == objective else trial.parameters.get(entry.parameter))
         for entry in filters
@@ -116,14 +116,26 @@ def passes(trial: TrialRecord, filters: Iterable[TrialFilter], *, objective: str
 def filter_trials(
     trials: Iterable[TrialRecord], filters: Sequence[TrialFilter], *, objective: str
 ) -> tuple[TrialRecord, ...]:
-    """The trials that pass every filter, in their order; all of them without filters."""
+    """Return the trials that pass every filter, in their order.
+
+    Args:
+        trials: to choose from.
+        filters: all are applied.
+        objective: name under which filters know the trials' value.
+    """
     return tuple(trial for trial in trials if passes(trial, filters, objective=objective))
 
 
 def with_filter(
     filters: Iterable[TrialFilter], parameter: str, replacement: TrialFilter | None
 ) -> tuple[TrialFilter, ...]:
-    """The filters with the one on ``parameter`` replaced in its place, added at the end, or taken out (None)."""
+    """Return the filters with the one on a parameter changed.
+
+    Args:
+        filters: before the change.
+        parameter: whose filter is changed.
+        replacement: takes the place of the present filter, or is added at the end; None removes the filter.
+    """
     filters = tuple(filters)
     if replacement is not None and any(entry.parameter == parameter for entry in filters):
         return tuple(replacement if entry.parameter == parameter else entry for entry in filters)
@@ -132,7 +144,7 @@ def with_filter(
 
 
 def encode_filters(filters: Iterable[TrialFilter]) -> str:
-    """The filters as text for a URL; empty without any."""
+    """Return the filters as text for a URL; empty if there are none."""
     return _BETWEEN_FILTERS.join(
         _BETWEEN_ITEMS.join(
             [
@@ -146,9 +158,15 @@ def encode_filters(filters: Iterable[TrialFilter]) -> str:
 
 
 def decode_filters(text: str, space: SearchSpace, *, objective: str) -> tuple[tuple[TrialFilter, ...], tuple[str, ...]]:
-    """Filters from untrusted text, and one sentence for each part of it that cannot be used.
+    """Return the filters that untrusted text describes.
 
-    Only parameters of ``space`` that vary and the objective can be filtered.
+    Args:
+        text: from a URL.
+        space: only its parameters that vary, and the objective, can be filtered.
+        objective: name of the objective.
+
+    Returns:
+        The filters, and one sentence for each part of the text that cannot be used.
     """
     if not text:
         return (), ()
@@ -193,7 +211,7 @@ def _encode_choice(choice: Value) -> str:
 
 
 def _plain(value: float) -> str:
-    """The shortest text that reads back as the same number."""
+    """Return the shortest text that reads back as the same number."""
     text = repr(value).removesuffix(".0")
     if "e" in text or 0 < abs(value) < 0.01:
         text = np.format_float_scientific(value, trim="-", exp_digits=1).replace("+", "")

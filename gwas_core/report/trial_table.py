@@ -1,4 +1,4 @@
-"""Trials as tables: all of them, and a few side by side; and what to do about one that failed."""
+"""Trials as tables: all of them, or a few side by side."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OTHERWISE = "The end of its log says more. If other trials succeed, it can be l
 
 
 def ranked(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Succeeded ones first, best to worst; failed ones last."""
+    """Return succeeded trials first, from best to worst, and failed ones last."""
     return sorted(
         trials,
         key=lambda trial: (
@@ -46,12 +46,17 @@ def ranked(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def searched_names(record: ExperimentRecord) -> list[str]:
-    """The parameters that differ between trials, in the order of the space."""
+    """Return the names of the parameters that differ between trials, in the order of the space."""
     return [parameter.name for parameter in record.experiment.space.parameters]
 
 
 def trial_rows(trials: Sequence[TrialRecord], names: Sequence[str]) -> pd.DataFrame:
-    """One row a trial, in the order given: number, state, error, epochs, seconds, the parameters ``names``, reason."""
+    """Return trials as a table for people.
+
+    Args:
+        trials: a row for each, in this order.
+        names: of the parameters that get a column.
+    """
     return pd.DataFrame(
         {
             "Trial": [trial.number for trial in trials],
@@ -66,9 +71,11 @@ def trial_rows(trials: Sequence[TrialRecord], names: Sequence[str]) -> pd.DataFr
 
 
 def compare_trials(trials: Sequence[TrialRecord]) -> pd.DataFrame:
-    """Parameters and outcomes side by side: a row each, a column a trial; what differs comes first.
+    """Return the parameters and outcomes of trials side by side.
 
-    Columns: ``What``, ``Differs``, then ``Trial N``; all values as text.
+    Returns:
+        A row for each outcome and parameter, a column for each trial: ``What``, ``Differs``, then ``Trial N``; all
+        values as text, parameters that differ first.
     """
     names = list(dict.fromkeys(name for trial in trials for name in trial.parameters))
     outcomes: list[tuple[str, list[Any]]] = [
@@ -85,7 +92,7 @@ def compare_trials(trials: Sequence[TrialRecord]) -> pd.DataFrame:
 
 
 def trials_json(record: ExperimentRecord, trials: Iterable[TrialRecord]) -> str:
-    """The trials with their learning curves, as JSON; without the paths of this machine."""
+    """Return trials with their learning curves as JSON text, without the paths of this machine."""
     entries = []
     for trial in trials:
         values = trial.to_dict() | {"history": [list(entry) for entry in trial.history]}
@@ -96,7 +103,7 @@ def trials_json(record: ExperimentRecord, trials: Iterable[TrialRecord]) -> str:
 
 
 def trials_since_improvement(record: ExperimentRecord) -> int:
-    """Trials that were finished after the best one was; 0 while there is no best one."""
+    """Return how many trials were finished after the best one; 0 while there is no best one."""
     best = record.best
     if best is None or best.finished is None:
         return 0
@@ -107,7 +114,7 @@ def trials_since_improvement(record: ExperimentRecord) -> int:
 
 
 def next_step(reason: str) -> str:
-    """What a person can do about a trial that failed for ``reason``."""
+    """Return what a person can do about a trial that failed for this reason."""
     words = reason.lower()
     for signs, advice in _NEXT_STEPS:
         if any(sign in words for sign in signs):
@@ -128,7 +135,7 @@ def _text(value: Any) -> str:
 
 
 def _column(values: list[Any]) -> pd.Series[Any]:
-    """Numbers stay numbers, so that they sort; a column of mixed kinds becomes text, which a table can hold."""
+    """Return values as a column: numbers stay numbers, so that they sort; mixed kinds become text."""
     if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
         if all(isinstance(value, int) for value in values):
             return pd.Series(values, dtype="int64")
