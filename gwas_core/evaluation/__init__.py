@@ -1,6 +1,11 @@
-"""The honest evaluation: networks whose lines, hyperparameters and stopping never saw the lines they are judged by.
+"""Evaluation of networks on held-out lines, which had no part in tuning, stopping or training.
 
-``plan`` says what is done, ``folds`` which lines are trained on and predicted, ``models`` predicts them, ``worker``
-and ``tasks`` do so in processes, ``folder`` keeps what they found, ``intervals`` says how sure it is, and ``run`` ties
-them together.
+``plan`` says what is done. ``folds`` makes the held-out sets, ``models`` trains on all other lines and predicts them;
+``tasks`` and ``worker`` do so in processes. ``tuning`` chooses the hyperparameters, ``store`` keeps the files,
+``intervals`` estimates figures and differences with confidence intervals, ``result`` holds them, ``methods`` says how
+it was done, and ``run`` ties everything together.
 """
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,97 @@
+from .attribution_plot import attribution_figure as attribution_figure
+from .bundle_export import bundle_path as bundle_path
+from .bundle_export import export_bundle as export_bundle
+from .bundle_export import trials_table as trials_table
+from .card import model_card as model_card
+from .comparison import ModelMetrics as ModelMetrics
+from .estimate import remaining_seconds as remaining_seconds
+from .evaluation import differences_figure as differences_figure
+from .evaluation import differences_table as differences_table
+from .evaluation import evaluation_table as evaluation_table
+from .history import OptimizationHistory as OptimizationHistory
+from .history import history_figure as history_figure
+from .history import optimization_history as optimization_history
+from .importance import Importance as Importance
+from .importance import importance_figure as importance_figure
+from .importance import parameter_importance as parameter_importance
+from .learning_curves import LearningCurves as LearningCurves
+from .learning_curves import curves_figure as curves_figure
+from .manhattan import Manhattan as Manhattan
+from .manhattan import manhattan_figure as manhattan_figure
+from .observed_predicted import ObservedPredicted as ObservedPredicted
+from .observed_predicted import observed_predicted_figure as observed_predicted_figure
+from .observed_predicted import read_predictions as read_predictions
+from .page import html_page as html_page
+from .parallel_coordinates import ParallelCoordinates as ParallelCoordinates
+from .parallel_coordinates import parallel_coordinates_figure as parallel_coordinates_figure
+from .projection import Projection as Projection
+from .projection import project as project
+from .projection import project_measured as project_measured
+from .quality_charts import quality_warnings as quality_warnings
+from .quantile_plot import QuantilePlot as QuantilePlot
+from .quantile_plot import quantile_figure as quantile_figure
+from .slices import Slices as Slices
+from .slices import parameter_slices as parameter_slices
+from .slices import slices_figure as slices_figure
+from .snp_effect import snp_effect_figure as snp_effect_figure
+from .summary import summarise as summarise
+from .trial_filters import TrialFilter as TrialFilter
+from .trial_filters import filter_trials as filter_trials
+from .trial_table import compare_trials as compare_trials
+from .trial_table import trial_rows as trial_rows
+from .verdict import Contrast as Contrast
+from .verdict import Outcome as Outcome
+from .verdict import Verdict as Verdict
+from .verdict import evaluation_verdict as evaluation_verdict
+from .verdict import experiment_verdict as experiment_verdict
+from .verdict import verdict_sentence as verdict_sentence
+
+__all__ = [
+    "Contrast",
+    "Importance",
+    "LearningCurves",
+    "Manhattan",
+    "ModelMetrics",
+    "ObservedPredicted",
+    "OptimizationHistory",
+    "Outcome",
+    "ParallelCoordinates",
+    "Projection",
+    "QuantilePlot",
+    "Slices",
+    "TrialFilter",
+    "Verdict",
+    "attribution_figure",
+    "bundle_path",
+    "compare_trials",
+    "curves_figure",
+    "differences_figure",
+    "differences_table",
+    "evaluation_table",
+    "evaluation_verdict",
+    "experiment_verdict",
+    "export_bundle",
+    "filter_trials",
+    "history_figure",
+    "html_page",
+    "importance_figure",
+    "manhattan_figure",
+    "model_card",
+    "observed_predicted_figure",
+    "optimization_history",
+    "parallel_coordinates_figure",
+    "parameter_importance",
+    "parameter_slices",
+    "project",
+    "project_measured",
+    "quality_warnings",
+    "quantile_figure",
+    "read_predictions",
+    "remaining_seconds",
+    "slices_figure",
+    "snp_effect_figure",
+    "summarise",
+    "trial_rows",
+    "trials_table",
+    "verdict_sentence",
+]
