@@ -550,7 +550,7 @@ def _past_searches(root: str, known: tuple[tuple[str, int], ...]) -> tuple[PastS
         try:
             record = store.load(name)
             report = Preparation.load(record.directory).report
-            found.append(past_search(record, genotypes=report["lines_after"] * report["snps_after"]))
+            found.append(past_search(record, genotypes=report.lines_after * report.snps_after))
         except (GwasError, KeyError, TypeError):
             # Half deleted or of another version: it says nothing about time.
             continue

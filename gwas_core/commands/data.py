@@ -7,6 +7,7 @@ from typing import Any
 
 from gwas_core.commands.common import load_dataset, number, print_json, printable, say
 from gwas_core.genotypes.quality import QualityReport, quality_report
+from gwas_core.serialization import to_json_values
 
 
 def simulate(options: argparse.Namespace) -> None:
@@ -47,7 +48,7 @@ def inspect(options: argparse.Namespace) -> None:
 
 def inspection(report: QualityReport, notes: tuple[str, ...]) -> dict[str, Any]:
     """JSON-ready: counts at the top, distributions below them."""
-    details = report.to_dict()
+    details = to_json_values(report)
     chromosomes, families = details.pop("chromosomes"), details.pop("families")
     return {
         **details,

@@ -1,4 +1,4 @@
-"""The one form in which genotypes and a trait travel through the project."""
+"""Genotypes of some lines with one trait: the form in which data travel through the whole project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,22 @@ from gwas_core.files import write_json
 from gwas_core.messages import quoted
 
 MISSING = -1
-"""How a genotype that was not called is written in ``Dataset.genotypes``."""
+"""Value of a genotype that was not called in ``Dataset.genotypes``."""
 
 SNP_COLUMNS = ("name", "chromosome", "position")
 _FORMAT = 1
+
+
+class _Description(TypedDict):
+    """Everything of a dataset but its genotypes and phenotype, as ``dataset.json`` holds it."""
+
+    format: int
+    trait: str
+    shape: list[int]
+    line_names: list[str]
+    snps: dict[str, list[Any]]
+    family: list[str] | None
+    folds: list[int] | None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,15 +45,15 @@ class Dataset:
     Attributes:
         genotypes: int8 (lines, SNPs), copies of the counted allele: 0, 1, 2, or ``MISSING``.
         phenotype: float64 (lines,), in the trait's own unit, all finite.
-        line_names: one name a line, no two the same.
-        snps: one row a SNP: ``name`` (unique), ``chromosome`` (text, empty when unknown), ``position``
-            (base pairs, 0 when unknown); columns such as ``effect_allele`` may follow.
-        trait: the phenotype's name, as the file gives it.
-        family: family of each line as text, or None where lines have no families.
-        folds: cross-validation fold of each line, or None where the file brings none.
+        line_names: one name for each line, no two the same.
+        snps: one row for each SNP: ``name`` (unique), ``chromosome`` (text, empty if unknown), ``position``
+            (base pairs, 0 if unknown); columns such as ``effect_allele`` may follow.
+        trait: name of the phenotype, as the file gives it.
+        family: family of each line as text, or None if the lines have no families.
+        folds: cross-validation fold of each line, or None if the file has none.
 
     Raises:
-        InputError: when the parts do not fit together.
+        InputError: the parts do not fit together.
     """
 
     genotypes: NDArray[np.int8]
@@ -83,20 +95,20 @@ class Dataset:
 
     @cached_property
     def has_missing(self) -> bool:
-        """Whether any genotype is missing; networks and GBLUP want none (see ``preprocessing``)."""
+        """Whether any genotype is missing; networks and GBLUP need complete genotypes (see ``preprocessing``)."""
         # In blocks: a comparison of the whole memory-mapped matrix would bring a copy of it into memory.
         return any(bool((self.genotypes[start : start + 512] < 0).any()) for start in range(0, self.lines, 512))
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 (hex) of everything a result can depend on; the address of the dataset on disk."""
+        """SHA-256 (hexadecimal) of everything a result can depend on; names the folder of the dataset on disk."""
         digest = hashlib.sha256(f"gwas-dataset-{_FORMAT}".encode())
         digest.update(np.ascontiguousarray(self.genotypes).tobytes())
         digest.update(self.phenotype.tobytes())
         digest.update(json.dumps(self._description(), sort_keys=True).encode())
         return digest.hexdigest()
 
-    def _description(self) -> dict[str, Any]:
+    def _description(self) -> _Description:
         return {
             "format": _FORMAT,
             "trait": self.trait,
@@ -108,29 +120,40 @@ class Dataset:
         }
 
     def take(self, *, lines: NDArray[Any] | None = None, snps: NDArray[Any] | None = None) -> Dataset:
-        """A copy with the chosen lines and SNPs (index or boolean arrays), in the order given."""
-        genotypes = self.genotypes
-        changes: dict[str, Any] = {}
+        """Return a copy with the chosen lines and SNPs, in the order given.
+
+        Args:
+            lines: indices or a boolean array (lines,); all lines if not given.
+            snps: indices or a boolean array (SNPs,); all SNPs if not given.
+        """
+        taken = self
         if lines is not None:
             index = np.arange(self.lines)[lines]
-            genotypes = genotypes[index]
-            changes = {
-                "phenotype": self.phenotype[index],
-                "line_names": tuple(self.line_names[i] for i in index),
-                "family": None if self.family is None else self.family[index],
-                "folds": None if self.folds is None else self.folds[index],
-            }
+            taken = replace(
+                taken,
+                genotypes=np.ascontiguousarray(taken.genotypes[index]),
+                phenotype=taken.phenotype[index],
+                line_names=tuple(taken.line_names[i] for i in index),
+                family=None if taken.family is None else taken.family[index],
+                folds=None if taken.folds is None else taken.folds[index],
+            )
         if snps is not None:
-            chosen = np.arange(genotypes.shape[1])[snps]
-            genotypes = genotypes[:, chosen]
-            changes["snps"] = self.snps.iloc[chosen].reset_index(drop=True)
-        return replace(self, genotypes=np.ascontiguousarray(genotypes), **changes)
+            chosen = np.arange(taken.genotypes.shape[1])[snps]
+            taken = replace(
+                taken,
+                genotypes=np.ascontiguousarray(taken.genotypes[:, chosen]),
+                snps=taken.snps.iloc[chosen].reset_index(drop=True),
+            )
+        return taken
 
     def save(self, directory: Path) -> Path:
-        """Write the dataset to ``directory`` (``genotypes.npy``, ``phenotype.npy``, ``dataset.json``).
+        """Write the dataset to a folder and return the folder.
 
-        An existing folder is left as it is: the address is the content, so it already holds
-        the same. The folder appears whole or not at all.
+        The folder holds ``genotypes.npy``, ``phenotype.npy`` and ``dataset.json``; it appears whole or not at all.
+
+        Args:
+            directory: named by the content hash, so that an existing folder already holds the same and is left as
+                it is.
         """
         if (directory / "dataset.json").is_file():
             return directory
@@ -153,13 +176,19 @@ class Dataset:
 
     @classmethod
     def load(cls, directory: Path) -> Dataset:
-        """Open a saved dataset; the genotypes stay on disk and are memory-mapped, shared by all processes.
+        """Open a saved dataset; its genotypes stay on disk and are memory-mapped, shared by all processes.
+
+        Args:
+            directory: a folder that ``save`` wrote.
+
+        Returns:
+            The dataset, whose ``genotypes`` are read-only.
 
         Raises:
-            InputError: when the folder does not hold a dataset of ours.
+            InputError: the folder holds no dataset, a damaged one, or one of another version.
         """
         try:
-            description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
+            description: _Description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
             if description["format"] != _FORMAT:
                 raise InputError(
                     f"the dataset {directory.name[:12]} was written by another version "

@@ -1,4 +1,4 @@
-"""A file as it was read, before it is said which column is what."""
+"""Content of a file as it was read, before its columns have roles."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gwas_core.messages import quoted
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GenotypeTable:
-    """The content of one file.
+    """Content of one file.
 
     Attributes:
         file_name: what messages call the file.
-        delimiter: what stands between its cells.
+        delimiter: what separates its cells.
         genotypes: int8 (lines, SNPs): 0, 1, 2, or ``dataset.MISSING``.
-        snps: one row a SNP, as in ``Dataset.snps``.
-        columns: the text of every other column, by its name, one item a line.
-        notes: sentences on what was guessed in reading.
+        snps: one row for each SNP, as in ``Dataset.snps``.
+        columns: text of every other column by its name, one item for each line.
+        notes: sentences on what was guessed while reading.
 
     Raises:
         InputError: the parts do not fit together.

@@ -1,4 +1,4 @@
-"""Values that stand in for missing genotypes, kept so that new lines are treated alike."""
+"""Values that replace missing genotypes, kept so that new lines are treated alike."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gwas_core.genotypes.quality import genotype_counts
 
 @dataclass(frozen=True, eq=False)
 class ImputationTable:
-    """What a missing genotype of each SNP becomes.
+    """Value that replaces a missing genotype, for each SNP.
 
     Attributes:
-        values: int8 (SNPs,) in 0, 1, 2: for lines of no or of unknown family.
-        by_family: int8 (SNPs,) for each family, or None where families make no difference.
+        values: int8 (SNPs,), 0, 1 or 2: for lines of no or of unknown family.
+        by_family: int8 (SNPs,) for each family, or None if families make no difference.
 
     Raises:
-        InputError: shapes or values that cannot be.
+        InputError: shapes do not fit, or values are not 0, 1 or 2.
     """
 
     values: NDArray[np.int8]
@@ -42,10 +42,14 @@ class ImputationTable:
     def apply(
         self, genotypes: NDArray[np.int8], family: Sequence[str] | NDArray[np.str_] | None = None
     ) -> NDArray[np.int8]:
-        """A copy of ``genotypes`` (lines, SNPs) without missing values; ``family`` names each line's family.
+        """Return a copy of genotypes in which missing ones are replaced.
+
+        Args:
+            genotypes: int8 (lines, SNPs).
+            family: name of each line's family, (lines,); if not given, all lines are of unknown family.
 
         Raises:
-            InputError: the SNPs are not those of the table, or ``family`` has not one name a line.
+            InputError: the number of SNPs is not that of the table, or ``family`` has not one name for each line.
         """
         if genotypes.ndim != 2 or genotypes.shape[1] != len(self.values):
             raise InputError(f"genotypes of {len(self.values)} SNPs are expected, not of shape {genotypes.shape}")
@@ -60,7 +64,12 @@ class ImputationTable:
         return filled
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for a bundle: ``values``, and ``families`` (text) with ``family_values`` (families, SNPs)."""
+        """Return plain arrays for a bundle.
+
+        Returns:
+            ``values`` (SNPs,), and if families make a difference ``families`` (families,), text, and
+            ``family_values`` (families, SNPs).
+        """
         arrays: dict[str, NDArray[Any]] = {"values": self.values}
         if self.by_family is not None:
             arrays["families"] = np.array(list(self.by_family), dtype=np.str_)
@@ -71,7 +80,7 @@ class ImputationTable:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ImputationTable:
-        """The table that ``to_arrays`` wrote.
+        """Return the table of arrays that ``to_arrays`` made.
 
         Raises:
             InputError: an array is missing or does not fit.
@@ -87,19 +96,26 @@ class ImputationTable:
 
 
 def mode_table(dataset: Dataset) -> ImputationTable:
-    """Each SNP's most frequent genotype; of equally frequent ones the smallest."""
+    """Return a table of each SNP's most frequent genotype; of equally frequent ones the smallest."""
     return ImputationTable(_mode(genotype_counts(dataset.genotypes)))
 
 
 def mean_table(dataset: Dataset) -> ImputationTable:
-    """Each SNP's mean allele count, rounded to 0, 1 or 2 (halves up), so that genotypes stay allele counts."""
+    """Return a table of each SNP's mean allele count, rounded to 0, 1 or 2 (halves up)."""
     counts = genotype_counts(dataset.genotypes)
     called, alleles = counts[:3].sum(axis=0), counts[1] + 2 * counts[2]
     return ImputationTable(((2 * alleles + called) // np.maximum(2 * called, 1)).astype(np.int8))
 
 
 def within_family_mode_table(dataset: Dataset, family: NDArray[np.str_]) -> ImputationTable:
-    """Each SNP's most frequent genotype inside each family; that of all lines where the family has none called."""
+    """Return a table of each SNP's most frequent genotype in each family.
+
+    If a family has no called genotype, the most frequent one of all lines is taken.
+
+    Args:
+        dataset: with missing genotypes.
+        family: family of each line, (lines,).
+    """
     overall = mode_table(dataset)
     by_family = {}
     for name in np.unique(family).tolist():

@@ -1,4 +1,4 @@
-"""The datasets somebody loaded, ready to be searched again, and the files that were uploaded for them."""
+"""Library of the datasets that were loaded, ready to be searched again, and of the files uploaded for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.genotypes.text_stream import SIZE_LIMIT
 from gwas_core.messages import quoted
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.workspace import Workspace
 
 _ABOUT, _QUALITY = "about.json", "quality.json"
@@ -29,23 +30,23 @@ _LONGEST_SOURCE = 200
 _CHUNK_SIZE = 1024**2
 _LARGEST_ABOUT = 1024**2
 _ENDINGS = (".txt.gz", ".tsv.gz", ".csv.gz", ".gz", ".txt", ".tsv", ".csv")
-# What was uploaded is needed until its columns are agreed on; a day later nobody is waiting any more.
+# An uploaded file is needed until the roles of its columns are confirmed; a day later nobody waits for it any more.
 _UPLOAD_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryEntry:
-    """A dataset of the library in one line.
+    """Summary of one dataset of the library.
 
     Attributes:
-        hash: its content hash, by which it is loaded.
-        source: the file's name, for people.
-        added: UTC, ISO 8601.
-        families: how many; 0 where none are known.
-        notes: what reading the file had to say.
+        hash: content hash, by which the dataset is loaded.
+        source: name of the file, for people.
+        added: time in UTC, ISO 8601.
+        families: number of families; 0 if none are known.
+        notes: sentences of the reader on what was guessed.
 
     Raises:
-        InputError: a value that is none, as a damaged file may hold.
+        InputError: the time is none or lacks its zone, or a number is negative, as in a damaged file.
     """
 
     hash: str
@@ -58,23 +59,19 @@ class LibraryEntry:
     notes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        texts = (self.hash, self.source, self.added, self.trait, *self.notes)
-        counts = (self.lines, self.snps, self.families)
-        if not all(isinstance(text, str) for text in texts) or not all(type(count) is int for count in counts):
-            raise InputError("an entry of the library holds texts, whole numbers and notes: load the file again")
         try:
             is_aware = datetime.fromisoformat(self.added).tzinfo is not None
         except ValueError as error:
             raise InputError(f"{quoted(self.added)} is no time: load the file again") from error
-        if not is_aware or min(counts) < 0:
+        if not is_aware or min(self.lines, self.snps, self.families) < 0:
             raise InputError("an entry of the library has a time with its zone and no negative numbers")
 
 
 class DatasetLibrary:
-    """Datasets as they were read, missing genotypes and all, in ``_library`` of the workspace.
+    """Datasets as they were read, before filters and imputation, in the folder ``_library`` of the workspace.
 
-    Apart from the prepared datasets of experiments, so that deleting one here never takes the data from an
-    experiment.
+    They are kept apart from the prepared datasets of experiments, so that deleting one here never takes the data from
+    an experiment.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -82,7 +79,13 @@ class DatasetLibrary:
         self._uploads = workspace.root / "_uploads"
 
     def add(self, dataset: Dataset, *, source: str, notes: tuple[str, ...] = ()) -> str:
-        """Keep a dataset and return its hash; one that is there already only gets the new source and notes."""
+        """Add a dataset and return its content hash; one that is there already only gets the new source and notes.
+
+        Args:
+            dataset: as read, before filters and imputation.
+            source: name of the file, for people.
+            notes: sentences of the reader on what was guessed.
+        """
         content_hash = dataset.content_hash
         directory = dataset.save(self._directory(content_hash))
         entry = LibraryEntry(
@@ -95,16 +98,16 @@ class DatasetLibrary:
             families=0 if dataset.family is None else len(np.unique(dataset.family)),
             notes=tuple(notes),
         )
-        # Last: a folder is an entry from the moment it has this.
-        write_json(directory / _ABOUT, asdict(entry))
+        # Written last: a folder is an entry as soon as it holds this file.
+        write_json(directory / _ABOUT, to_json_values(entry))
         return content_hash
 
     def holds(self, content_hash: str) -> bool:
-        """Whether it is there, whole."""
+        """Return whether a dataset is there and complete."""
         return _entry(self._directory(content_hash)) is not None
 
     def entries(self) -> tuple[LibraryEntry, ...]:
-        """All datasets, the one added last first; folders that are no datasets of ours are passed over."""
+        """Return a summary of each dataset, the one added last first; other folders are ignored."""
         folders = self._datasets.iterdir() if self._datasets.is_dir() else ()
         found = [_entry(folder) for folder in folders if _HASH.fullmatch(folder.name)]
         known = (entry for entry in found if entry is not None)
@@ -114,7 +117,8 @@ class DatasetLibrary:
         """Open a dataset; its genotypes stay on disk.
 
         Raises:
-            SettingsError: no hash. InputError: no dataset of this hash.
+            SettingsError: ``content_hash`` is no hash.
+            InputError: there is no dataset with this hash.
         """
         directory = self._directory(content_hash)
         if not directory.is_dir():
@@ -122,38 +126,46 @@ class DatasetLibrary:
         return Dataset.load(directory)
 
     def quality(self, content_hash: str) -> QualityReport:
-        """The quality report; computed once, then read.
+        """Return the quality report of a dataset, which is computed the first time and then kept.
 
         Raises:
-            As ``load``.
+            SettingsError: ``content_hash`` is no hash.
+            InputError: there is no dataset with this hash.
         """
         path = self._directory(content_hash) / _QUALITY
         try:
-            return QualityReport.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            # Not there yet, or of another version.
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return from_json_values(QualityReport, values, name="quality report", error=InputError)
+        except (OSError, ValueError, RecursionError):
+            # Not there yet, or of another version (``InputError`` is a ``ValueError``).
             report = quality_report(self.load(content_hash))
-        write_json(path, report.to_dict())
+        write_json(path, to_json_values(report))
         return report
 
     def delete(self, content_hash: str) -> None:
-        """Remove a dataset; experiments keep their own prepared copy.
+        """Delete a dataset; experiments keep their own prepared copy.
 
         Raises:
-            As ``load``.
+            SettingsError: ``content_hash`` is no hash.
+            InputError: there is no dataset with this hash.
         """
         directory = self._directory(content_hash)
         if not directory.is_dir():
             raise InputError(f"there is no dataset {content_hash[:12]} here: it was deleted already")
-        # First: half a folder is no entry.
+        # Removed first, so that a half-deleted folder is no entry.
         (directory / _ABOUT).unlink(missing_ok=True)
         shutil.rmtree(directory)
 
     def store_upload(self, stream: BinaryIO, name: str, *, size_limit: int = SIZE_LIMIT) -> Path:
-        """Copy an uploaded file to disk, named by its SHA-256; of ``name`` only a usual ending is kept.
+        """Copy an uploaded file to disk and return its path, which is named by its SHA-256.
+
+        Args:
+            stream: content of the file.
+            name: as the browser gave it; only a known ending of it is kept.
+            size_limit: in bytes.
 
         Raises:
-            InputError: it holds more than ``size_limit`` bytes, or the disk does not take it; nothing of it stays.
+            InputError: the file is larger than the limit, or cannot be written; nothing of it stays.
         """
         self._remove_old_uploads()
         digest = hashlib.sha256()
@@ -207,14 +219,15 @@ def _entry(folder: Path) -> LibraryEntry | None:
             content = file.read(_LARGEST_ABOUT + 1)
         if len(content) > _LARGEST_ABOUT:
             return None
-        values = json.loads(content)
-        # What a later version adds is passed over; what is missing is not.
-        known = {field.name: values[field.name] for field in fields(LibraryEntry)}
-        return LibraryEntry(**{**known, "hash": folder.name, "notes": tuple(values["notes"])})
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        # Entries that a later version adds are ignored.
+        entry = from_json_values(
+            LibraryEntry, json.loads(content), name="library entry", error=InputError, ignore_unknown=True
+        )
+        return replace(entry, hash=folder.name)
+    except (OSError, ValueError, RecursionError):
         return None
 
 
 def _printable(text: str) -> str:
-    """A source as an experiment takes it."""
+    """Return the name of a source as an experiment accepts it: printable and not too long."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:_LONGEST_SOURCE]

@@ -1,15 +1,14 @@
-"""Filters and imputation: from genotypes as called to genotypes a model can take, saying what was changed.
+"""Filters and imputation: from genotypes as called to the complete genotypes that a model takes.
 
-The order is fixed: lines with too many missing genotypes go first, so that they do not cost SNPs; then
-SNPs with too many; then monomorphic and rare SNPs; last, what is still missing is imputed. All lines take
-part, those of the validation and the test set too: no trait value is looked at.
+The order is fixed: lines with too many missing genotypes are left out first, so that they do not cost SNPs; then
+SNPs with too many; then monomorphic and rare SNPs; last, what is still missing is imputed. All lines take part, those
+of the validation and the test set too: no trait value is looked at.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,11 +27,12 @@ _NAMES_KEPT = 10
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessingSettings:
-    """What to leave out and how to fill in.
+    """Filters and method of imputation.
 
     Attributes:
-        minimum_allele_frequency: of a SNP's rarer allele; monomorphic SNPs are left out even at 0.
-        maximum_missing_per_snp, maximum_missing_per_line: fractions that are still kept.
+        minimum_allele_frequency: limit for a SNP's rarer allele; monomorphic SNPs are left out even at 0.
+        maximum_missing_per_snp: largest fraction of missing genotypes with which a SNP is kept.
+        maximum_missing_per_line: largest fraction of missing genotypes with which a line is kept.
         imputation: ``mode``: the SNP's most frequent genotype. ``mean``: its mean allele count, rounded to
             0, 1 or 2. ``within_family_mode``: the most frequent genotype in the line's family.
 
@@ -64,30 +64,10 @@ class PreprocessingSettings:
                 field="imputation",
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PreprocessingSettings:
-        """Settings from ``to_dict``; what is not given has its default.
-
-        Raises:
-            SettingsError: a value is outside its range, or a name is unknown.
-        """
-        known = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise SettingsError(
-                    f"there is no preprocessing setting {quoted(str(name))}; there are {', '.join(known)}",
-                    field=str(name),
-                )
-        return cls(**values)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Dropped:
-    """How many lines or SNPs a step left out, and the names of the first few."""
+    """Number of lines or SNPs that a step left out, and the names of the first few."""
 
     count: int
     first: tuple[str, ...]
@@ -95,10 +75,12 @@ class Dropped:
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessingReport:
-    """What each step changed, in order.
+    """Changes made by each step, in order.
 
-    ``imputed`` counts genotypes filled in, ``imputed_fraction`` is their share of those that were kept.
-    ``snps_rare`` does not count the monomorphic ones again.
+    Attributes:
+        snps_rare: SNPs with a rare allele, not counting the monomorphic ones again.
+        imputed: number of genotypes that were filled in.
+        imputed_fraction: their share of the genotypes that were kept.
     """
 
     settings: PreprocessingSettings
@@ -113,12 +95,8 @@ class PreprocessingReport:
     imputed: int
     imputed_fraction: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
-
     def sentences(self) -> list[str]:
-        """The report to read; steps that changed nothing are left out."""
+        """Return the report as sentences; steps that changed nothing are left out."""
         settings = self.settings
         steps = [
             (
@@ -162,7 +140,7 @@ class PreprocessingReport:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PreprocessedDataset:
-    """A dataset without missing genotypes, how to fill in those of new lines, and what was changed."""
+    """Dataset without missing genotypes, the table that fills in those of new lines, and the report of changes."""
 
     dataset: Dataset
     imputation: ImputationTable
@@ -170,16 +148,20 @@ class PreprocessedDataset:
 
 
 def preprocess(dataset: Dataset, settings: PreprocessingSettings) -> PreprocessedDataset:
-    """Filter and impute a dataset.
+    """Return a dataset after filters and imputation.
+
+    Args:
+        dataset: with missing genotypes or without.
+        settings: filters and method of imputation.
 
     Raises:
         InputError: no line or no SNP is left.
-        SettingsError: imputation within families, but the dataset has none.
+        SettingsError: imputation within families is asked for, but the dataset has no families.
     """
     if settings.imputation == "within_family_mode" and dataset.family is None:
         raise SettingsError(
-            "imputation within families needs families, which these lines have not: say where families are, "
-            "or choose mode",
+            "imputation within families needs families, and these lines have none: choose the column of families, "
+            "or impute by mode",
             field="imputation",
         )
     line_kept = missing_per_line(dataset.genotypes) <= settings.maximum_missing_per_line
@@ -219,7 +201,7 @@ def preprocess(dataset: Dataset, settings: PreprocessingSettings) -> Preprocesse
 
 
 def _reasons_to_drop(counts: NDArray[np.int64], settings: PreprocessingSettings) -> dict[str, NDArray[np.bool_]]:
-    """bool (SNPs,) for each reason; each SNP is dropped for the first one that holds."""
+    """Return bool (SNPs,) for each reason; each SNP is dropped for the first one that holds."""
     missing: NDArray[np.bool_] = counts[3] / counts.sum(axis=0) > settings.maximum_missing_per_snp
     monomorphic = is_monomorphic(counts) & ~missing
     frequency = allele_frequency(counts)

@@ -1,11 +1,10 @@
-"""What a geneticist wants to know of a dataset before anything is computed from it."""
+"""Quality report of a dataset: missing genotypes, allele frequencies, duplicates, outliers, families."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ _NEARLY_ALL, _NEARLY_NONE = 0.95, 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """``counts[i]`` values lie between ``edges[i]`` and ``edges[i + 1]``; the last bin holds its right edge."""
+    """Counts of values by bin: ``counts[i]`` lie from ``edges[i]`` to below ``edges[i + 1]``, in the last bin to it."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -35,7 +34,7 @@ class Histogram:
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """Quantiles (by percentage: ``"0"`` is the smallest, ``"50"`` the median) and histogram of fractions."""
+    """Quantiles and histogram of fractions; ``quantiles`` is keyed by percentage: ``"0"`` smallest, ``"50"`` median."""
 
     quantiles: dict[str, float]
     histogram: Histogram
@@ -43,10 +42,12 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True)
 class PhenotypeQuality:
-    """The trait, in its own unit.
+    """Distribution of the trait, in its own unit.
 
-    ``standard_deviation`` divides by n - 1. ``outliers`` counts lines more than 3 interquartile ranges
-    outside the quartiles; ``outlier_lines`` names the first few.
+    Attributes:
+        standard_deviation: with divisor n - 1.
+        outliers: number of lines more than 3 interquartile ranges outside the quartiles.
+        outlier_lines: names of the first few of them.
     """
 
     name: str
@@ -62,11 +63,16 @@ class PhenotypeQuality:
 
 @dataclass(frozen=True, kw_only=True)
 class FamilyQuality:
-    """Families, and whether missing genotypes give them away.
+    """Families, and whether missing genotypes reveal them.
 
-    ``cells_missing`` and ``cells_called`` are the fractions of family x SNP cells of which at least 95 % and
-    at most 5 % are missing. Where both are large, missingness is a label of the family, and a model that sees
-    it learns families instead of genetics.
+    A cell is one SNP in one family. If both fractions of cells are large, missingness tells the families apart, and a
+    model that sees it learns families instead of genetics.
+
+    Attributes:
+        count: number of families.
+        sizes: lines of each family.
+        cells_missing: fraction of the cells in which at least 95 % of the genotypes are missing.
+        cells_called: fraction of the cells in which at most 5 % are missing.
     """
 
     count: int
@@ -77,19 +83,21 @@ class FamilyQuality:
 
 @dataclass(frozen=True, kw_only=True)
 class QualityReport:
-    """A dataset in numbers.
+    """Quality of a dataset in numbers.
 
     Attributes:
-        lines, snps: how many.
-        chromosomes: SNPs on each, in the order of a person; ``""`` is unknown.
-        missing_fraction: of all genotypes.
-        missing_per_line, missing_per_snp: fractions.
-        allele_frequency: of the counted allele, over SNPs with any called genotype.
-        monomorphic: SNPs whose called genotypes are all the same, or that were never called.
-        duplicates: SNPs that equal an earlier one in every line, missing genotypes included.
-        heterozygosity: fraction of called genotypes that are 1; None where none is called.
-        phenotype: the trait.
-        families: None where the dataset has none.
+        lines: number of lines.
+        snps: number of SNPs.
+        chromosomes: number of SNPs on each chromosome, in the order a person lists them; ``""`` is unknown.
+        missing_fraction: fraction of all genotypes that is missing.
+        missing_per_line: distribution over lines of the fraction missing.
+        missing_per_snp: distribution over SNPs of the fraction missing.
+        allele_frequency: frequency of the counted allele, over SNPs with any called genotype.
+        monomorphic: number of SNPs whose called genotypes are all the same, or that were never called.
+        duplicates: number of SNPs that equal an earlier one in every line, missing genotypes included.
+        heterozygosity: fraction of called genotypes that are 1; None if none is called.
+        phenotype: distribution of the trait.
+        families: None if the dataset has no families.
     """
 
     lines: int
@@ -105,46 +113,12 @@ class QualityReport:
     phenotype: PhenotypeQuality
     families: FamilyQuality | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``from_dict`` of it equals this report."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> QualityReport:
-        """Undo ``to_dict``.
-
-        Raises:
-            KeyError, TypeError: it was written by another version.
-        """
-        phenotype, families = values["phenotype"], values["families"]
-        return cls(
-            **{
-                **values,
-                "missing_per_line": _distribution_of(values["missing_per_line"]),
-                "missing_per_snp": _distribution_of(values["missing_per_snp"]),
-                "allele_frequency": _histogram_of(values["allele_frequency"]),
-                "phenotype": PhenotypeQuality(
-                    **{
-                        **phenotype,
-                        "histogram": _histogram_of(phenotype["histogram"]),
-                        "outlier_lines": tuple(phenotype["outlier_lines"]),
-                    }
-                ),
-                "families": None if families is None else FamilyQuality(**families),
-            }
-        )
-
-
-def _histogram_of(values: Mapping[str, Any]) -> Histogram:
-    return Histogram(edges=tuple(values["edges"]), counts=tuple(values["counts"]))
-
-
-def _distribution_of(values: Mapping[str, Any]) -> Distribution:
-    return Distribution(quantiles=values["quantiles"], histogram=_histogram_of(values["histogram"]))
-
 
 def quality_report(dataset: Dataset) -> QualityReport:
-    """Compute the report in blocks of lines, so that memory-mapped genotypes stay on disk."""
+    """Return the quality report of a dataset.
+
+    Genotypes are read in blocks of lines, so that memory-mapped ones stay on disk.
+    """
     counts = genotype_counts(dataset.genotypes)
     missing_per_snp = counts[3] / dataset.lines
     called = counts[:3].sum(axis=0)
@@ -167,7 +141,15 @@ def quality_report(dataset: Dataset) -> QualityReport:
 
 
 def genotype_counts(genotypes: NDArray[np.int8], *, lines: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-    """int64 (4, SNPs): how many of the chosen lines (all without ``lines``) have 0, 1, 2 and missing."""
+    """Return how many lines have genotype 0, 1, 2 and missing at each SNP.
+
+    Args:
+        genotypes: int8 (lines, SNPs).
+        lines: indices of the lines to count; all lines if not given.
+
+    Returns:
+        int64 (4, SNPs): rows are 0, 1, 2 and missing.
+    """
     chosen = np.arange(len(genotypes)) if lines is None else lines
     counts = np.zeros((4, genotypes.shape[1]), dtype=np.int64)
     for start in range(0, len(chosen), _LINES_A_BLOCK):
@@ -246,9 +228,10 @@ def _phenotype_quality(dataset: Dataset) -> PhenotypeQuality:
 
 
 def find_outliers(values: NDArray[np.float64]) -> Sequence[int]:
-    """Indices of values more than 3 interquartile ranges outside the quartiles (Tukey 1977, "far out").
+    """Return the indices of values more than 3 interquartile ranges outside the quartiles (Tukey 1977, "far out").
 
-    None where the interquartile range is 0: then half of the values are alike, and the rule says nothing.
+    No index is returned if the interquartile range is 0: then half of the values are equal, and the rule does not
+    apply.
     """
     lower, upper = np.quantile(values, (0.25, 0.75))
     reach = _FAR_OUT * (upper - lower)

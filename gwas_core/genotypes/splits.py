@@ -1,10 +1,9 @@
-"""Which lines train, which steer the search, and which are kept for the one final judgement."""
+"""Division of the lines into those that train, those that guide the search, and those kept for the final test."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,33 +14,36 @@ from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import quoted
+from gwas_core.serialization import CustomForm
 
 SplitMethod = Literal["random_within_families", "folds", "families_left_out"]
 
 MINIMUM_PART_LINES = 5
-"""A part with fewer lines cannot be trained on or judged by."""
+"""Fewest lines of a part that can be trained on or tested by."""
 
 PARTS = ("train", "validation", "test")
+"""Names of the parts of a split."""
 
 SPLIT_FILE = "split.json"
-"""Where an experiment's folder holds its split."""
+"""Name of the file with the split in an experiment's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSettings:
-    """How lines are divided.
+    """Method and sizes of a split.
 
     Attributes:
         method: ``random_within_families``: every family is divided in the same proportions (all lines at random
-            where there are no families). ``folds``: by the values of the dataset's folds.
-            ``families_left_out``: no family is in two parts, so a model is judged on families it has not seen.
-        validation_fraction, test_fraction: shares of the lines; the rest trains. Not used by ``folds``.
-        validation_folds, test_folds: values of the folds column. Where empty, the smallest value left is the test
-            fold and the next one the validation fold.
-        seed: the same seed gives the same split, on any machine.
+            if there are no families). ``folds``: by the values of the dataset's folds.
+            ``families_left_out``: no family is in two parts, so a model is tested on families it has not seen.
+        validation_fraction: share of the lines that validate. Not used by ``folds``.
+        test_fraction: share of the lines that test; the rest trains. Not used by ``folds``.
+        validation_folds: values of the folds column. If empty, the smallest value that is not a test fold.
+        test_folds: values of the folds column. If empty, the smallest value that is not a validation fold.
+        seed: the same seed gives the same split on any machine.
 
     Raises:
-        SettingsError: with the name of the setting that is refused.
+        SettingsError: a setting is refused; ``field`` is its name.
     """
 
     method: SplitMethod = "random_within_families"
@@ -70,30 +72,18 @@ class SplitSettings:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise SettingsError(f"the seed must be a whole number from 0 up, not {quoted(self.seed)}", field="seed")
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self) | {"validation_folds": list(self.validation_folds), "test_folds": list(self.test_folds)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SplitSettings:
-        """Undo ``to_dict``; settings that are not given keep their defaults.
-
-        Raises:
-            SettingsError: a setting is unknown or refused.
-        """
-        names = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise SettingsError(f"a split has no setting {quoted(name)}: it has {', '.join(names)}", field=name)
-        return cls(**values)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Split:
-    """Rows of a dataset that train, validate and test: int64, ascending, no row in two parts.
+class Split(CustomForm):
+    """Rows of a dataset that train, validate and test.
+
+    Attributes:
+        train: int64 (lines of the part,), ascending row numbers from 0; likewise the other two.
+        validation: see ``train``.
+        test: see ``train``.
 
     Raises:
-        InputError: when the parts are not so.
+        InputError: a part is empty or not ascending, or a row is in two parts.
     """
 
     train: NDArray[np.int64]
@@ -111,23 +101,23 @@ class Split:
 
     @property
     def lines(self) -> int:
-        """How many lines the three parts hold together."""
+        """Number of lines of the three parts together."""
         return len(self.train) + len(self.validation) + len(self.test)
 
     def to_dict(self) -> dict[str, list[int]]:
-        """JSON-ready: the row numbers of each part."""
+        """Return the row numbers of each part as JSON values."""
         return {name: getattr(self, name).tolist() for name in PARTS}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Split:
-        """Undo ``to_dict``.
+    def from_dict(cls, values: Any) -> Split:
+        """Return the split that untrusted JSON values describe.
 
         Raises:
             InputError: a part is missing or not made of row numbers.
         """
         parts: dict[str, NDArray[np.int64]] = {}
         for name in PARTS:
-            rows = values.get(name)
+            rows = values.get(name) if isinstance(values, dict) else None
             if not isinstance(rows, list) or not all(type(row) is int and 0 <= row < 2**63 for row in rows):
                 raise InputError(f"the {name} part of a stored split must be a list of row numbers")
             parts[name] = np.array(rows, dtype=np.int64)
@@ -140,10 +130,10 @@ def save_split(split: Split, directory: Path) -> None:
 
 
 def load_split(directory: Path) -> Split:
-    """The split an experiment's folder holds: every trial, baseline and judgement is about these lines.
+    """Return the split that an experiment's folder holds; every trial, baseline and test uses these lines.
 
     Raises:
-        InputError: it is lost or damaged.
+        InputError: the file is lost or damaged.
     """
     try:
         return Split.from_dict(json.loads((directory / SPLIT_FILE).read_text(encoding="utf-8")))
@@ -152,7 +142,11 @@ def load_split(directory: Path) -> Split:
 
 
 def make_split(dataset: Dataset, settings: SplitSettings) -> Split:
-    """Divide the lines of ``dataset``; every line is in exactly one part.
+    """Return a split of a dataset in which every line is in exactly one part.
+
+    Args:
+        dataset: of which only families and folds are used.
+        settings: method and sizes.
 
     Raises:
         SettingsError: the dataset lacks what the method needs, a fold is unknown, or a part would get fewer than
@@ -171,7 +165,15 @@ def make_split(dataset: Dataset, settings: SplitSettings) -> Split:
 
 
 def apportion(lines: int, fractions: tuple[float, ...]) -> NDArray[np.int64]:
-    """Whole numbers that add up to ``lines`` and lie as near to its fractions as they can (largest remainders)."""
+    """Return whole numbers that add up to ``lines``, as near to its fractions as possible (largest remainders).
+
+    Args:
+        lines: number to divide.
+        fractions: shares, which add up to 1.
+
+    Returns:
+        int64 (fractions,).
+    """
     exact = lines * np.array(fractions)
     # 20 × 0.15 must count as 3, whatever the last bit of the product says.
     counts = np.floor(exact + 1e-9).astype(np.int64)
@@ -181,7 +183,7 @@ def apportion(lines: int, fractions: tuple[float, ...]) -> NDArray[np.int64]:
 
 
 def _random_within_families(dataset: Dataset, settings: SplitSettings) -> NDArray[np.int64]:
-    """The part (0 train, 1 validation, 2 test) of each line."""
+    """Return the part (0 train, 1 validation, 2 test) of each line, int64 (lines,)."""
     random = _RandomOrder(settings.seed)
     family = _family_numbers(dataset)
     sizes = np.bincount(family)
@@ -196,7 +198,9 @@ def _random_within_families(dataset: Dataset, settings: SplitSettings) -> NDArra
 def _counts_by_family(
     sizes: NDArray[np.int64], settings: SplitSettings, family_order: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """(families, 3) lines of each part, every one within one line of its exact share, their totals right.
+    """Return the number of lines of each part in each family, int64 (families, 3).
+
+    Every number is within one line of its exact share, and the totals of the parts are exact.
 
     Each family first gets its shares rounded down. What that leaves over is at most two lines a family; each goes to
     another part, the part that lacks most first. Taken so, row by row, the parts' totals are always met (the
@@ -257,7 +261,7 @@ def _families_left_out(dataset: Dataset, settings: SplitSettings) -> NDArray[np.
 
 
 def _family_numbers(dataset: Dataset) -> NDArray[np.int64]:
-    """Number of each line's family, in the order of their names; 0 for all where there are no families."""
+    """Return the number of each line's family in the order of their names; 0 for all if there are no families."""
     if dataset.family is None:
         return np.zeros(dataset.lines, dtype=np.int64)
     return np.unique(dataset.family, return_inverse=True)[1].astype(np.int64)

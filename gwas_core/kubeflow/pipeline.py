@@ -32,6 +32,7 @@ from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.messages import quoted
 from gwas_core.processes.detached import import_environment, last_line
 from gwas_core.processes.threads import thread_environment
+from gwas_core.serialization import to_json_values
 
 PIPELINE_NAME = "deep-gwas"
 
@@ -81,8 +82,8 @@ class RunParameters:
             "experiment": self.experiment,
             "trial": self.trial,
             "dataset": self.dataset,
-            "preprocessing": self.preprocessing.to_dict(),
-            "split": self.split.to_dict(),
+            "preprocessing": to_json_values(self.preprocessing),
+            "split": to_json_values(self.split),
             "hyperparameters": dict(self.hyperparameters),
             "seed": self.seed,
             "xla": self.xla,

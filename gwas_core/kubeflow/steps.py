@@ -39,6 +39,7 @@ from gwas_core.report.manhattan import manhattan, manhattan_figure
 from gwas_core.report.page import html_page
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.text import plot_text
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.workspace import Workspace, check_experiment_name
 
@@ -112,7 +113,7 @@ class Prepared:
         self.dataset.save(directory / _DATASET)
         save_split(self.split, directory)
         self.preparation.save(directory)
-        write_json(directory / "settings.json", self.settings.to_dict())
+        write_json(directory / "settings.json", to_json_values(self.settings))
 
     @classmethod
     def load(cls, directory: Path) -> Prepared:
@@ -129,7 +130,7 @@ class Prepared:
             dataset=Dataset.load(directory / _DATASET),
             split=load_split(directory),
             preparation=Preparation.load(directory),
-            settings=PreprocessingSettings.from_dict(settings),
+            settings=from_json_values(PreprocessingSettings, settings, name="preprocessing"),
         )
 
 
@@ -163,18 +164,18 @@ def prepare(
         stored = Dataset.load(Workspace(workspace).dataset_directory(dataset))
         if stored.content_hash != dataset:
             raise InputError(f"the stored dataset {dataset[:12]} was damaged: load the genotypes again")
-        settings = PreprocessingSettings.from_dict(whole(preprocessing))
+        settings = from_json_values(PreprocessingSettings, whole(preprocessing), name="preprocessing")
         if experiment == PIPELINE_RUNS:
             made = preprocess(stored, settings)
             preparation = Preparation(
                 imputation=made.imputation,
-                report=made.report.to_dict(),
+                report=made.report,
                 sentences=tuple(made.report.sentences()),
             )
             stored = made.dataset
         else:
             preparation = Preparation.load(folder)
-        parts = make_split(stored, SplitSettings.from_dict(whole(split)))
+        parts = make_split(stored, from_json_values(SplitSettings, whole(split), name="split"))
         Prepared(dataset=stored, split=parts, preparation=preparation, settings=settings).save(prepared)
         sizes = (
             f"{len(parts.train):,} lines train, {len(parts.validation):,} validate, "

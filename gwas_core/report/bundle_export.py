@@ -26,6 +26,7 @@ from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
 from gwas_core.report.card import model_card
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.workspace import Workspace
 
@@ -168,8 +169,8 @@ def _preprocessing(
             "coding": "copies of the counted allele: 0, 1 or 2, int8, SNPs in the order of snps.csv",
             "imputation": settings.imputation,
         },
-        "settings": settings.to_dict(),
-        "report": preparation.report,
+        "settings": to_json_values(settings),
+        "report": to_json_values(preparation.report),
     }
 
 

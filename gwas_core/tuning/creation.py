@@ -59,7 +59,7 @@ def create_experiment(
     store.create(experiment)
     Preparation(
         imputation=prepared.imputation,
-        report=prepared.report.to_dict(),
+        report=prepared.report,
         sentences=(*notes, *prepared.report.sentences()),
     ).save(store.workspace.experiment_directory(name))
     if calibration is not None:

@@ -19,6 +19,7 @@ import pytest
 from gwas_core.cli import main
 from gwas_core.evaluation.store import EvaluationStore, evaluations_of
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import REPOSITORY, Answer, Command, command, command_here
@@ -163,8 +164,8 @@ def test_hyperparameters_were_tuned_on_lines_of_the_tune_folds_alone(evaluated: 
     assert set(tuned_on.folds.tolist()) == {1, 2, 3, 4, 5}
     assert not set(tuned_on.line_names) & set(predictions["line"])
     assert len(predictions) == 54
-    assert record.experiment.split.to_dict() | {"validation_folds": [5], "test_folds": [1]} == (
-        record.experiment.split.to_dict()
+    assert to_json_values(record.experiment.split) | {"validation_folds": [5], "test_folds": [1]} == (
+        to_json_values(record.experiment.split)
     )
     assert [folder.directory.name for folder in evaluations_of(evaluated.workspace, "pop-tuning")] == ["pop"]
     assert evaluations_of(evaluated.workspace, "another") == ()

@@ -19,6 +19,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import Imputation, PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.snp_names import snp_table
+from gwas_core.serialization import from_json_values, to_json_values
 
 GENOTYPES = st.tuples(st.integers(2, 14), st.integers(1, 6)).flatmap(
     lambda shape: arrays(np.int8, shape, elements=st.sampled_from([-1, -1, 0, 0, 1, 2, 2]))
@@ -104,7 +105,7 @@ def test_the_result_is_that_of_plain_loops(genotypes: np.ndarray, settings: Prep
     assert report.snps_after == len(snps)
     dropped = report.snps_missing.count + report.snps_monomorphic.count + report.snps_rare.count
     assert report.snps_before - dropped == len(snps)
-    json.dumps(report.to_dict(), allow_nan=False)
+    json.dumps(to_json_values(report), allow_nan=False)
 
 
 STEPS = np.array(
@@ -190,16 +191,16 @@ def test_nothing_left() -> None:
 )
 def test_settings_outside_their_range(field: str, value: Any) -> None:
     with pytest.raises(SettingsError) as error:
-        PreprocessingSettings.from_dict({field: value})
+        from_json_values(PreprocessingSettings, {field: value}, name="preprocessing")
     assert error.value.field == field
 
 
 def test_settings_survive_json() -> None:
     settings = PreprocessingSettings(minimum_allele_frequency=0.05, imputation="mean")
-    assert PreprocessingSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
-    assert PreprocessingSettings.from_dict({}) == PreprocessingSettings()
-    with pytest.raises(SettingsError, match="no preprocessing setting 'maf'") as error:
-        PreprocessingSettings.from_dict({"maf": 0.1})
+    assert from_json_values(PreprocessingSettings, to_json_values(settings), name="preprocessing") == settings
+    assert from_json_values(PreprocessingSettings, {}, name="preprocessing") == PreprocessingSettings()
+    with pytest.raises(SettingsError, match="preprocessing has no entry 'maf'") as error:
+        from_json_values(PreprocessingSettings, {"maf": 0.1}, name="preprocessing")
     assert error.value.field == "maf"
 
 

@@ -90,7 +90,7 @@ def test_preprocessing_is_that_of_every_other_way(run: Run) -> None:
 def test_preprocessing_of_an_experiment_takes_its_data_as_they_are(run: Run, tmp_path: Path) -> None:
     expected = preprocess(run.dataset, SETTINGS)
     expected.dataset.save(Workspace(run.workspace).dataset_directory(expected.dataset.content_hash))
-    preparation = Preparation(imputation=expected.imputation, report={}, sentences=("As it was told.",))
+    preparation = Preparation(imputation=expected.imputation, report=expected.report, sentences=("As it was told.",))
     preparation.save(run.workspace / "soy")
     facts = prepare(run, out=tmp_path, experiment="soy", dataset=expected.dataset.content_hash)
     assert facts["content_hash"] == expected.dataset.content_hash
