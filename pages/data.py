@@ -1,19 +1,22 @@
-"""Bring genotypes in, see what they are worth, keep them for searches."""
+"""Add genotypes, check their quality, and keep them for searches."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from gwas_core.errors import GwasError
-from ui.data import choose_source, library, show_library, show_quality, show_source
+from ui.data.datasets import show_datasets
+from ui.data.quality import show_quality
+from ui.data.reading import show_source
+from ui.data.sources import choose_source
 from ui.refusals import Refusals
 from ui.router import through_app
-from ui.store import show_error
+from ui.store import dataset_library, show_error
 
 through_app()
 
 st.title("Data")
-entries = library().entries()
+entries = dataset_library().entries()
 st.markdown(
     "Press **Search** beside a dataset to find the network that predicts its trait best, or add another one here."
     if entries
@@ -29,12 +32,12 @@ except (GwasError, OSError) as error:
     show_error(error if isinstance(error, GwasError) else GwasError(f"the workspace cannot be written: {error}"))
 
 st.subheader("Datasets")
-entries = library().entries()
+entries = dataset_library().entries()
 if entries:
-    # The one the URL asks for, or the one added last.
+    # The dataset in the URL, or else the one added last.
     wanted = st.query_params.get("dataset", "")
     chosen = next((entry for entry in entries if entry.hash == wanted), entries[0])
-    show_library(entries, chosen.hash)
+    show_datasets(entries, chosen.hash)
     show_quality(chosen)
 else:
-    st.info("There are none yet: load the demo data or your own above.", icon=":material/info:")
+    st.info("There are no datasets yet. Load the demo data or your own genotypes above.", icon=":material/info:")

@@ -6,33 +6,23 @@ import streamlit as st
 
 from gwas_core.errors import GwasError
 from ui.cluster import cluster_note, engine_choice
-from ui.data import library
 from ui.refusals import Refusals
 from ui.router import through_app
-from ui.search import (
-    choose_dataset,
-    form_of,
-    launch,
-    lines_form,
-    look_ahead,
-    measure_button,
-    name_field,
-    reset_button,
-    search_form,
-    settings_fit,
-    show_basis,
-    show_figures,
-    show_what_is_missing,
-)
+from ui.search.dataset import choose_dataset, form_of, reset_button
+from ui.search.launch import launch, name_field, show_what_is_missing
+from ui.search.lines import lines_form
+from ui.search.measurement import measure_button
+from ui.search.outlook import look_ahead, show_basis, show_figures
+from ui.search.settings import planned_experiment, search_form
 from ui.space_editor import space_editor
-from ui.store import show_error
+from ui.store import dataset_library, show_error
 
 through_app()
 
 
 def search() -> None:
-    """What is to be launched at the top, all that decides it below."""
-    entries = library().entries()
+    """Show what will be launched at the top, and all that decides it below."""
+    entries = dataset_library().entries()
     if not entries:
         st.info("A search needs a dataset: load the demo data or your own first.", icon=":material/info:")
         st.page_link("pages/data.py", label="Go to Data", icon=":material/arrow_back:")
@@ -51,25 +41,28 @@ def search() -> None:
     st.subheader("Search space")
     reading = space_editor(form)
     st.subheader("How to search")
-    settings = {**search_form(form, refusals), "engine": engine or "kubeflow"}
-    space = reading.space
-    fits = lines is None or space is None or settings_fit(entry, lines, space, settings, refusals)
+    choices = search_form(form, refusals)
+    plan, is_refused = None, False
+    if lines is not None and reading.space is not None:
+        # Only the cluster can be refused, so its rules are the ones to check meanwhile.
+        plan = planned_experiment(entry, lines, reading.space, choices, engine or "kubeflow", refusals)
+        is_refused = plan is None
     with launching:
         row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
         refusals.beside("name")
         with row:
             name = name_field(entry, form, refusals)
-        if lines is None or space is None or not fits or engine is None or name is None:
+        if lines is None or plan is None or engine is None or name is None:
             show_what_is_missing(
                 lines=lines is not None,
                 problems=reading.problems,
-                settings=fits,
+                settings=not is_refused,
                 engine=engine is not None,
                 name=name is not None,
             )
             st.button("Launch", type="primary", icon=":material/rocket_launch:", disabled=True, key="search-launch")
             return
-        outlook = look_ahead(entry, lines, space, settings)
+        outlook = look_ahead(lines, plan)
         with row:
             show_figures(outlook, form)
         show_basis(outlook)
@@ -79,7 +72,7 @@ def search() -> None:
             is_pressed = st.button("Launch", type="primary", icon=":material/rocket_launch:", key="search-launch")
             measure_button(outlook, refusals)
         if is_pressed:
-            launch(entry, lines, space, settings, name=name, measured=outlook.measured, refusals=refusals)
+            launch(entry, plan, name=name, measured=outlook.measured, refusals=refusals)
 
 
 st.title("Search")

@@ -1,4 +1,4 @@
-"""From the workspace to a page: engines, and errors as sentences."""
+"""Give pages the engines and the datasets of the workspace, and show errors as sentences."""
 
 from __future__ import annotations
 
@@ -9,26 +9,32 @@ import streamlit as st
 
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import GwasError
+from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.workspace import Workspace
 from ui.text import markdown_text
 
 
 def engines() -> Engines:
-    """This machine's engine and the cluster's behind one, on the workspace of the environment.
+    """Return the engines of this machine and of the cluster, behind one interface, on the workspace in use.
 
     Raises:
-        GwasError: the workspace cannot be used.
+        GwasError: if the workspace cannot be used.
     """
     return Engines(Workspace.from_environment())
 
 
+def dataset_library() -> DatasetLibrary:
+    """Return the datasets of the workspace in use."""
+    return DatasetLibrary(Workspace.from_environment())
+
+
 def show_error(error: GwasError) -> None:
-    """What went wrong, as a sentence."""
+    """Show what went wrong, as a sentence."""
     st.error(markdown_text(sentence(str(error))), icon=":material/error:")
 
 
 def sentence(text: str) -> str:
-    """A reason with a capital letter and a full stop."""
+    """Return a reason as a sentence: with a capital letter and a full stop."""
     text = text.strip()
     if not text:
         return ""
@@ -37,7 +43,7 @@ def sentence(text: str) -> str:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """What this project raises on purpose becomes a sentence on the page."""
+    """Show errors that this project raises on purpose as sentences on the page; let all others pass."""
     try:
         yield
     except GwasError as error:

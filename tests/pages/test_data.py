@@ -46,7 +46,7 @@ def entries(tmp_path: Path) -> list[str]:
 def test_an_empty_workspace_says_what_to_do(open_page: OpenPage) -> None:
     app = open_page(PAGE)
     assert app.title[0].value == "Data"
-    assert "load the demo data" in app.info[0].value
+    assert "Load the demo data" in app.info[0].value
     assert not app.error
 
 
