@@ -15,6 +15,7 @@ from pathlib import Path
 
 import gwas_core
 from gwas_core.errors import GwasError, SettingsError
+from gwas_core.processes.command_messages import MessageKind, say
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -43,22 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         getattr(importlib.import_module(f"gwas_core.commands.{module}"), function)(options)
         sys.stdout.flush()
     except SettingsError as error:
-        _say(f"{error} (setting: {error.field})")
+        say(f"{error} (setting: {error.field})", MessageKind.ERROR)
         return USAGE
     except GwasError as error:
-        _say(str(error))
+        say(str(error), MessageKind.ERROR)
         return FAILED
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted", MessageKind.ERROR)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has seen enough; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return DONE
-
-
-def _say(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from ui.search.lines import lines_form
 from ui.search.measurement import measure_button
 from ui.search.outlook import look_ahead, show_basis, show_figures
 from ui.search.settings import planned_experiment, search_form
-from ui.space_editor import space_editor
+from ui.search.space_editor import space_editor
 from ui.store import dataset_library, show_error
 
 through_app()

@@ -1,4 +1,4 @@
-"""The demo experiment that is already tuning when somebody opens the dashboard for the first time."""
+"""Start the demo experiment, so that it is already running when somebody opens the dashboard for the first time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import IO
 
 import streamlit as st
 
+from gwas_core.processes.command_messages import MessageKind, json_messages, read_messages
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start_is_over
 from gwas_core.tuning.records import ExperimentSummary
@@ -19,37 +20,46 @@ from gwas_core.workspace import Workspace
 from ui.store import sentence
 from ui.text import markdown_text
 
-_LEFT_OUT = "GWAS_NO_DEMO"
+_NO_DEMO = "GWAS_NO_DEMO"
 _COMMAND = ("demo", "--first-start", "--detach")
 
 
 @dataclass(frozen=True)
 class DemoStart:
-    """The process that prepares and starts the demo experiment, and what it writes."""
+    """Process that prepares and starts the demo experiment.
+
+    Attributes:
+        process: None if the system refused to start it.
+        log: file with the messages of the process.
+        reason: why it was not started.
+    """
 
     process: subprocess.Popen[bytes] | None
     log: IO[bytes] | None
     reason: str = ""
 
     def is_under_way(self) -> bool:
+        """Return whether the process is still at work."""
         return self.process is not None and self.process.poll() is None
 
     def problem(self) -> str:
-        """Why there is no demo experiment; empty while it is under way and once it runs."""
+        """Return why there is no demo experiment; empty while the process works, and after it succeeded."""
         if self.process is None or self.log is None:
             return self.reason
         if self.process.poll() in (None, 0):
             return ""
-        return last_line(Path(self.log.name)).removeprefix("error: ") or "its process ended without a word"
+        path = Path(self.log.name)
+        errors = [entry.text for entry in read_messages(path.read_bytes()) if entry.kind is MessageKind.ERROR]
+        return errors[-1] if errors else last_line(path) or "its process ended and gave no reason"
 
 
 def start_demo() -> DemoStart | None:
-    """See to it that a demo experiment runs if this is the first start; None where there is nothing to do.
+    """Start the demo experiment if this is the first start of the workspace, and return its process, or None.
 
-    Asked in every run of every page. The process of this server is started once, and of all servers' processes
-    one finds that it is the first (``gwas_core.tuning.demo``).
+    Every run of every page calls it. A server starts the process once; if several servers do, one of the processes
+    finds that it is the first (``gwas_core.tuning.demo``) and the others do nothing.
     """
-    if os.environ.get(_LEFT_OUT, "") not in ("", "0"):
+    if os.environ.get(_NO_DEMO, "") not in ("", "0"):
         return None
     return _start(str(Workspace.from_environment().root))
 
@@ -60,11 +70,11 @@ def _start(root: str) -> DemoStart | None:
         if first_start_is_over(Workspace(Path(root))):
             return None
         log = tempfile.NamedTemporaryFile(prefix="gwas-demo-", suffix=".log")  # noqa: SIM115 - as long as the server
-        # Stopping the server in these seconds must not leave half an experiment.
+        # Detached, so that stopping the server in these seconds leaves no half-made experiment.
         process = start_detached(
             module_command("gwas_core", *_COMMAND),
             log=Path(log.name),
-            environment={**os.environ, "GWAS_WORKSPACE": root},
+            environment=json_messages({**os.environ, "GWAS_WORKSPACE": root}),
         )
     except OSError as error:
         return DemoStart(None, None, f"this computer does not allow it ({error.strerror})")
@@ -72,13 +82,17 @@ def _start(root: str) -> DemoStart | None:
 
 
 def demo_is_starting() -> bool:
-    """Whether the demo experiment is about to appear, or about to run."""
+    """Return whether the demo experiment is about to appear."""
     start = start_demo()
     return start is not None and start.is_under_way()
 
 
 def show_first_start(summaries: Sequence[ExperimentSummary]) -> None:
-    """What a newcomer should know of the demo experiment, as long as there is no other one."""
+    """Tell a newcomer about the demo experiment, as long as there is no other experiment.
+
+    Args:
+        summaries: all experiments of the workspace.
+    """
     names = [(summary.name, summary.source) for summary in summaries]
     if names not in ([], [(DEMO_NAME, DEMO_FILE.name)]):
         return
@@ -90,7 +104,7 @@ def show_first_start(summaries: Sequence[ExperimentSummary]) -> None:
     elif names:
         st.info(
             f"**{DEMO_NAME}** tunes a network on simulated soybean lines, so that there is something to look at from "
-            "the first minute: open it, and stop or delete it whenever you like.",
+            "the first minute. Open it; you can stop or delete it at any time.",
             icon=":material/potted_plant:",
         )
     elif start is not None and start.is_under_way():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,19 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.genotypes.readers import SnpChoice, read_table
 from gwas_core.messages import quoted
+from gwas_core.processes.command_messages import MessageKind, printable, say
+
+__all__ = [
+    "load_dataset",
+    "number",
+    "print_json",
+    "print_table",
+    "printable",
+    "read",
+    "roles",
+    "say",
+    "say_notes",
+]
 
 
 def read(options: argparse.Namespace) -> GenotypeTable:
@@ -65,14 +77,10 @@ def load_dataset(options: argparse.Namespace) -> tuple[Dataset, tuple[str, ...]]
     return dataset, tuple(notes)
 
 
-def say(message: str = "") -> None:
-    """A line for the person, on stderr, so that stdout stays for results."""
-    print(printable(message), file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """Text in which nothing steers the terminal, wherever it came from."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+def say_notes(notes: Iterable[str]) -> None:
+    """Tell what was guessed or changed."""
+    for note in notes:
+        say(note, MessageKind.NOTE)
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gwas_core.commands.common import load_dataset, number, print_json, printable, say
+from gwas_core.commands.common import load_dataset, number, print_json, printable, say, say_notes
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.serialization import to_json_values
 
@@ -42,8 +42,7 @@ def inspect(options: argparse.Namespace) -> None:
         print_json(inspection(report, notes))
         return
     print(_text(report))
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
 
 
 def inspection(report: QualityReport, notes: tuple[str, ...]) -> dict[str, Any]:

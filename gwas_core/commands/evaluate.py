@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say
+from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say, say_notes
 from gwas_core.evaluation.folds import usable_lines, with_folds
 from gwas_core.evaluation.intervals import FIGURES
 from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, default_folds, tuning_name
@@ -51,8 +51,7 @@ def run(options: argparse.Namespace) -> None:
         seeds=options.seeds,
         seed=options.seed,
     )
-    for note in (*notes, *sentences):
-        say(f"note: {note}")
+    say_notes((*notes, *sentences))
     engine = LocalEngine(Workspace.from_environment())
     say(f"Evaluation {plan.name}: the same command goes on with it, should it be interrupted.")
     with _Bars() as bars:

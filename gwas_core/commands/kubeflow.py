@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gwas_core.commands.common import load_dataset, number, print_json, say
+from gwas_core.commands.common import load_dataset, number, print_json, say, say_notes
 from gwas_core.commands.search import experiment_settings, preparation_settings
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
@@ -119,8 +119,7 @@ def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_a
     parse_network(hyperparameters)
     settings = search_settings(**preparation_settings(options))
     dataset, notes = load_dataset(options)
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
     folder = workspace.root / PIPELINE_RUNS
     taken = {STEP_LOGS, *(path.name for path in folder.iterdir())} if folder.is_dir() else {STEP_LOGS}
     name = options.name or free_name(options.file.name, taken=taken)
@@ -155,8 +154,7 @@ def render_katib(options: argparse.Namespace) -> None:
     from gwas_core.kubeflow.katib import katib_experiment, to_yaml
 
     dataset, notes = load_dataset(options)
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
     experiment, _ = describe_experiment(dataset, **_experiment(options, taken=()))
     print(to_yaml(katib_experiment(experiment, cluster=cluster_settings(options))), end="")
 
@@ -166,8 +164,7 @@ def submit_katib(options: argparse.Namespace) -> None:
     cluster = cluster_settings(options)
     engines = Engines(Workspace.from_environment(), cluster=cluster, tell=say)
     dataset, notes = load_dataset(options)
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
     described = _experiment(options, taken=[entry.name for entry in engines.store.experiments()])
     experiment = launch_experiment(engines, dataset, notes=notes, **described)
     say(f"Experiment {experiment.name} runs in namespace {cluster.namespace}: `status {experiment.name}` shows how.")

@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from gwas_core.commands.common import print_json, read, roles, say
+from gwas_core.commands.common import print_json, read, roles, say, say_notes
 from gwas_core.errors import InputError
 from gwas_core.files import write_text
 from gwas_core.workspace import Workspace
@@ -45,8 +45,7 @@ def predict(options: argparse.Namespace) -> None:
         line_names=names,
         family=read_families(table, chosen, names),
     )
-    for note in (*table.notes, *predictions.notes):
-        say(f"note: {note}")
+    say_notes((*table.notes, *predictions.notes))
     text = predictions.table.to_csv(index=False, float_format="%.6g")
     if options.out is not None:
         write_text(options.out, text)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say
+from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say, say_notes
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
@@ -36,8 +36,7 @@ from gwas_core.workspace import Workspace
 def tune(options: argparse.Namespace) -> None:
     """Search on a file, follow it to its end, and pack the best model."""
     dataset, notes = load_dataset(options)
-    for note in notes:
-        say(f"note: {note}")
+    say_notes(notes)
     _launch(options, dataset, notes, source=options.file.name, stem=options.file.name)
 
 

@@ -51,6 +51,31 @@ def start_detached(
     return process
 
 
+def run_module(
+    module: str, *arguments: str, environment: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Run one of our modules to its end and return its exit code and what it wrote to stdout and stderr.
+
+    Args:
+        module: as in ``python -m``.
+        arguments: of its command line.
+        environment: of the process; the folder of ``gwas_core`` is added to its import path.
+        timeout: seconds after which the process is ended.
+
+    Raises:
+        OSError: the system does not start it.
+        subprocess.TimeoutExpired: it took longer than ``timeout``.
+    """
+    return subprocess.run(  # noqa: S603 - our own modules
+        module_command(module, *arguments),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout,
+        env=import_environment(environment),
+        check=False,
+    )
+
+
 def module_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs one of our modules in this Python.
 

@@ -22,7 +22,8 @@ from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
 from tests.tuning.quick_experiments import processes_of, wait_until
-from ui.space_editor import missing_hyperparameters, opened_space, read_space, space_rows
+from ui.search.space_editor import opened_space
+from ui.search.space_rows import missing_hyperparameters, read_space, space_rows
 
 PAGE = "pages/search.py"
 QUICK = """
@@ -40,7 +41,7 @@ parameters:
   - {name: num_dense_units, kind: int, minimum: 2, maximum: 64, scale: log, default: 16}
 fixed: {network: hybrid, loss: mean_squared_error, epochs: 30}
 """
-FOCUSED = [row["Hyperparameter"] for row in space_rows(SearchSpace.preset("focused"))]
+FOCUSED = [row.name for row in space_rows(SearchSpace.preset("focused"))]
 
 
 @pytest.fixture
@@ -452,8 +453,8 @@ def test_a_space_survives_the_table(preset: str) -> None:
 
 def test_a_row_without_a_tick_may_be_half_empty() -> None:
     rows = space_rows(opened_space(SPACE.encode(), "x.yaml"))
-    rows[0] |= {"Search": False, "Minimum": "nonsense"}
-    rows[3] |= {"Search": False, "Value": ""}
+    rows[0] = rows[0].edited({"Search": False, "Minimum": "nonsense"})
+    rows[3] = rows[3].edited({"Search": False, "Value": ""})
     space = read_space(rows).space
     assert space is not None
     assert space.fixed["learning_rate"] == 3e-4
@@ -464,8 +465,8 @@ def test_a_row_without_a_tick_may_be_half_empty() -> None:
 def test_what_can_be_added_is_what_the_network_has_and_the_table_has_not() -> None:
     rows = space_rows(SearchSpace.preset("tutorial"))
     added = missing_hyperparameters(rows)
-    assert set(added) == {"patience", "layout", "loss"} - {row["Hyperparameter"] for row in rows}
-    assert added["layout"]["Choices"] == "channels, flat"
+    assert set(added) == {"patience", "layout", "loss"} - {row.name for row in rows}
+    assert added["layout"].choices == "channels, flat"
     assert read_space([*rows, added["layout"]]).problems == ()
 
 

@@ -17,7 +17,7 @@ from gwas_core.tuning.search_settings import free_name
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, check_experiment_name
 from ui.refusals import Refusals
 from ui.search.fields import WIDE_FIELD
-from ui.space_editor import Problem
+from ui.search.space_rows import Problem
 from ui.store import dataset_library, engines
 from ui.text import markdown_text
 
