@@ -1,4 +1,4 @@
-"""The dashboard: ``streamlit run app.py`` (or ``./run``)."""
+"""Run the dashboard: ``streamlit run app.py`` (or ``./run``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ st.set_page_config(page_title="Deep GWAS Dashboard", page_icon=":material/geneti
 
 
 def home() -> None:
-    """Where the bare address leads. The default page has no address of its own, and every page needs one."""
+    """Lead from the bare address to the experiments: Streamlit gives its default page no address of its own."""
     st.switch_page("pages/experiments.py")
 
 

@@ -196,7 +196,7 @@ def kubeflow_tour(browser: Browser, address: str, *, out: Path) -> None:
     page.close()
     page = open_page(browser, f"{address}/experiments", width=1440)
     page.get_by_role("button", name="Look for experiments on the cluster").click()
-    page.get_by_role("button", name="Open to look at").wait_for()
+    page.get_by_role("button", name="Open to view").wait_for()
     picture(page, out / "kubeflow-experiments.png", most_pixels=500)
     page.close()
 

@@ -1,4 +1,4 @@
-"""Which SNPs go with the trait: a test of each, by itself, on the training lines."""
+"""Show which SNPs are associated with the trait: a test of each SNP by itself, on the training lines."""
 
 from __future__ import annotations
 

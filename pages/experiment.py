@@ -1,4 +1,4 @@
-"""One experiment, live: how far it is, how good, what its trials did."""
+"""Show one experiment while it runs: its progress, its errors, and its trials."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ through_app()
 
 REFRESH_SECONDS = 2
 FIRST_TRIAL = {
-    "local": "The first one appears here within seconds of the start.",
-    "kubeflow": "The first one appears here once its pod runs on the cluster: minutes where the image is new there.",
+    "local": "The first one appears here some seconds after the start.",
+    "kubeflow": "The first one appears here once its pod runs on the cluster, which takes minutes the first time.",
 }
 
 
 def load(name: str) -> ExperimentRecord | None:
-    """As it is now; why not, where it cannot be read."""
+    """Return the experiment as it is now, or None with the reason shown."""
     try:
         return engines().sync(name)
     except GwasError as error:
@@ -33,12 +33,18 @@ def load(name: str) -> ExperimentRecord | None:
 
 
 def experiment(name: str, *, live: bool, first: list[ExperimentRecord]) -> None:
-    """Everything that changes while it runs. ``first`` is the record the page has just read, used once."""
+    """Show everything that changes while the experiment runs.
+
+    Args:
+        name: of the experiment.
+        live: whether this is called again every few seconds.
+        first: holds the record that the page has just read, for the first call.
+    """
     record = first.pop() if first else load(name)
     if record is None:
         return
     if live and not record.state.is_active():
-        st.rerun()  # the whole page: it came to its end, and is no longer looked at every few seconds
+        st.rerun()  # the whole page: the experiment has ended, so it need not be read every few seconds any more
     show_header(record)
     if not record.trials:
         st.info(f"It has no trials yet. {FIRST_TRIAL[record.experiment.engine]}", icon=":material/info:")

@@ -1,4 +1,4 @@
-"""Every experiment of the store, live."""
+"""List all experiments and keep the list up to date."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ through_app()
 REFRESH_SECONDS = 3
 
 
-def worth_watching() -> bool:
-    """Whether something runs, or nothing is there yet and may come; not where the store cannot be read."""
-    # Asked first: once it has started, it is seen to run.
+def may_change() -> bool:
+    """Return whether the list may change soon: something runs, or there is nothing yet."""
+    # Asked before the list is read: the demo is in the list once it has started.
     starting = demo_is_starting()
     try:
         summaries = engines().experiments()
     except GwasError:
         return False
-    # One that was only just created is about to run: somebody else, or another server, is starting it.
+    # A created experiment is about to run: another session or server is starting it.
     moving = (summary.state.is_active() or summary.state is ExperimentState.CREATED for summary in summaries)
     return starting or not summaries or any(moving)
 
 
 def experiments(*, live: bool) -> None:
-    """The table, read anew."""
-    if live and not worth_watching():
-        st.rerun()  # the whole page: nothing is left to be looked at every few seconds
+    """Read the experiments and show them as a table."""
+    if live and not may_change():
+        st.rerun()  # the whole page: the list need not be read every few seconds any more
     try:
         summaries = engines().experiments()
     except GwasError as error:
@@ -49,7 +49,7 @@ def experiments(*, live: bool) -> None:
 
 st.title("Experiments")
 finish_actions()
-with st.spinner("Reading the experiments …"):  # the first visit of a server waits for the libraries to load
-    live = worth_watching()
+with st.spinner("Reading the experiments …"):  # the first visit after a server start waits for libraries to load
+    live = may_change()
 st.fragment(run_every=REFRESH_SECONDS if live else None)(experiments)(live=live)
 cluster_experiments()

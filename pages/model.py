@@ -1,4 +1,4 @@
-"""The best model of an experiment: judged, to download, to predict with."""
+"""Show the best model of an experiment: how good it is, its download, and predictions of new lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFRESH_SECONDS = 5
 
 
 def wait_for_model(name: str) -> None:
-    """While it runs: say how far it is, and draw the page once there is a model."""
+    """Show how far the search is, and draw the whole page once there is a model."""
     try:
         record = engines().sync(name)
     except GwasError as error:
@@ -43,7 +43,7 @@ def wait_for_model(name: str) -> None:
 
 
 def model(name: str) -> None:
-    """The page of one experiment's model."""
+    """Show the model of one experiment, or why there is none yet."""
     engine = engines()
     record = engine.sync(name)
     text = not_judged(record)

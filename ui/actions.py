@@ -1,4 +1,4 @@
-"""What can be done with an experiment: stop, resume, extend, delete."""
+"""Stop, resume, extend or delete an experiment."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ui.text import markdown_text
 
 _NOTICE, _REFUSAL, _DELETING = "action-notice", "action-refusal", "action-deleting"
 _EXTRA_TRIALS = 10
-# The page shows "stopping" until it has stopped; waiting here would only freeze it.
+# Seconds. The page shows "stopping" until the experiment has stopped; waiting longer here would freeze the page.
 _STOP_WAIT = 0.2
 
 
 def finish_actions() -> None:
-    """What the last action did or why it could not be done, and the question a deletion asks.
+    """Show what the last action did or why it failed, and ask before an experiment is deleted.
 
-    To be called by the page itself: a dialog that a live part of it opened would close with its next refresh.
+    Called by the page itself: a dialog that a live part of the page opened would close with its next refresh.
     """
     if notice := st.session_state.pop(_NOTICE, None):
         st.toast(markdown_text(notice), icon=":material/check:")
@@ -33,32 +33,35 @@ def finish_actions() -> None:
 
 
 def experiment_actions(name: str, state: ExperimentState, *, finished: int, max_trials: int, key: str) -> None:
-    """The buttons of one experiment in a row; those that make no sense in its state are disabled.
+    """Show the buttons of one experiment; those that its state does not allow are disabled.
 
     Args:
+        name: of the experiment.
+        state: of the experiment.
         finished: trials that count towards ``max_trials``.
-        key: prefix of the widgets' keys.
+        max_trials: finished trials that end the search.
+        key: prefix of the keys of the buttons.
     """
     if st.button(
         "Stop",
         key=f"{key}-stop",
         icon=":material/stop_circle:",
         disabled=state is not ExperimentState.RUNNING,
-        help="End the trials under way. What is finished is kept, and Resume goes on.",
+        help="End the running trials. Finished trials are kept, and Resume continues the search.",
     ):
         _do(
             f"Stopping {name}",
             lambda: engines().stop(name, wait=_STOP_WAIT),
-            f"{name} stops. Finished trials are kept.",
+            f"{name} is stopping. Finished trials are kept.",
         )
     if st.button(
         "Resume",
         key=f"{key}-resume",
         icon=":material/play_arrow:",
         disabled=not state.can_resume(),
-        help="Go on where it was.",
+        help="Continue the search where it stopped.",
     ):
-        _do(f"Starting {name}", lambda: engines().resume(name), f"{name} runs again.")
+        _do(f"Starting {name}", lambda: engines().resume(name), f"{name} is running again.")
     with st.popover("Extend", icon=":material/add:", disabled=state is ExperimentState.STOPPING):
         _extend_form(name, finished=finished, max_trials=max_trials, key=key)
     if st.button(
@@ -85,7 +88,7 @@ def _extend_form(name: str, *, finished: int, max_trials: int, key: str) -> None
         _do(
             f"Extending {name}",
             lambda: engines().extend(name, int(extra)),
-            f"{name} has {counted(int(extra), 'trial')} more to do.",
+            f"{counted(int(extra), 'trial')} added to {name}.",
         )
 
 
@@ -95,11 +98,11 @@ def _dismiss() -> None:
 
 @st.dialog("Delete experiment", icon=":material/delete:", on_dismiss=_dismiss)
 def _confirm_delete(name: str) -> None:
-    st.markdown(f"**{markdown_text(name)}**, its trials, models and logs will be gone. This cannot be undone.")
+    st.markdown(f"**{markdown_text(name)}**, with its trials, models and logs, will be deleted. This cannot be undone.")
     typed = st.text_input("Type its name to confirm", key=f"delete-{name}-name", autocomplete="off")
     confirmed = typed.strip() == name
     if typed and not confirmed:
-        st.caption("That is not its name.")
+        st.caption("This is not the name of the experiment.")
     with st.container(horizontal=True):
         if st.button("Delete", key=f"delete-{name}-yes", type="primary", disabled=not confirmed):
             _dismiss()
@@ -110,7 +113,7 @@ def _confirm_delete(name: str) -> None:
 
 
 def _delete(name: str) -> None:
-    """Delete, and go where the others are: a page about it has nothing more to show."""
+    """Delete the experiment and open the list: the page of the experiment has nothing more to show."""
     try:
         with st.spinner(f"Deleting {name} …"):
             engines().delete(name)
@@ -122,7 +125,7 @@ def _delete(name: str) -> None:
 
 
 def _do(doing: str, action: Callable[[], Any], done: str) -> None:
-    """Do it, remember what to say, and draw the whole page anew: what is live may have changed."""
+    """Run an action, keep what to say about it, and draw the whole page again, since its live part may have changed."""
     try:
         with st.spinner(f"{doing} …"):
             action()

@@ -1,4 +1,4 @@
-"""The Association page's parts: what is tested, the two plots, one SNP, the table."""
+"""The parts of the association page: settings, figures, Manhattan and QQ plot, one SNP, the table."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ui.charts import show
 from ui.live_plot import PlotPoint
 from ui.text import markdown_text
 
-# Above this the p-values are so much too small that the line of the threshold means little.
 _QUANTILE_WIDTH = 620  # pixels: about as wide as high
+# Above this genomic inflation, p-values are so much too small that the Bonferroni line means little.
 _INFLATED = 1.2
 _GWAS_SSF = (
     "chromosome",
@@ -41,14 +41,19 @@ _CHOSEN = "association-snp"
 
 @dataclass(frozen=True)
 class AssociationSettings:
-    """How SNPs are tested and judged on the page."""
+    """How SNPs are tested.
+
+    Attributes:
+        family_effects: whether lines are compared within their family only.
+        alpha: significance level before it is divided by the number of tests.
+    """
 
     family_effects: bool
     alpha: float
 
 
 def show_settings(workspace: Workspace, record: ExperimentRecord) -> AssociationSettings:
-    """What a person can choose."""
+    """Show the settings and return what is chosen."""
     dataset, _ = _data(workspace, record)
     has_families = dataset.family is not None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -57,7 +62,8 @@ def show_settings(workspace: Workspace, record: ExperimentRecord) -> Association
             value=has_families,
             disabled=not has_families,
             key="association-families",
-            help="One covariate a family. Without it, SNPs that merely differ between families look associated.",
+            help="Adds one covariate per family to the test. Without them, SNPs that only differ between families can "
+            "look associated.",
             width="content",
         )
         alpha = st.number_input(
@@ -68,17 +74,17 @@ def show_settings(workspace: Workspace, record: ExperimentRecord) -> Association
             step=0.01,
             format="%.4g",
             key="association-alpha",
-            help="Divided by the number of tests: the Bonferroni line.",
+            help="The Bonferroni line is this level divided by the number of tests.",
             width=200,
         )
     return AssociationSettings(family_effects=family_effects and has_families, alpha=float(alpha))
 
 
 def associations_of(workspace: Workspace, record: ExperimentRecord, *, family_effects: bool) -> pd.DataFrame:
-    """The test of every SNP on the training lines.
+    """Return the association test of every SNP on the training lines, one row per SNP.
 
     Raises:
-        GwasError: the dataset or the split is lost.
+        GwasError: if the dataset or the split is lost.
     """
     return _associations(
         str(workspace.dataset_directory(record.experiment.dataset)), str(record.directory), family_effects
@@ -87,23 +93,23 @@ def associations_of(workspace: Workspace, record: ExperimentRecord, *, family_ef
 
 @st.cache_data(max_entries=8, show_spinner="Testing every SNP …")
 def _associations(dataset_directory: str, experiment_directory: str, family_effects: bool) -> pd.DataFrame:
-    # The dataset's folder is named by its content, and an experiment's split never changes.
+    # Safe to cache: a dataset's folder is named by its content, and the split of an experiment never changes.
     dataset, split = Dataset.load(Path(dataset_directory)), load_split(Path(experiment_directory))
     return associate(dataset, split.train, family_effects=family_effects)
 
 
 def _data(workspace: Workspace, record: ExperimentRecord) -> tuple[Dataset, np.ndarray]:
-    """The experiment's dataset (genotypes stay on disk) and its training lines."""
+    """Return the experiment's dataset (genotypes stay on disk) and the row numbers of its training lines."""
     dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
     return dataset, load_split(record.directory).train
 
 
 def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> None:
-    """How many lines and SNPs, what passes, and how far to believe it."""
+    """Show how many lines and SNPs were tested, how many pass, and a warning if p-values are inflated."""
     p_values = associations["p_value"]
     tests = int(p_values.notna().sum())
     if not tests:
-        st.warning("No SNP varies among the training lines, so none can be tested.", icon=":material/warning:")
+        st.warning("No SNP differs between the training lines, so none can be tested.", icon=":material/warning:")
         return
     threshold = bonferroni(settings.alpha, tests)
     inflation = genomic_inflation(associations["neg_log10_p_value"].dropna().to_numpy())
@@ -119,41 +125,43 @@ def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> No
         st.metric(
             "Genomic inflation λ",
             "–" if inflation is None else f"{inflation:.2f}",
-            help="1 where nothing but chance is at work; above it, p-values are too small, or very many SNPs matter.",
+            help="1 if no SNP has an effect and lines are unrelated. A higher value means that p-values are too small, "
+            "or that very many SNPs have an effect.",
             width="content",
         )
     if inflation is not None and inflation > _INFLATED:
         st.warning(
-            f"λ is {inflation:.1f}: lines are related, and this test of one SNP at a time does not know it. Read the "
-            "peaks as places to look at, not as proof; a mixed model would be the test to publish.",
+            f"λ is {inflation:.1f}, so p-values are probably too small: lines are related, and this test of one SNP at "
+            "a time does not correct for it. Take the peaks as candidates, not as proof. To publish, test with a mixed "
+            "model.",
             icon=":material/warning:",
         )
 
 
 def show_plots(associations: pd.DataFrame, settings: AssociationSettings) -> None:
-    """Manhattan and QQ plot; a click on a point chooses its SNP."""
+    """Show Manhattan and QQ plot; a click on a point chooses its SNP."""
     facts = manhattan(associations, alpha=settings.alpha)
     st.subheader("Along the genome")
     show(
         manhattan_figure(facts),
         key="manhattan",
         label="Manhattan plot",
-        description="p-value of every SNP along the chromosomes, with the Bonferroni line.",
+        description="The p-value of every SNP along the chromosomes, with the Bonferroni line.",
         on_points=_choose,
     )
-    st.subheader("Against chance")
+    st.subheader("Compared with chance")
     with st.container(width=_QUANTILE_WIDTH):
         show(
             quantile_figure(quantile_plot(associations)),
             key="qq",
             label="QQ plot",
-            description="Observed p-values against those expected where no SNP matters, with a 95 % band.",
+            description="Observed p-values against those expected if no SNP had an effect, with a 95 % band.",
             on_points=_choose,
         )
     st.caption(
-        "Points inside the grey band are what chance alone gives. Points that leave the diagonal early, at large "
-        "p-values, tell of relatedness or of very many small effects; points that leave it late tell of few SNPs "
-        "with large ones."
+        "If no SNP had an effect, about 95 % of the points would lie inside the grey band. Points that leave it "
+        "already at large p-values suggest related lines or very many small effects. Points that leave it only at "
+        "small p-values suggest a few SNPs with large effects."
     )
 
 
@@ -163,7 +171,7 @@ def _choose(points: tuple[PlotPoint, ...]) -> None:
 
 
 def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations: pd.DataFrame) -> None:
-    """The phenotype by genotype of one SNP: the strongest, unless another was clicked."""
+    """Show the phenotype for each genotype of one SNP: the one with the smallest p-value, or the one clicked."""
     tested = associations["p_value"].dropna()
     if tested.empty:
         return
@@ -175,9 +183,10 @@ def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations
     snp = associations.iloc[row]
     st.subheader("One SNP")
     st.caption(
-        f"{markdown_text(str(snp['name']))}: each more copy of the counted allele goes with {snp['beta']:+.3g} "
-        f"{markdown_text(dataset.trait)} (standard error {snp['standard_error']:.2g}, p = {snp['p_value']:.2g}). "
-        "Click a point of a plot above to see another SNP."
+        f"{markdown_text(str(snp['name']))}: each additional copy of the counted allele goes with a change "
+        f"of {markdown_text(dataset.trait)} by {snp['beta']:+.3g} "
+        f"(standard error {snp['standard_error']:.2g}, p = {snp['p_value']:.2g}). "
+        "Click a point in a plot above to see another SNP."
     )
     facts = snp_effect(np.asarray(dataset.genotypes[train, row]), dataset.phenotype[train])
     show(
@@ -190,7 +199,7 @@ def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations
 
 
 def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, name: str) -> None:
-    """All SNPs, strongest first, and both downloads."""
+    """Show all SNPs, smallest p-value first, and their download."""
     st.subheader("All SNPs")
     ranked = associations.sort_values("neg_log10_p_value", ascending=False, na_position="last")
     st.dataframe(
@@ -215,10 +224,10 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
         icon=":material/download:",
         on_click="ignore",
     )
-    st.caption(f"{counted(len(associations), 'SNP')}; the training lines only.")
+    st.caption(f"{counted(len(associations), 'SNP')}; tested on the training lines only.")
 
 
 def summary_statistics(associations: pd.DataFrame) -> pd.DataFrame:
-    """The columns of the GWAS summary statistics format, in its order; what is not known is ``NA``."""
+    """Return the columns of the GWAS summary statistics format (GWAS-SSF), in its order; unknown values are ``NA``."""
     table = associations.reindex(columns=["name", *_GWAS_SSF]).rename(columns={"name": "variant_id"})
     return table[[*_GWAS_SSF, "variant_id"]].astype(object).where(table[[*_GWAS_SSF, "variant_id"]].notna(), "NA")

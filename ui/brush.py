@@ -1,7 +1,7 @@
-"""The parallel coordinates of an experiment, whose brushes filter its trials everywhere on the page.
+"""Show the parallel coordinates of an experiment, whose brushes filter its trials everywhere on the page.
 
-The filters live in the URL: a brush, a chip and the form write them there, every run reads them from there. So
-a link restores them, and nothing can disagree with anything.
+The filters are kept in the URL only: a brush, a chip and the form write them there, and every run reads them there. So
+a link restores them, and all parts of the page agree.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from ui.live_plot import AxisBrush, AxisChange, AxisOrder, live_plot
 from ui.text import markdown_text
 
 _MOST_CONSTANTS = 8
-_MOST_AXES = 200  # of the objective, each new best trial draws another one
+_MOST_AXES = 200  # the objective's axis is drawn again with each new best trial
 
 AxisDrawn = tuple[str, tuple[float, float]]
-"""An axis by its name and the positions at its ends."""
+"""Name of an axis and the positions at its two ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrushedTrials:
-    """What is left after brushing.
+    """Trials that pass the filters.
 
     Attributes:
-        filters: those in force.
-        trials: the trials that pass all of them, whatever their state.
+        filters: all filters that are set.
+        trials: the trials that pass all of them, in any state.
     """
 
     filters: tuple[TrialFilter, ...]
@@ -64,14 +64,16 @@ def trial_brush(
     importance: Mapping[str, float] | None = None,
     url_parameter: str = "brush",
 ) -> BrushedTrials:
-    """Draw the plot with its chips, and give the trials that pass.
+    """Draw the plot with its chips, and return the trials that pass the filters.
 
-    What depends on the result must be drawn in the same fragment, since a brush runs only that one again.
+    What depends on the result must be drawn in the same fragment, because a brush runs only that fragment again.
 
     Args:
-        importance: of the parameters, where known: with more than ten, the most important ones are
-            shown at first.
-        url_parameter: where in the URL the filters are.
+        record: the experiment.
+        key: prefix of the keys of the widgets.
+        importance: of the hyperparameters, by name, if it is known. With more than ten hyperparameters, the most
+            important ones are shown at first.
+        url_parameter: name of the parameter of the URL that holds the filters.
     """
     page = _Page(record=record, key=key, url_parameter=url_parameter)
     filters, problems = page.read()
@@ -92,10 +94,10 @@ def trial_brush(
             file_name=f"{record.name}-parallel-coordinates",
         )
     elif facts.trials:
-        st.info("No axis is chosen: add some under Axes.", icon=":material/info:")
+        st.info("No axis is chosen. Choose some under Axes.", icon=":material/info:")
     else:
-        st.info("Each trial that succeeds is drawn here as a line. There is none yet.", icon=":material/info:")
-    # All that comes and goes with a brush is below the plot: the axes must not move away under somebody's mouse.
+        st.info("Each trial that succeeds is drawn here as a line. No trial has succeeded yet.", icon=":material/info:")
+    # What comes and goes with a brush is below the plot, so that the axes do not move away from under the mouse.
     with st.container(horizontal=True, vertical_alignment="center"):
         _chips(page, filters, passed=len(trials))
     for problem in problems:
@@ -106,7 +108,7 @@ def trial_brush(
 
 @dataclass(frozen=True, kw_only=True)
 class _Page:
-    """Where on the page the brush is, and how it is kept."""
+    """Place of the brush on a page: its experiment, the prefix of its keys, and its parameter in the URL."""
 
     record: ExperimentRecord
     key: str
@@ -118,22 +120,22 @@ class _Page:
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        """Those that could be axes."""
+        """Hyperparameters that could be axes, by name."""
         return {entry.name: entry for entry in self.record.experiment.space.parameters if entry.size != 1}
 
     @property
     def revision(self) -> int:
-        """The number of the latest change made in the plot that the filters contain."""
+        """Number of the latest change in the plot that the filters contain."""
         return int(st.session_state.get(self.within("revision"), 0))
 
     def within(self, name: str) -> str:
-        """The key of something that belongs to this plot and experiment."""
+        """Return the key of something that belongs to this plot and experiment."""
         return f"{self.key}-{self.record.name}-{name}"
 
     def axes_drawn(self, axes: Iterable[Axis]) -> dict[AxisDrawn, Axis]:
-        """These and the last ones before them: a brush means the axis that was under the hand.
+        """Return these axes and the ones drawn before: a brush refers to the axis that the browser showed at the time.
 
-        Only the objective's axis changes, with a better trial or a worse one.
+        Only the axis of the objective changes, when a trial is better or worse than all before.
         """
         drawn: dict[AxisDrawn, Axis] = st.session_state.setdefault(self.within("drawn"), {})
         for axis in axes:
@@ -173,13 +175,13 @@ def _changed(page: _Page, axes: Mapping[AxisDrawn, Axis], changes: tuple[AxisCha
 
 
 def _axes_choice(page: _Page, importance: Mapping[str, float] | None) -> tuple[list[str], bool]:
-    """The axes, in order, and whether pruned trials are drawn."""
+    """Show the choice of axes; return their names in order, and whether trials that were stopped early are drawn."""
     state = st.session_state
     names_key, automatic_key = page.within("axes"), page.within("automatic")
     if names_key not in state or automatic_key in state:
         _choose_automatically(page, importance)
-    # A list chosen here and not by hand needs a widget of its own: setting the value of a widget
-    # undoes what somebody has just done to it, and goes amiss while it hides in a closed popover.
+    # A list that the page chose itself needs a new widget: setting the value of a widget undoes what somebody has
+    # just done to it, and fails while it is hidden in a closed popover.
     widget_key = page.within(f"axes-{state[page.within('axes-version')]}")
     if widget_key not in state:
         state[page.within("axes-default")] = state[names_key]
@@ -204,16 +206,16 @@ def _axes_choice(page: _Page, importance: Mapping[str, float] | None) -> tuple[l
         include_pruned = st.toggle(
             "Draw trials that were stopped early",
             key=page.within("pruned"),
-            help="Their error is that of their last epoch, so it compares only roughly with the others.",
+            help="Their error is that of their last epoch, so it can be compared with others only roughly.",
         )
     return state[names_key], include_pruned
 
 
 def _choose_automatically(page: _Page, importance: Mapping[str, float] | None) -> None:
-    """Choose axes until somebody chooses others.
+    """Choose the axes, until somebody chooses others.
 
-    The importance of parameters changes with each trial. Axes that change places while one looks at them
-    are worse than axes a little out of date, so they are chosen anew only when the trials have doubled.
+    The importance of hyperparameters changes with each trial. Axes that change places while one looks at them are worse
+    than axes that are slightly out of date, so they are chosen again only when the number of trials has doubled.
     """
     automatic_key = page.within("automatic")
     moment = (page.record.finished_trials.bit_length(), importance is not None)
@@ -258,7 +260,7 @@ def _chips(page: _Page, filters: tuple[TrialFilter, ...], *, passed: int) -> Non
 
 
 def _filter_form(page: _Page) -> None:
-    """Filters without a mouse."""
+    """Show a form for filters, for people who do not use a mouse."""
     with st.popover("Filter", icon=":material/filter_alt:"):
         name = st.selectbox(
             "Show only trials by", [*page.parameters, page.objective], format_func=page.title, key=page.within("by")
@@ -308,8 +310,8 @@ def _notes(facts: ParallelCoordinates) -> None:
         notes.append(f"The same in all trials: {', '.join(shown)}{f' and {more} more' if more else ''}.")
     if facts.trials:
         notes.append(
-            f"A {'lower' if facts.lower_is_better else 'higher'} {OBJECTIVE_TITLE} is better, and has the stronger "
-            "colour. Drag along an axis to filter by it; click the axis to stop."
+            f"The stronger the colour, the {'lower' if facts.lower_is_better else 'higher'} and better the "
+            f"{OBJECTIVE_TITLE}. Drag along an axis to filter by it; click the axis to remove the filter."
         )
     st.caption(markdown_text(" ".join(notes)))
 

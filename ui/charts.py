@@ -1,4 +1,4 @@
-"""Charts with the table behind them: the one place where pages draw a figure."""
+"""Draw charts with the table behind them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ui.live_plot import PlotPoint, live_plot
+from ui.text import markdown_text
 
 
 def show(
@@ -21,11 +22,15 @@ def show(
     on_points: Callable[[tuple[PlotPoint, ...]], None] | None = None,
     file_name: str | None = None,
 ) -> None:
-    """Draw a figure, updated in place when its data change, and the table behind it on request.
+    """Draw a figure, which is updated in place when its data change, and offer the table behind it.
 
     Args:
-        label: what the chart is; description: what it says, for those who do not see it.
+        figure: to draw.
+        key: of the element; zoom is kept as long as it stays the same.
+        label: name of the chart, and description: what it shows; both for people who cannot see it.
+        table: the numbers of the chart; no table is offered without.
         on_points: called with the points somebody clicked, before the page runs.
+        file_name: of downloads, without ending; ``key`` if it is not given.
     """
     live_plot(
         figure,
@@ -51,6 +56,10 @@ def show(
 
 
 def chart_with_table(figure: go.Figure, table: pd.DataFrame, *, key: str, title: str) -> None:
-    """A titled chart; ``title`` is Markdown."""
-    st.markdown(f"**{title}**")
-    show(figure, key=key, label=title.replace("\\", ""), table=table)
+    """Draw a chart with its title and table.
+
+    Args:
+        title: plain text.
+    """
+    st.markdown(f"**{markdown_text(title)}**")
+    show(figure, key=key, label=title, table=table)

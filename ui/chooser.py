@@ -1,4 +1,4 @@
-"""Which experiment a page is about: the one in the URL, or one chosen here, which then is in the URL."""
+"""Choose the experiment that a page shows; it is kept in the URL."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ _LAST = "experiment-last"
 
 
 def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forget: Sequence[str] = ()) -> str | None:
-    """Its name; None where there is none, which is said.
+    """Show the experiments and return the name of the chosen one, or None with the reason shown.
 
     Args:
-        forget: other parameters of the URL that belong to the experiment chosen before.
+        summaries: all experiments, newest first.
+        key: prefix of the key of the field.
+        forget: other parameters of the URL, which belong to the experiment chosen before and are removed.
     """
     names = [summary.name for summary in summaries]
     if not names:
@@ -40,7 +42,7 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
     st.selectbox(
         "Experiment",
         names,
-        # The name alone: the browser sends back the text it shows, and a state in it would be out of date by then.
+        # Names without states: the browser sends back the text it shows, and a state in it could be out of date.
         key=widget,
         on_change=_choose,
         args=(widget, tuple(forget)),
@@ -54,7 +56,7 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
 
 
 def _default(names: Sequence[str]) -> str:
-    """The one looked at last, or else the newest: the menu's links name none."""
+    """Return the experiment looked at last, or else the newest: links of the menu name no experiment."""
     last: str = st.session_state.get(_LAST, "")
     return last if last in names else names[0]
 

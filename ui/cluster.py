@@ -1,4 +1,4 @@
-"""A cluster on the pages: whether to run there, whether it is ready, what else runs there."""
+"""Choose between this machine and a cluster, check the cluster, and open experiments that were made on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENGINE_TITLES: dict[EngineName, str] = {"local": "This machine", "kubeflow": "Ku
 
 _STATUSES = {CheckStatus.OK: "✓\u00a0ok", CheckStatus.FAILED: "✗\u00a0failed", CheckStatus.UNKNOWN: "?\u00a0unknown"}
 _TRIAL_KINDS = {"pipeline": "each trial runs as a pipeline", "job": "each trial runs as a job"}
-# What the network was asked once, and is not asked again until somebody presses the button.
+# Answers of the cluster, kept until somebody presses the button again.
 _CHECKED, _FOUND = "cluster-checked", "cluster-found"
 
 
@@ -29,7 +29,12 @@ _CHECKED, _FOUND = "cluster-checked", "cluster-found"
 
 
 def engine_choice(form: str, refusals: Refusals) -> EngineName | None:
-    """Where the trials are to run; None for a cluster where they cannot."""
+    """Show where trials can run and return the choice, or None if the chosen cluster cannot be used.
+
+    Args:
+        form: part of the key of the field.
+        refusals: gets the reason why the cluster cannot be used.
+    """
     if not is_configured():
         return "local"
     chosen: EngineName = st.radio(
@@ -45,16 +50,16 @@ def engine_choice(form: str, refusals: Refusals) -> EngineName | None:
 
 
 def cluster_note() -> None:
-    """Where there is no cluster: what it would take to have one."""
+    """Show how to use a cluster, if none is configured."""
     if not is_configured():
         st.caption(
-            "It runs on this machine. To run on Kubeflow, open this dashboard in a Kubeflow notebook server, or name "
-            "a kubeconfig in KUBECONFIG, as docs/kubeflow.md tells."
+            "The search runs on this machine. To run on Kubeflow, open this dashboard in a Kubeflow notebook server, "
+            "or set KUBECONFIG to the path of a kubeconfig file; docs/kubeflow.md shows how."
         )
 
 
 def _cluster_fits(refusals: Refusals) -> bool:
-    """Show the cluster that was chosen; whether its settings can be used."""
+    """Show the settings of the cluster and return whether they can be used."""
     try:
         settings = ClusterSettings.from_environment()
     except SettingsError as error:
@@ -66,10 +71,10 @@ def _cluster_fits(refusals: Refusals) -> bool:
 
 
 def check_for_katib(experiment: Experiment) -> None:
-    """See that Katib takes it.
+    """Check an experiment by the rules of Katib.
 
     Raises:
-        SettingsError: naming the field that Katib would refuse.
+        SettingsError: with the name of the field that Katib would refuse.
     """
     with st.spinner("Reading Katib's rules"):  # the first time only
         from gwas_core.kubeflow.katib import check_katib
@@ -86,32 +91,32 @@ def _show_settings(settings: ClusterSettings) -> None:
     st.caption(
         f"On the cluster: {named}; {_TRIAL_KINDS[settings.trial_kind]} with {markdown_text(settings.cpu)} CPU, "
         f"{markdown_text(settings.memory)} memory and {settings.gpu} GPU. "
-        f"{markdown_text(ENVIRONMENT_PREFIX)}… variables of the dashboard change this."
+        f"Environment variables {markdown_text(ENVIRONMENT_PREFIX)}… of the dashboard change this."
     )
     if not is_claim_here(Workspace.from_environment(), settings):
         st.caption(
-            "The claim is not this dashboard's workspace: the data are copied to it when you launch, and the results "
-            "copied back, through a pod that is made for it."
+            "The claim is not the volume of this dashboard's workspace. When you launch, a pod is made that copies the "
+            "data to the claim, and the results back."
         )
 
 
 def _show_readiness(settings: ClusterSettings) -> None:
-    """The preflight, made when it is asked for."""
+    """Offer to check the cluster, and show the result."""
     with st.expander("Is the cluster ready?", icon=":material/fact_check:"):
         moment, asked, checks = st.session_state.get(_CHECKED, (None, None, ()))
         place = st.container()
         if st.button("Check the cluster", key="cluster-check", icon=":material/fact_check:"):
-            with st.spinner("Asking the cluster; where it does not answer, this takes some seconds"):
+            with st.spinner("Asking the cluster. If it does not answer, this takes some seconds"):
                 moment, asked, checks = datetime.now(UTC), settings, preflight(settings)
             st.session_state[_CHECKED] = moment, asked, checks
         if moment is not None and asked == settings:
             with place:
-                st.table(checks_table(checks), hide_index=True, alt="What the cluster has of what experiments need")
+                st.table(checks_table(checks), hide_index=True, alt="What experiments need and the cluster has")
                 st.caption(f"As of {moment:%H:%M} UTC.")
 
 
 def checks_table(checks: tuple[Check, ...]) -> pd.DataFrame:
-    """One row a check, in Markdown; the remedy below what was found, since a narrow page has no room beside it."""
+    """Return one row per check, in Markdown; what to do is below what was found, which fits a narrow page."""
     rows = []
     for check in checks:
         found = f"**{markdown_text(check.name)}**: {markdown_text(check.sentence)}"
@@ -124,7 +129,7 @@ def checks_table(checks: tuple[Check, ...]) -> pd.DataFrame:
 
 
 def cluster_experiments() -> None:
-    """Katib experiments that were not made here, to be opened and looked at; nothing where there is no cluster."""
+    """Offer to open Katib experiments that were not made here; show nothing if no cluster is configured."""
     if not is_configured():
         return
     if st.button("Look for experiments on the cluster", key="cluster-look", icon=":material/search:"):
@@ -135,15 +140,15 @@ def cluster_experiments() -> None:
     if names is None:
         return
     if not names:
-        st.caption("The cluster has no experiments but those listed here.")
+        st.caption("The cluster has no other experiments than those listed here.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox("Made elsewhere", names, key="cluster-experiment", width=340)
         is_pressed = st.button(
-            "Open to look at",
+            "Open to view",
             key="cluster-open",
             icon=":material/visibility:",
-            help="It is added to the list. It can be looked at here, and changed where it was made.",
+            help="Adds it to the list. It can only be viewed here; to change it, use the place where it was made.",
         )
     if is_pressed:
         with errors_shown():

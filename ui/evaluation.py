@@ -1,4 +1,4 @@
-"""The evaluation of an experiment's hyperparameters, on the page of its model."""
+"""Show the evaluation of an experiment: its network against baselines, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ui.text import markdown_text
 
 
 def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
-    """The network against baselines with intervals, where that was made; how to make it, where it was not."""
+    """Show the network against baselines with confidence intervals, or the command that computes this."""
     st.subheader("How sure is it?")
     folders = {folder.directory.name: folder for folder in evaluations_of(workspace, record.name)}
     if not folders:
@@ -48,8 +48,8 @@ def _show(folder: EvaluationStore) -> None:
         done = folder.finished_count()
         st.info(
             markdown_text(
-                f"The evaluation {name} has no result yet: {counted(done, 'model')} trained so far. Where nothing "
-                "works on it any more, the command it was begun with goes on with it."
+                f"The evaluation {name} has no result yet: {counted(done, 'model')} trained so far. If it "
+                "is no longer running, start it again with the same command, and it continues."
             ),
             icon=":material/hourglass_empty:",
         )

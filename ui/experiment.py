@@ -1,4 +1,4 @@
-"""The parts of the page of one experiment: header, progress, charts."""
+"""The parts of the page of one experiment: header, progress, figures, charts."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from ui.store import sentence
 from ui.text import markdown_text
 from ui.trials import choose_trials
 
-# So many trials in a row without a better one are worth a word, and at least this share of all.
+# A hint is shown after this many trials without a better one, if they are at least this share of all trials.
 _STALE_TRIALS, _STALE_SHARE = 10, 0.25
-_MOST_CURVES = 60  # more would be a tangle
+_MOST_CURVES = 60  # more cannot be told apart
 _MOST_SLICES = 6
 
 _WHAT_NEXT = {
-    ExperimentState.CREATED: "It was created but never started. Resume starts it.",
-    ExperimentState.STOPPING: "It stops as soon as the trials under way have let go.",
-    ExperimentState.STOPPED: "It was stopped. What is finished is kept; Resume goes on.",
-    ExperimentState.INTERRUPTED: "It was interrupted. What is finished is kept; Resume goes on.",
-    ExperimentState.FAILED: "Look at the failed trials below; mend the cause, then Resume.",
+    ExperimentState.CREATED: "It was created but not started. Resume starts it.",
+    ExperimentState.STOPPING: "It stops as soon as the running trials have ended.",
+    ExperimentState.STOPPED: "It was stopped. Finished trials are kept, and Resume continues the search.",
+    ExperimentState.INTERRUPTED: "It was interrupted. Finished trials are kept, and Resume continues the search.",
+    ExperimentState.FAILED: "Look at the failed trials below, correct the cause, then press Resume.",
 }
 
 
 def show_header(record: ExperimentRecord) -> None:
-    """State, why, what can be done, how far it is, and how good."""
+    """Show the state with its reason, the buttons, the progress, and the errors of network and baselines."""
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(record.state)
         st.caption(markdown_text(_about(record)), width="stretch")
@@ -68,8 +68,15 @@ def show_charts(
     chosen: Sequence[int],
     importance: Importance,
 ) -> None:
-    """History and learning curves of ``trials``, and what the error depends on."""
-    # One below the other: side by side they leave no room for the baselines' names on a small screen.
+    """Show history and learning curves of ``trials``, and what the error depends on.
+
+    Args:
+        record: the experiment.
+        trials: those that pass the filters.
+        chosen: numbers of the trials that are highlighted; the best one if it is empty.
+        importance: of the hyperparameters.
+    """
+    # One below the other: side by side there is no room for the names of the baselines on a small screen.
     st.subheader("History")
     _history_chart(record, trials)
     st.subheader("Learning curves")
@@ -88,14 +95,14 @@ def show_charts(
             file_name=f"{record.name}-importance",
         )
         st.caption(
-            "How differently each hyperparameter lies among the best trials than among all (PED-ANOVA). "
-            "An association, not a cause; what does not pass the dashed line could be chance."
+            "How much the values of each hyperparameter differ between the best trials and all trials (PED-ANOVA). "
+            "This is an association, not proof of a cause. What does not pass the dashed line could be chance."
         )
     _slices(record, trials, importance)
 
 
 def importance_of(record: ExperimentRecord) -> Importance:
-    """The importance of the hyperparameters, worked out anew each time the trials have grown by a tenth."""
+    """Return the importance of the hyperparameters, computed again each time there are about a tenth more trials."""
     finished = record.finished_trials
     step = max(1, 10 ** (len(str(finished)) - 1) // 2)
     moment = (str(record.directory), record.experiment.created, finished // step)
@@ -104,7 +111,7 @@ def importance_of(record: ExperimentRecord) -> Importance:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _importance(moment: tuple[str, str, int], *, _record: ExperimentRecord) -> Importance:
-    """``moment`` is what the cache goes by."""
+    """Compute the importance; ``moment`` is the key of the cache."""
     assert moment
     return parameter_importance(_record)
 
@@ -125,7 +132,7 @@ def _progress(record: ExperimentRecord) -> None:
     if left is not None:
         text += f", {duration_range(*left)} left"
     elif record.state.is_active():
-        text += ", time left is known after two trials"
+        text += ", time left not known before two trials have finished"
     st.progress(min(1.0, finished / total), text=text)
 
 
@@ -167,16 +174,16 @@ def _against(record: ExperimentRecord, baselines: Sequence[tuple[str, float]]) -
 def _hint(record: ExperimentRecord) -> None:
     since = trials_since_improvement(record)
     if since >= max(_STALE_TRIALS, _STALE_SHARE * record.finished_trials):
-        advice = " Stopping now would lose little." if record.state is ExperimentState.RUNNING else ""
+        advice = " You could stop now." if record.state is ExperimentState.RUNNING else ""
         st.caption(f":material/lightbulb: No improvement in the last {since:,} trials.{advice}")
 
 
 def _history_chart(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
-    # All trials stay in the picture; those a filter leaves out are faded.
+    # All trials stay in the chart; those that a filter leaves out are faded.
     selected = None if len(trials) == len(record.trials) else {trial.number for trial in trials}
     facts = optimization_history(record, selected=selected)
     if facts.trials.empty:
-        st.caption("Each trial becomes a point here once its first epoch is done.")
+        st.caption("Each trial becomes a point here after its first epoch.")
         return
     if facts.trials["value"].isna().all():
         st.caption("Every trial so far has failed: the table below says why.")
@@ -197,13 +204,13 @@ def _history_chart(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> N
 def _curves_chart(record: ExperimentRecord, trials: Sequence[TrialRecord], chosen: Sequence[int]) -> None:
     highlighted = chosen or _best_number(record)
     with_curve = [trial for trial in ranked(trials) if trial.history]
-    # The highlighted ones first and in their order: it decides their colours, here and where they are compared.
+    # Highlighted ones first, in their order: it decides their colours, here and where trials are compared.
     by_number = {trial.number: trial for trial in with_curve}
     drawn = [by_number[number] for number in highlighted if number in by_number]
     drawn += [trial for trial in with_curve[:_MOST_CURVES] if trial.number not in highlighted]
     facts = learning_curves(drawn, highlighted=highlighted)
     if facts.trials.empty:
-        st.caption("The error after each epoch appears here once a trial has done its first.")
+        st.caption("The error after each epoch appears here once a trial has finished its first epoch.")
         return
     show(
         curves_figure(facts),
@@ -227,7 +234,7 @@ def _slices(record: ExperimentRecord, trials: Sequence[TrialRecord], importance:
     selected = None if len(trials) == len(record.trials) else {trial.number for trial in trials}
     facts = parameter_slices(record, parameters=names[:_MOST_SLICES], selected=selected)
     if not facts.panels:
-        st.caption("There is nothing to show until trials with different values have finished.")
+        st.caption("There is nothing to show before trials with different values have finished.")
         return
     show(
         slices_figure(facts),

@@ -1,4 +1,4 @@
-"""The list of experiments as a table."""
+"""Show all experiments as a table, with what can be done with the selected one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SELECTED = "experiments-selected"
 
 
 def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
-    """One row an experiment, in the order given; where each runs, if not all run on this machine."""
+    """Return one row per experiment, in the order given; with where each runs, unless all run on this machine."""
     summaries = tuple(summaries)
     runs_on = {"local": "this machine", "kubeflow": "Kubeflow"} if any(s.engine != "local" for s in summaries) else {}
     rows = []
@@ -47,23 +47,23 @@ def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
 
 
 def best_baseline(summary: ExperimentSummary) -> tuple[str, float | None]:
-    """(title, error on the validation lines) of the best simple method."""
+    """Return title and validation error of the baseline with the lowest error; empty and None if there is none."""
     levels = baseline_levels(summary.baselines)
     return ("", None) if levels.empty else (str(levels["title"].iloc[0]), float(levels["value"].iloc[0]))
 
 
 def show_nothing_yet() -> None:
-    """How to come by an experiment."""
+    """Show how to get a first experiment."""
     st.markdown("There are no experiments yet: load the demo data or your own genotypes, then launch a search on them.")
     st.page_link("pages/data.py", label="Go to Data", icon=":material/table_chart:")
 
 
 def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
-    """The table, and what can be done with the experiment that is selected in it."""
+    """Show the table, and above it what can be done with the selected experiment."""
     names = [summary.name for summary in summaries]
-    # The newest at first. Kept by name: buttons must not come to mean another one that somebody launches meanwhile.
+    # The newest at first. Kept by name, so that the buttons stay with it when somebody launches another experiment.
     chosen = st.session_state.setdefault(_SELECTED, names[0])
-    # A new key where the rows changed: a selection is kept by row number, and must stay with its experiment.
+    # A new key if the rows changed: Streamlit keeps a selection by row number, and it must stay with its experiment.
     key = f"experiments-{hash(tuple(names))}"
     actions = st.container()
     st.dataframe(
@@ -95,7 +95,7 @@ def _selected_actions(summary: ExperimentSummary) -> None:
         key="list-model",
         icon=":material/deployed_code:",
         disabled=summary.best is None,
-        help="The best model: its judgement, download and predictions.",
+        help="The best model: how good it is, its download, and predictions.",
     ):
         st.switch_page("pages/model.py", query_params=parameters)
     experiment_actions(
@@ -122,7 +122,7 @@ def _columns() -> dict[str, Any]:
         "Difference": st.column_config.NumberColumn(
             "vs baseline",
             format="percent",
-            help="Error of the best network against the best baseline; below 0 is better",
+            help="Error of the best network relative to the best baseline; below 0 the network is better",
         ),
         "Best so far": st.column_config.LineChartColumn(
             help="The lowest error found up to each trial that succeeded", width="small"

@@ -1,8 +1,7 @@
-"""A plotly figure that is updated in place: zoom, hidden traces and brushes outlive every refresh.
+"""Draw a plotly figure that is updated in place: zoom, hidden traces and brushes are kept in every refresh.
 
-The browser draws with the plotly.js that ships inside the plotly package. It is copied once to ``static/``
-beside the app, which Streamlit serves under the app's own address, so that a browser loads it once and
-keeps it.
+The browser draws with the plotly.js that comes with the plotly package. It is copied once to ``static/`` beside the
+app, which Streamlit serves under the app's own address; so a browser loads it once and keeps it.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from plotly.io.json import to_json_plotly
 from gwas_core.files import atomic_path
 
 Select = Literal["none", "points", "constraints"]
-"""What a person can choose in a plot: nothing, points of a chart, or ranges and the order of parallel axes."""
+"""What people can choose in a plot: nothing, points, or ranges and the order of parallel axes."""
 
 HEIGHT = 420
 
 _ROOT = Path(__file__).resolve().parent.parent
 STATIC = _ROOT / "static"
-"""What Streamlit serves as files: everything in here is public."""
+"""Folder that Streamlit serves as files: everything in it is public."""
 
 _SERVED_AT = "app/static"
 # A browser may keep a file without asking again for a tenth of its age (RFC 9111, 4.2.2). The name carries the
@@ -49,12 +48,12 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True, kw_only=True)
 class PlotPoint:
-    """A point somebody clicked or selected.
+    """Point that somebody clicked or selected.
 
     Attributes:
         trace: name of its trace.
         index: its number within the trace.
-        id: its ``customdata`` (the first entry, where there are several); None without.
+        id: its ``customdata`` (the first entry, if there are several); None if it has none.
     """
 
     trace: str
@@ -64,11 +63,13 @@ class PlotPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class AxisBrush:
-    """The brushes on one parallel axis, as they are now; none means that they were taken away.
+    """Brushes on one parallel axis, as they are now.
 
     Attributes:
-        ranges: (lowest, highest) position of each.
-        drawn: the ends of the axis as the browser had drawn it, which may be older than the figure sent last.
+        axis: its name.
+        ranges: (lowest, highest) position of each brush; empty if they were removed.
+        drawn: the ends of the axis as the browser showed it, which may be older than the figure sent last.
+        revision: number of this change.
     """
 
     axis: str
@@ -79,7 +80,7 @@ class AxisBrush:
 
 @dataclass(frozen=True, kw_only=True)
 class AxisOrder:
-    """The names of the parallel axes, as somebody ordered them."""
+    """Names of the parallel axes, in the order that somebody gave them."""
 
     names: tuple[str, ...]
     revision: int
@@ -101,25 +102,26 @@ def live_plot(
     on_points: Callable[[tuple[PlotPoint, ...]], None] | None = None,
     file_name: str | None = None,
 ) -> tuple[PlotPoint, ...]:
-    """Draw a figure, or update it where it is already drawn.
+    """Draw a figure, or update it if it is drawn already.
 
-    Colours, fonts and background come from the page's theme unless the figure or its template sets them. Two
-    entries of a trace's ``meta`` are known: ``better`` ("low" or "high") names the end of its colour scale that should
-    stand out, ``continuous`` the names of parallel axes on which a brush may end between ticks.
+    Colours, fonts and background come from the theme of the page, unless the figure or its template sets them. Two
+    entries of a trace's ``meta`` have a meaning: ``better`` ("low" or "high") names the end of its colour scale that
+    should stand out, and ``continuous`` the names of parallel axes on which a brush may end between ticks.
 
     Args:
+        figure: to draw.
         key: of the element; zoom and hidden traces are kept as long as it stays the same.
-        label: what the chart is, for those who do not see it; description: what it says, in a sentence.
-        height: in pixels; as the figure says, otherwise.
+        label: name of the chart, and description: what it shows in a sentence; both for people who cannot see it.
+        height: in pixels; that of the figure if it is not given.
         select: see ``Select``.
         revision: the number of the latest change that the figure takes into account.
-        on_change: called before the page runs, with the changes to parallel axes that were not yet
-            answered by a figure of their revision, in the order they were made (some may have come before).
-        on_points: called before the page runs with the points clicked or selected.
-        file_name: of a downloaded picture, without its ending.
+        on_change: called before the page runs, with the changes to parallel axes that no figure of their revision
+            has answered yet, in the order in which they were made. Some may be passed more than once.
+        on_points: called before the page runs, with the points clicked or selected.
+        file_name: of a downloaded picture, without ending.
 
     Returns:
-        The points clicked or selected that made the page run; empty in every other run.
+        The points whose click or selection made the page run; empty in every other run.
     """
     try:
         script = plotly_script()
@@ -162,10 +164,10 @@ def live_plot(
 
 @cache
 def plotly_script(folder: Path = STATIC) -> str:
-    """Where plotly.js is, relative to the app; copies it to the folder where it is not yet.
+    """Return the address of plotly.js relative to the app, after copying it to the folder if it is not there yet.
 
     Raises:
-        OSError: it is not there, and cannot be.
+        OSError: if it cannot be copied.
     """
     name = f"plotly-{version('plotly')}.min.js"
     target = folder / name
@@ -178,7 +180,7 @@ def plotly_script(folder: Path = STATIC) -> str:
 
 
 def axis_changes(payload: Any) -> tuple[AxisChange, ...]:
-    """What the browser says was done to the axes, in order; what makes no sense is left out."""
+    """Return the changes to axes that the browser reports, in order; entries that are not valid are left out."""
     if not isinstance(payload, list):
         return ()
     found = [_axis_change(entry) for entry in payload[:_MOST_CHANGES] if isinstance(entry, Mapping)]
@@ -186,7 +188,7 @@ def axis_changes(payload: Any) -> tuple[AxisChange, ...]:
 
 
 def plot_points(payload: Any) -> tuple[PlotPoint, ...]:
-    """The points the browser says were chosen; what makes no sense is left out."""
+    """Return the points that the browser reports as chosen; entries that are not valid are left out."""
     if not isinstance(payload, list):
         return ()
     return tuple(
@@ -238,7 +240,7 @@ def _event(key: str, name: str) -> Any:
 def _as_json(figure: go.Figure) -> str:
     values = figure.to_plotly_json()
     if values["layout"].get("template") == _plotly_template():
-        # plotly.py gives it to every figure that has none; it would paint over the page's theme.
+        # plotly.py adds it to every figure that has none; it would replace the theme of the page.
         del values["layout"]["template"]
     return str(to_json_plotly(values))
 

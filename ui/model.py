@@ -1,4 +1,4 @@
-"""The parts of the page of the best model."""
+"""The parts of the page of the best model: judgement, bundle, charts, predictions, model card."""
 
 from __future__ import annotations
 
@@ -37,25 +37,26 @@ _LONGEST_CARD = 200_000
 
 
 def not_judged(record: ExperimentRecord) -> str:
-    """Why there is no judged model yet, and what to do; empty where there is one."""
+    """Return why there is no judged model yet, and what to do; empty if there is one."""
     best = record.best
     if best is None:
         if record.state.is_active():
-            return "No trial has succeeded yet: the model appears here once the search has finished."
-        return "No trial has succeeded, so there is no model: the experiment's page says why."
+            return "No trial has succeeded yet. The model appears here once the search has finished."
+        return "No trial has succeeded, so there is no model. The page of the experiment shows why."
     if record.result is None or record.result.get("trial") != best.number:
-        found = f"Trial {best.number} is the best so far, but has not met the test lines yet. "
+        found = f"Trial {best.number} is the best so far, but it has not been judged on the test lines yet. "
         if record.state.is_active():
-            return found + "That happens once, when the search has finished."
-        return found + "Resume the experiment to let it finish."
+            return found + "That is done once, when the search has finished."
+        return found + "Resume the experiment, so that the search finishes."
     return ""
 
 
 def judgement_rows(record: ExperimentRecord, part: str) -> pd.DataFrame:
-    """A row for the network (marked) and each baseline, lowest error first; figures that none has are left out.
+    """Return a row for the network (marked) and each baseline, lowest error first; figures that none has are left out.
 
     Args:
-        part: test or validation.
+        record: the experiment.
+        part: ``test`` or ``validation``.
     """
     rows = [
         {
@@ -68,7 +69,7 @@ def judgement_rows(record: ExperimentRecord, part: str) -> pd.DataFrame:
 
 
 def show_judgement(record: ExperimentRecord) -> None:
-    """The verdict, and the tables it rests on."""
+    """Show the verdict, and the tables that it is based on."""
     verdict = experiment_verdict(record)
     (st.success if verdict.is_better else st.warning)(
         markdown_text(verdict_sentence(verdict)),
@@ -78,7 +79,7 @@ def show_judgement(record: ExperimentRecord) -> None:
     _judgement_table(
         record,
         "validation",
-        "The network was chosen by its error on these lines, so its figures here are optimistic.",
+        "The network was chosen because of its low error on these lines, so its figures here are probably too good.",
     )
 
 
@@ -91,7 +92,7 @@ def _judgement_table(record: ExperimentRecord, part: str, note: str) -> None:
             "MAE": st.column_config.NumberColumn(format="%.4f", help="Mean absolute error; lower is better"),
             "RMSE": st.column_config.NumberColumn(format="%.4f", help="Root mean squared error; lower is better"),
             "Pearson r": st.column_config.NumberColumn(
-                format="%.3f", help="Higher is better; a constant prediction has none"
+                format="%.3f", help="Higher is better. Empty if all predictions are the same."
             ),
             "r within families": st.column_config.NumberColumn(
                 format="%.3f", help="Mean correlation inside families of at least 8 lines; higher is better"
@@ -104,7 +105,7 @@ def _judgement_table(record: ExperimentRecord, part: str, note: str) -> None:
 
 
 def show_observed_predicted(record: ExperimentRecord) -> None:
-    """The points behind the correlation."""
+    """Show observed against predicted phenotypes, one point per line."""
     st.subheader("Observed against predicted")
     try:
         predictions = read_predictions(record.directory)
@@ -124,12 +125,12 @@ def show_observed_predicted(record: ExperimentRecord) -> None:
 
 
 def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
-    """The model to take home."""
+    """Offer the bundle: one zip file with the model and everything it needs."""
     st.subheader("Take it home")
     best = record.best
     lost = [name for name in ("model.keras", "hyperparameters.json") if best and not (best.directory / name).is_file()]
     if lost:
-        st.error(f"The best trial has lost its {lost[0]}: rerun the experiment.", icon=":material/error:")
+        st.error(f"The file {lost[0]} of the best trial is missing. Run the experiment again.", icon=":material/error:")
         return
     st.download_button(
         "Download the bundle",
@@ -142,16 +143,16 @@ def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
         on_click="ignore",
     )
     st.caption(
-        "One zip: the network, preprocessing, hyperparameters, metrics, trials, predictions, model card, "
-        "and a snippet that reloads it in Python."
+        "One zip file with the network, preprocessing, hyperparameters, metrics, trials, predictions and a model card. "
+        "The file reload.py in it loads the model in Python."
     )
 
 
 def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:
-    """The bundle of the best trial, packed where it is not, or is older than the last change.
+    """Return the bundle of the best trial, after packing it if there is none or the experiment is newer.
 
     Raises:
-        GwasError: it cannot be packed.
+        GwasError: if it cannot be packed.
     """
     path = bundle_path(workspace, record)
     if path.is_file() and record.finished is not None and path.stat().st_mtime >= record.finished.timestamp():
@@ -160,13 +161,13 @@ def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:
 
 
 def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
-    """Genotypes in, phenotypes out."""
+    """Predict the phenotypes of new lines from their genotypes."""
     st.subheader("Predict new lines")
     upload = st.file_uploader(
         "Genotypes of new lines",
         key=f"genotypes-{record.name}",
-        help="A table of text, plain or gzip: a row for each line, SNP columns named as in the training data, "
-        "coded 0, 1 and 2. SNPs that are missing are imputed.",
+        help="A table with one row per line, plain text or gzip. SNP columns are named as in the training data. They "
+        "hold 0, 1 or 2. SNPs that are missing are filled in.",
     )
     if upload is None:
         return
@@ -178,14 +179,14 @@ def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
         if prediction is None:
             if not st.button("Predict", key="predict", type="primary", icon=":material/play_arrow:"):
                 return
-            with st.spinner("Predicting. The first seconds go into starting TensorFlow …", show_time=True):
+            with st.spinner("Predicting. Starting TensorFlow takes the first seconds …", show_time=True):
                 run_prediction(bundle, genotypes)
             st.rerun()  # without the button
         _show_predicted(record, prediction)
 
 
 def show_card(workspace: Workspace, record: ExperimentRecord) -> None:
-    """The model card of the bundle, once it is packed."""
+    """Show the model card of the bundle, or offer to pack the bundle."""
     text = read_card(bundle_path(workspace, record))
     with st.expander("Model card", icon=":material/id_card:"):
         if text is not None:
@@ -203,7 +204,7 @@ def show_card(workspace: Workspace, record: ExperimentRecord) -> None:
 
 
 def read_card(bundle: Path) -> str | None:
-    """MODEL_CARD.md of a bundle; None where there is none."""
+    """Return MODEL_CARD.md of a bundle, or None if there is none."""
     try:
         with zipfile.ZipFile(bundle) as archive, archive.open("MODEL_CARD.md") as file:
             return file.read(_LONGEST_CARD).decode("utf-8", errors="replace")
@@ -212,7 +213,7 @@ def read_card(bundle: Path) -> str | None:
 
 
 def not_judged_box(record: ExperimentRecord, text: str) -> None:
-    """Say why there is nothing to show, in the tone of the state."""
+    """Show why there is no judged model: as an error if the experiment failed, else as information."""
     failed = record.state is ExperimentState.FAILED
     (st.error if failed else st.info)(
         markdown_text(text), icon=":material/error:" if failed else ":material/hourglass_empty:"
@@ -224,7 +225,7 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
         st.info(markdown_text(note), icon=":material/info:")
     table = pd.read_csv(prediction.table, dtype={"line": str}, keep_default_na=False)
     st.markdown(f"{counted(len(table), 'line')} predicted.")
-    # Above the table: what loads and grows below it does not move it from under the mouse.
+    # Above the table, which grows while it loads: the button does not move away from under the mouse.
     st.download_button(
         "Download the predictions",
         data=prediction.table.read_bytes,
@@ -242,7 +243,7 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
             "line": "Line",
             "predicted": st.column_config.NumberColumn("Predicted", format="%.4g"),
             "imputed_fraction": st.column_config.NumberColumn(
-                "Imputed", format="percent", help="Share of the model's SNPs that had to be filled in for this line"
+                "Imputed", format="percent", help="Share of the SNPs of the model that were filled in for this line"
             ),
         },
         alt="Predicted phenotypes",
@@ -254,5 +255,5 @@ def _test_note(record: ExperimentRecord) -> str:
     lines = (record.result or {}).get("test", {}).get("lines")
     count = "" if lines is None else f"{counted(lines, 'line')}, "
     if uses == 1:
-        return f"{count}used once, after the search: an honest figure. Errors are in the trait's unit."
-    return f"{count}used {uses} times, since the search was extended: read these figures as optimistic."
+        return f"{count}used once, after the search, so it does not bias these figures. Errors are in the trait's unit."
+    return f"{count}used {uses} times, because the search was extended, so these figures may be somewhat too good."

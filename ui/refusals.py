@@ -1,4 +1,4 @@
-"""Reasons why something is refused, beside the field they are about."""
+"""Show the reason why a value is refused, beside the field it was typed in."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ if TYPE_CHECKING:
 
 
 class Refusals:
-    """Places on a page where a reason can appear, by the names of the settings shown there."""
+    """Places on a page where a reason can appear, by the names of the settings whose fields are there.
+
+    Attributes:
+        shown: number of reasons shown so far.
+    """
 
     def __init__(self) -> None:
         self._places: dict[str, DeltaGenerator] = {}
         self.shown = 0
 
     def beside(self, *fields: str) -> None:
-        """Reserve the place here, just after the widget, for what is wrong with ``fields``."""
+        """Reserve a place here, just after the widget, for reasons that concern ``fields``."""
         place = st.empty()
         self._places.update(dict.fromkeys(fields, place))
 
     def show(self, error: GwasError) -> None:
-        """Say the reason beside its field, or right here where it is about none that is shown."""
+        """Show the reason beside the field that the error names, or right here if no such field is shown."""
         self.show_at(error.field if isinstance(error, SettingsError) else "", error)
 
     def show_at(self, field: str, error: GwasError) -> None:
-        """The same, beside ``field`` whatever the error is about."""
+        """Show the reason beside ``field``, whatever the error names."""
         self.shown += 1
         place = self._places.get(field) or self._places.get(field.partition(".")[0]) or st
         place.error(markdown_text(sentence(str(error))), icon=":material/error:")

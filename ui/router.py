@@ -1,4 +1,4 @@
-"""Making sure that every page comes through ``app.py``, and that its own URL counts."""
+"""Make sure that every page is served through ``app.py``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ui import url
 
 
 def through_app() -> None:
-    """Called first by every page: start over through ``app.py`` if Streamlit went past it.
+    """Start again through ``app.py`` if Streamlit served the page without it. Every page calls this first.
 
-    Streamlit serves a folder named ``pages`` by itself until a script of the process has called
-    ``st.navigation`` once. A link to a page that is the first visit after a server start would then show
-    file names for a menu and leave out what ``app.py`` sets, for every visitor until somebody opens the bare
-    address. There is no setting for it; this is the switch that ``st.navigation`` itself sets.
+    Streamlit serves a folder named ``pages`` by itself until a script of the process has called ``st.navigation`` once.
+    If the first visit after a server start is a link to a page, the menu would then show file names, and the settings
+    of ``app.py`` would be missing, for every visitor until somebody opens the bare address. Streamlit has no setting
+    for this; the attribute used here is the one that ``st.navigation`` itself sets.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False

@@ -1,4 +1,4 @@
-"""States as an icon and a word: never told by colour alone."""
+"""Show states as an icon and a word, so that none is told by colour alone."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ _BADGES: dict[ExperimentState, tuple[str, Colour]] = {
 
 
 def state_badge(state: ExperimentState) -> None:
-    """The state of an experiment, beside its name."""
+    """Show the state of an experiment as a badge."""
     icon, colour = _BADGES[state]
     st.badge(state.value.capitalize(), icon=icon, color=colour)

@@ -1,4 +1,4 @@
-"""The table of trials, one trial in full, and several side by side."""
+"""Show the table of trials, one trial in full, and several trials side by side."""
 
 from __future__ import annotations
 
@@ -34,19 +34,24 @@ _LOG_TAIL_BYTES = 8 * 1024
 
 
 def chosen_trials() -> tuple[int, ...]:
-    """The numbers of the trials in the URL; what is no number is left out."""
+    """Return the numbers of the trials in the URL; anything that is not a number is left out."""
     text = url.read(_URL)
     numbers = [int(part) for part in text.split(",") if re.fullmatch(r"[0-9]{1,6}", part)]
     return tuple(dict.fromkeys(numbers))[:_MOST_COMPARED]
 
 
 def choose_trials(numbers: Sequence[int]) -> None:
-    """Put trials into the URL."""
+    """Put the numbers of trials into the URL."""
     url.write(_URL, ",".join(str(number) for number in numbers[:_MOST_COMPARED]))
 
 
 def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
-    """The trials best first and failed ones last, to sort, filter, select and download."""
+    """Show the trials, best first and failed ones last, to sort, filter, select and download.
+
+    Args:
+        record: the experiment.
+        trials: those that pass the filters of the parallel coordinates.
+    """
     present = [state for state in TrialState if any(trial.state is state for trial in trials)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         states = st.pills(
@@ -55,7 +60,7 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
             selection_mode="multi",
             format_func=lambda state: TRIAL_STATE_LABELS[state],
             key=f"states-{record.name}",
-            help="None chosen: all are shown",
+            help="If none is chosen, all are shown",
         )
         shown = ranked(trial for trial in trials if not states or trial.state in states)
         _downloads(record, shown)
@@ -63,7 +68,7 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
     table = trial_rows(shown, names)
     table["State"] = [TRIAL_STATE_LABELS[trial.state] for trial in shown]
     numbers = [trial.number for trial in shown]
-    # A new key where the order changed: a selection is kept by row number, and must stay with its trials.
+    # A new key if the order changed: Streamlit keeps a selection by row number, and it must stay with its trials.
     key = f"trials-{record.name}-{hash(tuple(numbers))}"
     chosen = set(chosen_trials())
     by_powers = {entry.name for entry in record.experiment.space.parameters if entry.scale is Scale.LOG}
@@ -83,7 +88,7 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
             "Epochs": st.column_config.NumberColumn(width="small"),
             "Seconds": st.column_config.NumberColumn(format="%.1f", width="small"),
             **{
-                # In powers of ten what was searched by them: 3.4e-06 and not 0.0000034.
+                # A value searched on a log scale is written as 3.4e-06, not 0.0000034.
                 name: st.column_config.NumberColumn(format="%.2e" if name in by_powers else "%.4g")
                 for name in names
                 if name in table and table[name].dtype == "float64"
@@ -93,16 +98,16 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
         placeholder="–",
         alt=f"Trials of {record.name}",
     )
-    st.caption(f"{counted(len(shown), 'trial')}. Select one to look into it, two or more to compare them.")
+    st.caption(f"{counted(len(shown), 'trial')}. Select one to see it in full, two or more to compare them.")
 
 
 def show_chosen_trials(record: ExperimentRecord) -> None:
-    """What the URL asks for: one trial in full, or several side by side."""
+    """Show the trials in the URL: one in full, or several side by side."""
     numbers = chosen_trials()
     known = {trial.number: trial for trial in record.trials}
     for number in numbers:
         if number not in known:
-            st.warning(f"{markdown_text(record.name)} has no trial {number} (yet).", icon=":material/warning:")
+            st.warning(f"{markdown_text(record.name)} has no trial {number} yet.", icon=":material/warning:")
     trials = [known[number] for number in numbers if number in known]
     if not trials:
         return
@@ -136,7 +141,7 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
         facts.append(f"seed {trial.seed}")
     st.markdown(markdown_text(" · ".join(facts)))
     if trial.state is TrialState.FAILED:
-        reason = sentence(trial.reason) or "It failed without a word."
+        reason = sentence(trial.reason) or "It failed and gave no reason."
         st.error(f"{markdown_text(reason)}\n\n**Next step:** {next_step(trial.reason)}", icon=":material/error:")
     elif trial.reason:
         st.info(markdown_text(sentence(trial.reason)), icon=":material/info:")
@@ -159,7 +164,7 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
 def _trial_curve(record: ExperimentRecord, trial: TrialRecord) -> None:
     facts = learning_curves([trial], highlighted=[trial.number], baselines=record.baselines)
     if facts.trials.empty:
-        st.caption("It has not finished an epoch, so there is no learning curve.")
+        st.caption("No epoch has finished, so there is no learning curve.")
         return
     show(
         curves_figure(facts),
@@ -175,7 +180,7 @@ def _log(record: ExperimentRecord, trial: TrialRecord) -> None:
     path = trial.directory / "log.txt"
     text = log_tail(path)
     if text is None:
-        st.caption("It has left no log: it has not begun, or its files are gone.")
+        st.caption("There is no log: the trial has not begun, or its files were deleted.")
         return
     with st.expander("End of the log", icon=":material/article:", expanded=trial.state is TrialState.FAILED):
         st.code(text or "The log is empty so far.", language=None, height=260)
@@ -191,7 +196,7 @@ def _log(record: ExperimentRecord, trial: TrialRecord) -> None:
 
 
 def log_tail(path: Path) -> str | None:
-    """The last whole lines of a log, control characters made visible; None where there is none."""
+    """Return the last whole lines of a log, with control characters made visible; None if there is no log."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -209,10 +214,10 @@ def _artifacts(trial: TrialRecord) -> None:
     try:
         files = sorted(path for path in trial.directory.iterdir() if path.is_file() and not path.is_symlink())
     except OSError:
-        st.caption("The folder of its files is gone.")
+        st.caption("The folder with its files was deleted.")
         return
     if not files:
-        st.caption("It has left no files.")
+        st.caption("The trial has no files.")
         return
     with st.expander(f"Files ({len(files)})", icon=":material/folder:"), st.container(horizontal=True):
         for path in files:
@@ -229,7 +234,7 @@ def _artifacts(trial: TrialRecord) -> None:
 def _compared(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
     facts = learning_curves(trials, highlighted=[trial.number for trial in trials])
     if facts.trials.empty:
-        st.caption("None of them has finished an epoch.")
+        st.caption("None of these trials has finished an epoch.")
     else:
         show(
             curves_figure(facts),
@@ -243,7 +248,7 @@ def _compared(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
         hide_index=True,
         height=420,
         column_config={"Differs": st.column_config.CheckboxColumn(width="small")},
-        alt="The trials side by side, what differs first",
+        alt="The trials side by side; hyperparameters that differ come first",
     )
 
 
@@ -280,5 +285,5 @@ def _size(path: Path) -> str:
     try:
         size = path.stat().st_size
     except OSError:
-        return "gone"
+        return "deleted"
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -1,8 +1,8 @@
-"""What a page keeps in its URL: written there, and read from there in every run.
+"""Keep choices of a page in its URL: they are written there, and read from there in every run.
 
-A run begins with the URL that the browser had when it asked for the run. It may have asked, to refresh or for the
-next change, before it was told of the last one, and that would be undone. So what was written counts until the
-browser has had the time to follow, or goes somewhere itself: back or forward, or to another page.
+A run begins with the URL that the browser had when it asked for the run. The browser may have asked (to refresh, or for
+the next change) before it heard of the last change, which would then be lost. So a written value counts until the
+browser has had time to follow, or until the person navigates: back, forward, or to another page.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WRITTEN, _PAGE = "url-written", "url-page"
 
 
 def read(parameter: str) -> str:
-    """What stands in the URL, or will once the browser has followed; empty where there is nothing."""
+    """Return a parameter as it is in the URL, or will be once the browser has followed; empty if it is not there."""
     _forget_after_navigation()
     text = st.query_params.get(parameter, "")
     written, until = st.session_state.get(_WRITTEN, {}).get(parameter, (text, 0.0))
@@ -28,7 +28,7 @@ def read(parameter: str) -> str:
 
 
 def write(parameter: str, text: str) -> None:
-    """Put it into the URL; empty text takes the parameter out."""
+    """Put a parameter into the URL; empty text removes it."""
     _put(parameter, text)
     st.session_state.setdefault(_WRITTEN, {})[parameter] = text, time.monotonic() + _FOLLOWS_WITHIN
 
@@ -41,7 +41,7 @@ def _put(parameter: str, text: str) -> None:
 
 
 def arrive() -> None:
-    """Called by every page: the URL with which somebody comes from another one is the one that is wanted."""
+    """Let the URL count with which somebody arrives from another page. Every page calls this."""
     context = get_script_run_ctx()
     page = context.page_script_hash if context is not None else ""
     if st.session_state.get(_PAGE) != page:
@@ -50,7 +50,7 @@ def arrive() -> None:
 
 
 def _forget_after_navigation() -> None:
-    """In a run for the browser's back or forward button, its URL is the one that is wanted."""
+    """Let the browser's URL count in a run that its back or forward button caused."""
     context = get_script_run_ctx()
     if context is not None and context.is_history_navigation:
         st.session_state.pop(_WRITTEN, None)

@@ -252,7 +252,7 @@ def test_bad_files_are_refused_in_the_words_of_the_command_line(
         file.truncate((UPLOAD_LIMIT + 1) * 1024**2)
     upload(page, large)
     expect(page.get_by_text(f"File must be {UPLOAD_LIMIT}.0MB or smaller.")).to_be_visible()
-    expect(page.get_by_text(f"At most {UPLOAD_LIMIT} MB. A larger file")).to_be_visible()
+    expect(page.get_by_text(f"At most {UPLOAD_LIMIT} MB. For a larger file")).to_be_visible()
 
 
 def open_upload(page: Page, server: Server) -> None:

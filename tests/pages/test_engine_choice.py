@@ -94,7 +94,7 @@ def test_a_search_on_the_cluster_from_launch_to_stop(
     assert settings.claim in said(app)
     assert "each trial runs as a job" in said(app)
     assert app.button(key="search-measure").label == "Measure on this machine"
-    assert "this machine's time, not the cluster's" in app.button(key="search-measure").help
+    assert "the time of this machine, not of the cluster" in app.button(key="search-measure").help
     assert server.requests == [], "choosing asks nobody"
     app.button(key="search-launch").click().run(timeout=60)
     assert not app.exception
@@ -139,7 +139,8 @@ def test_a_workspace_that_trials_do_not_see_is_copied_to_them(
 ) -> None:
     monkeypatch.setenv("GWAS_KUBEFLOW_MOUNT_PATH", "/elsewhere")
     app = on_cluster(open_page(SEARCH))
-    assert "The claim is not this dashboard's workspace: the data are copied to it when you launch" in said(app)
+    assert "The claim is not the volume of this dashboard's workspace" in said(app)
+    assert "a pod is made that copies the data to the claim, and the results back" in said(app)
     assert not app.button(key="search-launch").disabled
     monkeypatch.setenv("GWAS_KUBEFLOW_NAMESPACE", "Not A Name")
     assert "Namespace must be" in said(app.run())
@@ -214,7 +215,7 @@ def test_an_experiment_made_elsewhere_is_opened(open_page: OpenPage, workspace: 
     app = open_page(EXPERIMENTS)
     assert server.requests == []
     app.button(key="cluster-look").click().run()
-    assert "no experiments but those listed here" in said(app)
+    assert "no other experiments than those listed here" in said(app)
     with server.outage():
         app.button(key="cluster-look").click().run()
         assert "does not answer" in app.error[0].value

@@ -64,7 +64,7 @@ def test_an_unknown_name_leads_to_the_others(open_page: OpenPage, root: Path) ->
 def test_one_that_was_only_created(open_page: OpenPage, root: Path) -> None:
     new_experiment(root)
     app = open_page(PAGE, experiment="made")
-    assert "never started" in words(app)
+    assert "not started" in words(app)
     assert {"Resume", "Delete"} <= enabled(app)
     assert "Stop" not in enabled(app)
 
@@ -86,7 +86,7 @@ def test_a_running_one(open_page: OpenPage, root: Path) -> None:
 def test_one_whose_process_is_gone_was_interrupted(open_page: OpenPage, root: Path) -> None:
     mixed_store(root, ExperimentState.RUNNING)
     app = open_page(PAGE, experiment="made")
-    assert "Resume goes on" in words(app)
+    assert "Resume continues the search" in words(app)
     assert "Resume" in enabled(app)
 
 
@@ -182,8 +182,8 @@ def test_lost_files_are_no_catastrophe(open_page: OpenPage, root: Path) -> None:
     made = mixed_store(root, ExperimentState.STOPPED)
     shutil.rmtree(made.directory)
     app = open_page(PAGE, experiment="made", trial="1")
-    assert "left no log" in words(app)
-    assert "folder of its files is gone" in words(app)
+    assert "There is no log" in words(app)
+    assert "The folder with its files was deleted" in words(app)
 
 
 def test_a_long_time_without_a_better_trial_is_said(open_page: OpenPage, root: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_running_one_says_how_far_it_is(open_page: OpenPage, root: Path) -> No
     with experiment_lock(made.directory) as lock:
         assert lock.acquire()
         said = words(open_page(PAGE, experiment="made"))
-    assert "Trial 1 is the best so far, but has not met the test lines yet" in said
+    assert "Trial 1 is the best so far, but it has not been judged on the test lines yet" in said
 
 
 def test_the_choice_outlives_a_change_of_state(open_page: OpenPage, root: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_judged_one_whose_files_are_lost(open_page: OpenPage, root: Path) -> N
     made.writer.set_status(ExperimentState.SUCCEEDED)
     app = open_page(PAGE, experiment="made")
     said = words(app)
-    assert "has lost its model.keras" in said
+    assert "The file model.keras of the best trial is missing" in said
     assert "no predictions yet" in said
     assert "used 2 times" in said
     assert "better than the best baseline, GBLUP (REML)" in app.success[0].value.replace("\\", "")

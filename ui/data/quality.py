@@ -124,7 +124,7 @@ def _histogram(
         histogram_figure(histogram, values=values, counts=counts, percent=percent),
         histogram_table(histogram, values=values, counts=counts),
         key=_key(entry, name),
-        title=markdown_text(title),
+        title=title,
     )
 
 

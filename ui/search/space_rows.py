@@ -17,7 +17,7 @@ SEARCH_TITLE = "Search"
 
 
 def _cell(title: str) -> str:
-    """A cell of text under ``title``; empty unless it is given."""
+    """Make the field of a cell of text, whose column has this title; it is empty by default."""
     text: str = field(default="", metadata={"title": title})
     return text
 
