@@ -22,13 +22,13 @@ from ui.text import markdown_text
 
 def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
     """Show the network against baselines with confidence intervals, or the command that computes this."""
-    st.subheader("How sure is it?")
+    st.subheader("Confidence intervals")
     folders = {folder.directory.name: folder for folder in evaluations_of(workspace, record.name)}
     if not folders:
         st.caption(
             "By chance, one split of the lines can make a network look better or worse than it is. This command tunes "
             "on half of the folds, predicts each of the other folds with networks trained on all folds but that one, "
-            "and gives confidence intervals:"
+            "and gives confidence intervals. Use the path of your file:"
         )
         st.code(f"./run evaluate {shlex.quote(record.experiment.source)}", language="bash")
         return
@@ -80,6 +80,6 @@ def _show(folder: EvaluationStore) -> None:
             key="evaluation-csv",
             on_click="ignore",
         )
-    with st.expander("How it was done", icon=":material/science:"):
+    with st.expander("Method", icon=":material/science:"):
         for note in (*result.notes, *result.reading):
             st.markdown(f"- {markdown_text(note)}")

@@ -18,9 +18,10 @@ from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from ui.actions import experiment_actions
 from ui.charts import show
 from ui.live_plot import PlotPoint
+from ui.search.settings import ALGORITHM_TITLES
 from ui.states import state_badge
 from ui.store import sentence
-from ui.text import markdown_text
+from ui.text import markdown_text, moment
 from ui.trials import choose_trials
 
 # A hint is shown after this many trials without a better one, if they are at least this share of all trials.
@@ -119,9 +120,9 @@ def _importance(moment: tuple[str, str, int], *, _record: ExperimentRecord) -> I
 def _about(record: ExperimentRecord) -> str:
     experiment = record.experiment
     return (
-        f"{experiment.source}, {experiment.algorithm.name} search over "
+        f"{experiment.source}, {ALGORITHM_TITLES.get(experiment.algorithm.name, experiment.algorithm.name)} over "
         f"{counted(len(experiment.space.parameters), 'hyperparameter')}, {experiment.parallel_trials} in parallel, "
-        f"created {experiment.created[:16].replace('T', ' ')} UTC"
+        f"created {moment(experiment.created)}"
     )
 
 

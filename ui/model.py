@@ -126,7 +126,7 @@ def show_observed_predicted(record: ExperimentRecord) -> None:
 
 def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
     """Offer the bundle: one zip file with the model and everything it needs."""
-    st.subheader("Take it home")
+    st.subheader("Download")
     best = record.best
     lost = [name for name in ("model.keras", "hyperparameters.json") if best and not (best.directory / name).is_file()]
     if lost:
@@ -255,5 +255,5 @@ def _test_note(record: ExperimentRecord) -> str:
     lines = (record.result or {}).get("test", {}).get("lines")
     count = "" if lines is None else f"{counted(lines, 'line')}, "
     if uses == 1:
-        return f"{count}used once, after the search, so it does not bias these figures. Errors are in the trait's unit."
+        return f"{count}used only once, after the search. Errors are in the unit of the trait."
     return f"{count}used {uses} times, because the search was extended, so these figures may be somewhat too good."

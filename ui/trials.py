@@ -132,7 +132,7 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
     if trial.value is not None:
         facts.append(f"validation error {trial.value:.4f}")
     if trial.epochs:
-        facts.append(f"{counted(trial.epochs, 'epoch')}, best after {trial.best_epoch}")
+        facts.append(f"{counted(trial.epochs, 'epoch')}, lowest error {_best_epoch(trial)}")
     if trial.seconds is not None:
         facts.append(elapsed(trial.seconds))
     if trial.attempts > 1:
@@ -161,6 +161,11 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
     _artifacts(trial)
 
 
+def _best_epoch(trial: TrialRecord) -> str:
+    """Return when the validation error was lowest, in words."""
+    return f"after epoch {trial.best_epoch}" if trial.best_epoch else "before the first epoch"
+
+
 def _trial_curve(record: ExperimentRecord, trial: TrialRecord) -> None:
     facts = learning_curves([trial], highlighted=[trial.number], baselines=record.baselines)
     if facts.trials.empty:
@@ -170,7 +175,7 @@ def _trial_curve(record: ExperimentRecord, trial: TrialRecord) -> None:
         curves_figure(facts),
         key="trial-curve",
         label=f"Learning curve of trial {trial.number}",
-        description=f"The lowest error is reached after epoch {trial.best_epoch}.",
+        description=f"The error is lowest {_best_epoch(trial)}.",
         table=facts.curves,
         file_name=f"{record.name}-trial-{trial.number}",
     )

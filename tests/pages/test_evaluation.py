@@ -47,7 +47,7 @@ def subheaders(app: AppTest) -> list[str]:
 
 def test_where_there_is_none_it_says_how_to_make_one(open_page: OpenPage, workspace: Workspace) -> None:
     app = open_page(PAGE, experiment="made")
-    assert "How sure is it?" in subheaders(app)
+    assert "Confidence intervals" in subheaders(app)
     assert [code.value for code in app.code][:1] == ["./run evaluate quick.txt"]
 
 

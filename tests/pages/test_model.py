@@ -92,8 +92,8 @@ def test_a_real_model_is_judged_packed_and_predicts(
     assert [header.value for header in app.subheader] == [
         "Test lines",
         "Validation lines",
-        "How sure is it?",
-        "Take it home",
+        "Confidence intervals",
+        "Download",
         "Observed against predicted",
         "Predict new lines",
     ]

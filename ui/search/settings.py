@@ -23,7 +23,7 @@ from ui.search.lines import PreparedLines
 
 _Name = TypeVar("_Name", bound=str)
 
-_ALGORITHM_TITLES = {
+ALGORITHM_TITLES = {
     "bayesianoptimization": "Bayesian optimisation",
     "random": "Random",
     "grid": "Grid",
@@ -67,7 +67,7 @@ def search_form(form: str, refusals: Refusals) -> SearchChoices:
                 form,
                 "Algorithm",
                 "algorithm",
-                _ALGORITHM_TITLES,
+                ALGORITHM_TITLES,
                 ALGORITHMS,
                 help_text="How the hyperparameters of the next trial are chosen. Bayesian optimisation predicts the "
                 "error with a Gaussian process. TPE is the tree-structured Parzen estimator. Random, grid and Sobol "
