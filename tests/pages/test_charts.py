@@ -13,7 +13,7 @@ def page() -> None:
 
     figure = go.Figure(go.Scatter(y=[1, 2]))
     show(figure, key="alone", label="Alone", description="It rises.", on_points=lambda points: None)
-    chart_with_table(figure, pd.DataFrame({"y": [1, 2]}), key="both", title="With\\_table")
+    chart_with_table(figure, pd.DataFrame({"y": [1, 2]}), key="both", title="With_table")
 
 
 def test_a_chart_comes_with_its_description_and_its_table() -> None:
@@ -27,6 +27,7 @@ def test_a_chart_comes_with_its_description_and_its_table() -> None:
         "alone",
     )
     assert (both["label"], both["select"]) == ("With_table", "none")
+    assert app.markdown[0].value == "**With\\_table**"
     (table,) = app.dataframe
     assert list(table.value["y"]) == [1, 2]
     (download,) = app.get("download_button")
