@@ -1,6 +1,7 @@
 """Processes of this program, and what they share: the floor that knows nothing of genetics.
 
-``detached`` starts a process that outlives its parent. ``worker_pool`` keeps workers busy: forks of one ``fork_server``
+``detached`` starts a process that outlives its parent; ``command_messages`` are what a command tells a person or the
+program that started it. ``worker_pool`` keeps workers busy: forks of one ``fork_server``
 that has imported everything, each fed through a ``channel`` and answering with the loop in ``worker``. ``locks`` says
 who works on a folder, ``threads`` shares the cores out, ``memory`` measures and returns memory.
 """

@@ -1,8 +1,14 @@
 from .channel import Channel as Channel
 from .channel import die_with as die_with
+from .command_messages import CommandMessage as CommandMessage
+from .command_messages import MessageKind as MessageKind
+from .command_messages import json_messages as json_messages
+from .command_messages import read_messages as read_messages
+from .command_messages import say as say
 from .detached import import_environment as import_environment
 from .detached import last_line as last_line
 from .detached import module_command as module_command
+from .detached import run_module as run_module
 from .detached import start_detached as start_detached
 from .fork_server import ForkServer as ForkServer
 from .fork_server import serve_forks as serve_forks
@@ -20,8 +26,10 @@ from .worker_pool import WorkerPool as WorkerPool
 
 __all__ = [
     "Channel",
+    "CommandMessage",
     "FileLock",
     "ForkServer",
+    "MessageKind",
     "Task",
     "WorkerPool",
     "die_with",
@@ -29,9 +37,13 @@ __all__ = [
     "give_back_memory",
     "held_bytes",
     "import_environment",
+    "json_messages",
     "last_line",
     "module_command",
     "peak_bytes",
+    "read_messages",
+    "run_module",
+    "say",
     "serve_forks",
     "serve_jobs",
     "start_detached",

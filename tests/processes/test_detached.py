@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.processes.detached import import_environment, last_line, module_command, start_detached
+from gwas_core.processes.detached import import_environment, last_line, module_command, run_module, start_detached
 
 WAIT = 120
 
@@ -42,6 +42,8 @@ def test_files_of_the_folder_it_runs_in_are_not_imported(tmp_path: Path, monkeyp
     process = start_detached(module_command("program"), log=tmp_path / "log", environment=environment)
     assert process.wait(WAIT) == 0
     assert last_line(tmp_path / "log") == "fine"
+    done = run_module("program", environment=environment, timeout=WAIT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"fine\n", b"")
 
 
 def test_the_core_is_imported_from_any_folder(tmp_path: Path) -> None:
