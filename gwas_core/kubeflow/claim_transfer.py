@@ -1,7 +1,8 @@
-"""Files of the workspace's claim, for whoever has not mounted it: ``python -m gwas_core.kubeflow.claim_transfer``.
+"""Transfer of files from and to the workspace's claim: ``python -m gwas_core.kubeflow.claim_transfer``.
 
-Runs in a pod that has (``helper``). What it is asked comes by stdin, of a size and hash that are said; what it
-answers goes to stdout, and the hash of that to stderr. So a stream that broke off is never taken for a whole one.
+Runs in a pod that has mounted the claim (``transfer_pod``), once for each question. The question comes by stdin, and
+the arguments say its length and hash; the answer goes to stdout, and its hash to stderr. So a stream that broke off is
+never taken for a whole one.
 """
 
 from __future__ import annotations
@@ -24,31 +25,32 @@ from gwas_core.files import atomic_path
 from gwas_core.messages import quoted
 
 HASH_PREFIX = "sha256 "
-"""Begins the last line of stderr, once the answer is complete."""
+"""Beginning of the last line of stderr, once the answer is complete."""
 
-# Nothing of ours is called otherwise; a file that begins with a dot is one being written.
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+# All our files have such names; a file that begins with a dot is being written.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _BLOCK = 1 << 20
 
 
 def check_path(path: str, *, under: Collection[str] | None = None) -> str:
-    """A path below the workspace, as given.
+    """Return a path below the workspace, as given.
 
     Args:
-        under: folders of which it has to be in one; the workspace where not given.
+        path: with ``/`` between its parts.
+        under: folders, one of which has to hold it; the workspace if not given.
 
     Raises:
         InputError: it leads elsewhere.
     """
     parts = path.split("/")
     is_inside = under is None or any(path.startswith(f"{folder}/") for folder in under)
-    if not is_inside or not all(map(_PART.fullmatch, parts)):
+    if not is_inside or not all(map(_NAME.fullmatch, parts)):
         raise InputError(f"{quoted(path)} is no path of the workspace")
     return path
 
 
 def files_in(root: Path, folders: Collection[str]) -> Iterator[str]:
-    """Every file of these folders, by its path below ``root``; links are left out, wherever they lead."""
+    """Yield every file of these folders, by its path below ``root``; links are left out, wherever they lead."""
     for folder in folders:
         top = root / check_path(folder)
         if top.is_symlink():
@@ -57,12 +59,12 @@ def files_in(root: Path, folders: Collection[str]) -> Iterator[str]:
             for name in sorted(names):
                 path = Path(directory, name)
                 relative = path.relative_to(root).as_posix()
-                if not path.is_symlink() and path.is_file() and all(map(_PART.fullmatch, relative.split("/"))):
+                if not path.is_symlink() and path.is_file() and all(map(_NAME.fullmatch, relative.split("/"))):
                     yield relative
 
 
 def digests(root: Path, folders: Collection[str]) -> dict[str, str]:
-    """The SHA-256 of every file of these folders."""
+    """Return the SHA-256 of every file of these folders, by its path below ``root``."""
     found = {}
     for path in files_in(root, folders):
         with (root / path).open("rb") as file:
@@ -71,7 +73,7 @@ def digests(root: Path, folders: Collection[str]) -> dict[str, str]:
 
 
 def stamps(root: Path, folders: Collection[str]) -> dict[str, list[int]]:
-    """Size, and time of the last change in nanoseconds, of every file of these folders."""
+    """Return [size in bytes, time of the last change in nanoseconds] of every file of these folders, by its path."""
     found = {}
     for path in files_in(root, folders):
         facts = (root / path).stat()
@@ -80,12 +82,12 @@ def stamps(root: Path, folders: Collection[str]) -> dict[str, list[int]]:
 
 
 def pack(root: Path, paths: Collection[str]) -> bytes:
-    """These files as a tar archive, with their times; one that vanished meanwhile is left out."""
+    """Return a tar archive of these files, with their times; a file that vanished meanwhile is left out."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in paths:
             try:
-                # Before its content: what is written after that changes the time, and is taken the next time.
+                # The time before the content: what is written after that changes the time, and is taken the next time.
                 changed = (root / path).stat().st_mtime_ns
                 content = (root / path).read_bytes()
             except FileNotFoundError:
@@ -98,10 +100,15 @@ def pack(root: Path, paths: Collection[str]) -> bytes:
 
 
 def unpack(root: Path, content: bytes, *, under: Collection[str] | None = None) -> list[str]:
-    """Write the files of an archive, each whole or not at all; returns their paths.
+    """Write the files of an archive, each whole or not at all, and return their paths.
+
+    Args:
+        root: folder of the workspace.
+        content: what ``pack`` returned.
+        under: folders, one of which has to hold each file; the workspace if not given.
 
     Raises:
-        InputError: it is no archive of ``pack``, or holds something that would lie elsewhere.
+        InputError: it is no archive of ``pack``, or holds a file that would lie elsewhere.
     """
     paths = []
     try:
@@ -126,7 +133,14 @@ def unpack(root: Path, content: bytes, *, under: Collection[str] | None = None) 
 def changed_files(
     root: Path, folders: Collection[str], *, known: Mapping[str, Sequence[int]], most_bytes: int | None
 ) -> list[str]:
-    """Files of these folders that somebody who has ``known`` (see ``stamps``) lacks, up to a size each."""
+    """Return the files of these folders that are missing or different on the other side.
+
+    Args:
+        root: folder of the workspace.
+        folders: below it.
+        known: what the other side has, as ``stamps`` gives it.
+        most_bytes: size above which a file is left out; None for no limit.
+    """
     return [
         path
         for path, stamp in stamps(root, folders).items()
@@ -135,7 +149,17 @@ def changed_files(
 
 
 def answer(verb: str, root: Path, question: bytes) -> bytes:
-    """What is said to a question; see ``helper.TransferPod``, which asks them."""
+    """Return the answer to a question of ``transfer_pod.TransferPod``.
+
+    Args:
+        verb: ``"digests"``, ``"pack"``, ``"unpack"`` or ``"remove"``.
+        root: folder of the workspace.
+        question: for ``"unpack"`` an archive, else JSON with ``folders`` and, for ``"pack"``, ``known`` and
+            ``most_bytes``.
+
+    Raises:
+        InputError: a path leads out of the workspace, or the archive is none.
+    """
     if verb == "unpack":
         return json.dumps(unpack(root, question)).encode()
     asked: dict[str, Any] = json.loads(question)
@@ -161,18 +185,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         question = _read(options.bytes)
         if hashlib.sha256(question).hexdigest() != options.sha256:
             raise InputError("what arrived is not what was sent: try again")
-        said = answer(options.verb, options.root, question)
+        answered = answer(options.verb, options.root, question)
     except (GwasError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    sys.stdout.buffer.write(said)
+    sys.stdout.buffer.write(answered)
     sys.stdout.buffer.flush()
-    print(f"{HASH_PREFIX}{hashlib.sha256(said).hexdigest()}", file=sys.stderr)
+    print(f"{HASH_PREFIX}{hashlib.sha256(answered).hexdigest()}", file=sys.stderr)
     return 0
 
 
 def _read(size: int) -> bytes:
-    """So much of stdin, which does not end while the connection lasts."""
+    """Return ``size`` bytes of stdin, which does not end while the connection lasts."""
     parts, left = [], size
     while left and (part := sys.stdin.buffer.read(min(left, _BLOCK))):
         parts.append(part)

@@ -1,15 +1,23 @@
-"""Reaching a cluster, and the claim that holds the workspace there."""
+"""Connection to a cluster, and the volume claim that holds the workspace there."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
-from gwas_core.kubeflow.kubernetes_api import SNAPSHOTS, ClusterError, Conflict, KubernetesApi, NotFound, NotInstalled
+from gwas_core.kubeflow.kubernetes_api import (
+    SNAPSHOTS,
+    ClusterError,
+    Conflict,
+    KubernetesApi,
+    NotFound,
+    NotInstalled,
+    Resource,
+)
 from gwas_core.kubeflow.labels import APPLICATION_LABELS
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.workspace import Workspace
@@ -21,11 +29,11 @@ READ_WRITE_MANY = "ReadWriteMany"
 
 
 class NotConfigured(ClusterError):
-    """Nothing says where a cluster is."""
+    """No cluster is configured, or its configuration cannot be used."""
 
 
 def is_configured() -> bool:
-    """Whether anything says where a cluster is; costs nothing and asks nobody."""
+    """Return whether a cluster is configured; asks neither network nor cluster."""
     return "KUBERNETES_SERVICE_HOST" in os.environ or _kubeconfig() is not None
 
 
@@ -37,10 +45,10 @@ def _kubeconfig() -> str | None:
 
 
 def connect(settings: ClusterSettings) -> KubernetesApi:
-    """The API of the cluster: ``KUBECONFIG``'s, else the one this pod runs on, else that of ``~/.kube/config``.
+    """Return a client for the cluster of ``KUBECONFIG``, else of this pod, else of ``~/.kube/config``.
 
     Raises:
-        NotConfigured: there is none, or its configuration cannot be read.
+        NotConfigured: no cluster is configured, or its configuration cannot be read.
     """
     return KubernetesApi(_configuration, namespace=settings.namespace)
 
@@ -60,7 +68,7 @@ def _configuration() -> Configuration:
             raise NotConfigured(
                 "no Kubernetes cluster is configured: set KUBECONFIG, or open this in a Kubeflow notebook server"
             )
-    # Whatever is wrong in the file (base64, a missing certificate, a name too many) surfaces under its own name.
+    # Each kind of mistake in the file (base64, a missing certificate, a name too many) has an exception of its own.
     except (ConfigException, yaml.YAMLError, OSError, ValueError, KeyError, TypeError) as error:
         words = " ".join(str(error).split())[:300]
         raise NotConfigured(f"the configuration of the Kubernetes cluster cannot be used: {words}") from error
@@ -68,12 +76,12 @@ def _configuration() -> Configuration:
 
 
 def is_claim_here(workspace: Workspace, settings: ClusterSettings) -> bool:
-    """Whether the workspace is where pods see the claim; where not, files are copied through a pod (``helper``)."""
+    """Return whether the workspace is where pods see the claim; if not, ``transfer_pod`` copies files."""
     return workspace.root.absolute() == Path(settings.mount_path)
 
 
 def ensure_claim(api: KubernetesApi, settings: ClusterSettings) -> None:
-    """Create the workspace's claim where there is none yet.
+    """Create the workspace's claim if there is none yet.
 
     Raises:
         ClusterError: it cannot be created.
@@ -83,24 +91,24 @@ def ensure_claim(api: KubernetesApi, settings: ClusterSettings) -> None:
         return
     except NotFound:
         pass
-    spec: dict[str, Any] = {
+    spec: Resource = {
         "accessModes": [READ_WRITE_MANY],
         "resources": {"requests": {"storage": settings.storage}},
     }
     if settings.storage_class:
         spec["storageClassName"] = settings.storage_class
-    body = {
+    body: Resource = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": settings.claim, "labels": dict(APPLICATION_LABELS)},
         "spec": spec,
     }
-    with suppress(Conflict):  # somebody was faster
+    with suppress(Conflict):  # another process was faster
         api.create("persistentvolumeclaims", body)
 
 
 def snapshot_claim(api: KubernetesApi, settings: ClusterSettings, name: str) -> str | None:
-    """Take a snapshot of the claim as it is now; its name, or None where the cluster does not offer snapshots.
+    """Take a snapshot of the claim as it is now; return its name, or None if the cluster does not offer snapshots.
 
     Raises:
         ClusterError: the cluster offers them but does not take this one.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from gwas_core.errors import ExperimentError
 from gwas_core.kubeflow.katib_status import read_time
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.store import Store
 
 KUBEFLOW = "kubeflow"
@@ -23,8 +23,7 @@ class ClusterBinding:
     """Katib experiment of an experiment in the store.
 
     Attributes:
-        cluster: settings it was started with, as ``ClusterSettings.to_dict`` gives them; later changes of the
-            environment do not count.
+        cluster: settings it was started with; later changes of the environment do not count.
         uid: unique identifier of the Katib experiment; empty while there is none, as after a stop.
         read_only: whether it was made elsewhere, and is only shown here.
         names: our parameter name by Katib's, of an experiment made elsewhere.
@@ -35,7 +34,7 @@ class ClusterBinding:
         snapshot: name of the last snapshot of the claim.
     """
 
-    cluster: dict[str, Any]
+    cluster: ClusterSettings
     uid: str = ""
     read_only: bool = False
     names: dict[str, str] = field(default_factory=dict)
@@ -44,11 +43,6 @@ class ClusterBinding:
     next_try: str = ""
     limit: int = 0
     snapshot: str = ""
-
-    @property
-    def settings(self) -> ClusterSettings:
-        """Settings of the cluster it was started with."""
-        return ClusterSettings.from_dict(self.cluster)
 
     @property
     def external_names(self) -> dict[str, str] | None:
@@ -92,12 +86,13 @@ def find_binding(store: Store, name: str) -> ClusterBinding | None:
 
     Raises:
         ExperimentError: there is no such experiment.
+        SettingsError: the binding holds a value that is refused.
     """
     values = store.storage.get_study_user_attrs(store.study_id(name)).get(KUBEFLOW)
     if not isinstance(values, Mapping):
         return None
-    known = {entry.name for entry in fields(ClusterBinding)}
-    return ClusterBinding(**{key: value for key, value in values.items() if key in known})
+    # Another version may have written entries that this one does not know.
+    return from_json_values(ClusterBinding, values, name="cluster binding", ignore_unknown=True)
 
 
 def load_own_binding(store: Store, name: str) -> ClusterBinding:
@@ -114,7 +109,7 @@ def load_own_binding(store: Store, name: str) -> ClusterBinding:
 
 def save_binding(store: Store, name: str, binding: ClusterBinding) -> None:
     """Write the binding of an experiment."""
-    store.storage.set_study_user_attr(store.study_id(name), KUBEFLOW, asdict(binding))
+    store.storage.set_study_user_attr(store.study_id(name), KUBEFLOW, to_json_values(binding))
 
 
 def _now() -> datetime:

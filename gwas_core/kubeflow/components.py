@@ -1,7 +1,8 @@
-"""The steps as Kubeflow sees them: lightweight components that each call one function of ``steps``.
+"""Components of the pipeline: lightweight kfp components that each call one function of ``steps``.
 
 Kubeflow copies the source of each function into the compiled pipeline and runs it alone in a container, so every
-function imports what it needs itself, and this module does without postponed annotations, which kfp cannot read.
+function imports what it needs itself, and this module does without postponed annotations, which kfp cannot read. The
+docstrings are the descriptions that Kubeflow shows.
 """
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Model, Output
@@ -71,7 +72,7 @@ def attribution(
     model: Input[Model],
     attributions: Output[Dataset],
 ) -> None:
-    """What the network makes of each SNP."""
+    """Attribute the network's predictions to each SNP."""
     from pathlib import Path
 
     from gwas_core.kubeflow import steps
@@ -90,7 +91,7 @@ def attribution(
 def manhattan_predicted(
     workspace: str, experiment: str, trial: str, attributions: Input[Dataset], plot: Output[HTML]
 ) -> None:
-    """The network's attributions along the genome."""
+    """Draw the network's attributions along the genome."""
     from pathlib import Path
 
     from gwas_core.kubeflow import steps
@@ -133,7 +134,7 @@ def association(
 def manhattan_observed(
     workspace: str, experiment: str, trial: str, associations: Input[Dataset], plot: Output[HTML]
 ) -> None:
-    """The Manhattan plot of the observed phenotype."""
+    """Draw the Manhattan plot of the observed phenotype."""
     from pathlib import Path
 
     from gwas_core.kubeflow import steps
@@ -148,7 +149,7 @@ def manhattan_observed(
 
 
 def qq(workspace: str, experiment: str, trial: str, associations: Input[Dataset], plot: Output[HTML]) -> None:
-    """The p-values against those of SNPs without effect."""
+    """Draw the p-values against those expected of SNPs without effect."""
     from pathlib import Path
 
     from gwas_core.kubeflow import steps
@@ -171,7 +172,7 @@ def bundle(
     model: Input[Model],
     packed: Output[Artifact],
 ) -> None:
-    """The trained model, to take home."""
+    """Pack the trained model into a bundle to take home."""
     from pathlib import Path
 
     from gwas_core.kubeflow import steps

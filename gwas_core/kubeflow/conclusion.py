@@ -86,7 +86,7 @@ class Conclusion:
             return
         # A snapshot that cannot be taken costs nobody the experiment.
         with suppress(ClusterError):
-            snapshot_claim(self._clients.get(binding.settings), binding.settings, snapshot)
+            snapshot_claim(self._clients.get(binding.cluster), binding.cluster, snapshot)
         save_binding(self._store, name, replace(binding, snapshot=snapshot))
 
     def _failed_evaluation(self, record: ExperimentRecord, binding: ClusterBinding) -> Ending | None:

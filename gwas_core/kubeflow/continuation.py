@@ -40,8 +40,8 @@ class Continuation:
         """
         name = record.name
         binding, writer = load_own_binding(self._store, name), ExperimentWriter(self._store, name)
-        api = self._clients.get(binding.settings)
-        manifest = submission_manifest(record.experiment, binding.settings)
+        api = self._clients.get(binding.cluster)
+        manifest = submission_manifest(record.experiment, binding.cluster)
         limit = manifest["spec"]["maxTrialCount"]
         self._final_evaluation.forget_failures(name)
         if record.state is ExperimentState.FAILED:
@@ -75,11 +75,11 @@ class Continuation:
         if existing is not None:
             if not is_submitted(existing, binding, record):
                 raise ExperimentError(
-                    f"meanwhile {binding.settings.namespace} has another Katib experiment named {name}: delete that "
+                    f"meanwhile {binding.cluster.namespace} has another Katib experiment named {name}: delete that "
                     "first"
                 )
             katib_objects.delete_experiment_alone(api, name)
-        known = katib_objects.resumable_trials(api, name, resume_policy=binding.settings.resume_policy)
+        known = katib_objects.resumable_trials(api, name, resume_policy=binding.cluster.resume_policy)
         if known is not None:
             # Some may have finished unseen.
             trials = read_trials(known, katib_objects.find(api, "suggestions", name))
@@ -109,15 +109,15 @@ class Continuation:
         Raises:
             ExperimentError: Katib does not allow it.
         """
-        limit = int(submission_manifest(extended, binding.settings)["spec"]["maxTrialCount"])
+        limit = int(submission_manifest(extended, binding.cluster)["spec"]["maxTrialCount"])
         if not binding.uid:
             return False
         if limit > binding.limit:
-            api = self._clients.get(binding.settings)
+            api = self._clients.get(binding.cluster)
             existing = katib_objects.find(api, "experiments", record.name)
             if existing is None or not is_submitted(existing, binding, record):
                 return False
-            if completion_message(existing) is not None and binding.settings.resume_policy == "Never":
+            if completion_message(existing) is not None and binding.cluster.resume_policy == "Never":
                 raise ExperimentError(
                     f"{record.name} was started with Katib's resume policy Never and cannot go on: start a new one"
                 )

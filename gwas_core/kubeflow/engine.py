@@ -128,7 +128,7 @@ class KubeflowEngine:
         save_split(split, directory)
         write_json(directory / EXPERIMENT_FILE, experiment.to_dict())
         self._files.send(experiment, settings)
-        save_binding(self.store, experiment.name, ClusterBinding(cluster=settings.to_dict()))
+        save_binding(self.store, experiment.name, ClusterBinding(cluster=settings))
         submit(api, self.store, experiment.name, manifest, limit=manifest["spec"]["maxTrialCount"])
         return self._sync.sync_now(experiment.name)
 
@@ -204,11 +204,11 @@ class KubeflowEngine:
                 raise ExperimentError(f"{name} is running: stop it before deleting it")
             # A cluster that is no longer configured must not keep what is here.
             with suppress(NotConfigured):
-                api = self._clients.get(binding.settings)
+                api = self._clients.get(binding.cluster)
                 existing = katib_objects.find(api, "experiments", name)
                 if existing is None or is_submitted(existing, binding, record):
                     katib_objects.delete_everything(api, name)
-                self._files.remove_experiment(binding.settings, name)
+                self._files.remove_experiment(binding.cluster, name)
         self.store.delete(name)
 
     def external_experiments(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class ExternalExperiments:
         external = read_external_experiment(manifest)
         self._store.create(external.experiment)
         binding = ClusterBinding(
-            cluster=settings.to_dict(),
+            cluster=settings,
             uid=manifest["metadata"]["uid"],
             read_only=True,
             names=external.names,

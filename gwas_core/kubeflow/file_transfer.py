@@ -74,7 +74,7 @@ class FileTransfer:
         Raises:
             ClusterError: the files do not get through.
         """
-        pod = None if binding.read_only else self._pod(binding.settings, record.name)
+        pod = None if binding.read_only else self._pod(binding.cluster, record.name)
         folders = _unfinished_folders(record, trials)
         ended = {f"{record.name}/{trial.name}" for trial in trials if trial.state.is_finished()}
         is_fresh = _recent_fetches.is_within(record.directory, self._fetch_seconds)
@@ -88,7 +88,7 @@ class FileTransfer:
         Raises:
             ClusterError: the pod does not start, or the files do not get through.
         """
-        pod = self._pod(binding.settings, record.name)
+        pod = self._pod(binding.cluster, record.name)
         if pod is not None:
             pod.wait()
             pod.fetch(_unfinished_folders(record, trials))
@@ -102,7 +102,7 @@ class FileTransfer:
         Raises:
             ClusterError: the files do not get through.
         """
-        pod = self._pod(binding.settings, record.name)
+        pod = self._pod(binding.cluster, record.name)
         folders = [f"{record.name}/{trial.directory.name}"]
         return "" if pod is None else self._fetch(pod, record, folders, most_bytes=None)
 
@@ -120,7 +120,7 @@ class FileTransfer:
         Raises:
             ClusterError: they cannot be deleted.
         """
-        pod = self._pod(binding.settings, record.name) if folders else None
+        pod = self._pod(binding.cluster, record.name) if folders else None
         if pod is not None:
             pod.remove([f"{record.name}/{folder}" for folder in folders])
 
@@ -138,7 +138,7 @@ class FileTransfer:
     def close(self, binding: ClusterBinding, name: str) -> None:
         """End the experiment's pod, because nothing more is to be copied."""
         with suppress(NotConfigured):
-            pod = None if binding.read_only else self._pod(binding.settings, name)
+            pod = None if binding.read_only else self._pod(binding.cluster, name)
             if pod is not None:
                 _close(pod)
 

@@ -1,14 +1,13 @@
-"""An experiment as Katib wants it; what Katib would refuse, or choke on later, is refused here first.
+"""Katib experiments: the manifest of one of our experiments, and checks of what Katib can run.
 
-Katib's admission looks at little, and its suggestion services retry most errors for ever, which looks like
-"running": so everything that is known to fail is checked before the experiment is created.
+Katib's admission checks little, and its suggestion services retry most errors for ever, which looks like "running".
+So everything that is known to fail is refused here, before the experiment is created.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -30,6 +29,7 @@ from kubeflow_katib_api.models.v1beta1_trial_parameter_spec import V1beta1TrialP
 from kubeflow_katib_api.models.v1beta1_trial_template import V1beta1TrialTemplate
 
 from gwas_core.errors import SettingsError
+from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.labels import APPLICATION_LABELS, DATASET_ANNOTATION, NO_SIDECAR
 from gwas_core.kubeflow.parameters import to_katib
 from gwas_core.kubeflow.pipelines_api import TOKEN_VARIABLE
@@ -46,11 +46,11 @@ TOKEN_PATH = "/var/run/secrets/kubeflow/pipelines/token"  # noqa: S105 - where K
 TOKEN_AUDIENCE = "pipelines.kubeflow.org"  # noqa: S105
 
 MAXIMUM_GRID = 100_000
-"""Katib's grid service lists every combination in its 100 MiB before it suggests the first."""
+"""Largest grid: Katib's grid service lists every combination in its 100 MiB before it suggests the first."""
 MAXIMUM_MANIFEST_BYTES = 1_000_000
-"""The API server takes 1.5 MB at most, and each trial holds another copy of the template."""
+"""Largest manifest: the API server takes 1.5 MB at most, and each trial holds another copy of the template."""
 
-# No hyperparameter's name has a dash, so that none can be taken for it.
+# No hyperparameter's name has a dash, so none can be taken for this one.
 _TRIAL_NAME = "trial-name"
 # Katib's tpe and random run on Hyperopt, whose settings have other names and are fewer than Optuna's.
 _HYPEROPT_SETTINGS = {"n_ei_candidates": "n_EI_candidates", "random_state": "random_state"}
@@ -58,8 +58,8 @@ _DRIVER_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 _TOKEN_SECONDS = 7200
 
 
-def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> dict[str, Any]:
-    """The manifest (JSON-ready) that creates the experiment.
+def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> Resource:
+    """Return the manifest, JSON-ready, that creates the experiment.
 
     Raises:
         SettingsError: see ``check_katib``.
@@ -76,10 +76,10 @@ def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> dic
 
 
 def check_katib(experiment: Experiment) -> None:
-    """See that Katib can run the experiment.
+    """Check that Katib can run the experiment.
 
     Raises:
-        SettingsError: naming the field that it would refuse, or that would stall it.
+        SettingsError: names the field that Katib would refuse, or that would stall it.
     """
     algorithm = experiment.algorithm.name
     parameters = [to_katib(parameter, algorithm=algorithm) for parameter in experiment.space.parameters]
@@ -105,17 +105,17 @@ def _check_grid(experiment: Experiment) -> None:
         )
 
 
-def to_yaml(manifest: Mapping[str, Any]) -> str:
-    """The manifest for ``kubectl apply``.
+def to_yaml(manifest: Resource) -> str:
+    """Return the manifest as YAML for ``kubectl apply``.
 
-    Whatever could be read as a number is quoted: PyYAML leaves 1e-05 bare, which Kubernetes' reader makes a number of
-    and then refuses, for Katib's values are texts.
+    Texts that could be read as numbers are quoted: PyYAML leaves 1e-05 without quotes, which Kubernetes reads as a
+    number and then refuses, because Katib's values are texts.
     """
     return yaml.dump(dict(manifest), Dumper=_Dumper, sort_keys=False)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes texts that begin like a number, and repeats what is there twice instead of referring to it."""
+    """YAML writer that quotes texts which begin like a number, and repeats a value instead of referring to it."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
@@ -129,7 +129,7 @@ _Dumper.add_representer(
 )
 
 
-def _manifest(experiment: Experiment, cluster: ClusterSettings) -> dict[str, Any]:
+def _manifest(experiment: Experiment, cluster: ClusterSettings) -> Resource:
     algorithm = experiment.algorithm.name
     spec = V1beta1ExperimentSpec(
         objective=V1beta1ObjectiveSpec(
@@ -154,7 +154,7 @@ def _manifest(experiment: Experiment, cluster: ClusterSettings) -> dict[str, Any
         parameters=[to_katib(parameter, algorithm=algorithm) for parameter in experiment.space.parameters],
         trialTemplate=_trial_template(experiment, cluster),
     )
-    manifest: dict[str, Any] = V1beta1Experiment(
+    manifest: Resource = V1beta1Experiment(
         apiVersion=API_VERSION,
         kind="Experiment",
         metadata=ObjectMeta(
@@ -169,7 +169,7 @@ def _manifest(experiment: Experiment, cluster: ClusterSettings) -> dict[str, Any
 
 
 def _algorithm_settings(experiment: Experiment) -> dict[str, str]:
-    """By Katib's names; the experiment's seed is the search's, as on this machine."""
+    """Return the algorithm's settings by Katib's names; its seed is the experiment's, as on this machine."""
     algorithm = experiment.algorithm.name
     settings = {"random_state": str(experiment.seed), **experiment.algorithm.settings}
     if algorithm == "sobol":
@@ -213,7 +213,7 @@ def _trial_template(experiment: Experiment, cluster: ClusterSettings) -> V1beta1
 
 
 def driver_arguments(experiment: Experiment, cluster: ClusterSettings) -> list[str]:
-    """The driver's command line, with Katib's placeholders; the shell it passes through sees nothing to act on."""
+    """Return the driver's command line with Katib's placeholders, safe in the shell that it passes through."""
     arguments = [
         f"--kind={cluster.trial_kind}",
         f"--experiment={experiment.name}",
@@ -227,11 +227,11 @@ def _placeholder(name: str) -> str:
     return f"${{trialParameters.{name}}}"
 
 
-def _job(arguments: list[str], cluster: ClusterSettings) -> dict[str, Any]:
+def _job(arguments: list[str], cluster: ClusterSettings) -> Resource:
     is_driver = cluster.trial_kind == "pipeline"
     environment = {"GWAS_WORKSPACE": cluster.mount_path}
-    mounts: list[dict[str, Any]] = [{"name": "workspace", "mountPath": cluster.mount_path}]
-    volumes: list[dict[str, Any]] = [
+    mounts: list[Resource] = [{"name": "workspace", "mountPath": cluster.mount_path}]
+    volumes: list[Resource] = [
         {"name": "workspace", "persistentVolumeClaim": {"claimName": cluster.claim}},
     ]
     if is_driver:
@@ -246,7 +246,7 @@ def _job(arguments: list[str], cluster: ClusterSettings) -> dict[str, Any]:
     container = {
         "name": PRIMARY_CONTAINER,
         "image": cluster.image,
-        # Katib wraps the command in a shell, and would have to ask the registry for one that is not said.
+        # Katib wraps the command in a shell; without it here, Katib would have to ask the registry for the image's own.
         "command": ["python", "-m", "gwas_core.kubeflow.driver"],
         "args": arguments,
         "env": [{"name": name, "value": value} for name, value in environment.items()],
@@ -272,8 +272,8 @@ def _job(arguments: list[str], cluster: ClusterSettings) -> dict[str, Any]:
     }
 
 
-def _training_resources(cluster: ClusterSettings) -> dict[str, Any]:
-    resources: dict[str, Any] = {
+def _training_resources(cluster: ClusterSettings) -> Resource:
+    resources: Resource = {
         "requests": {"cpu": cluster.cpu, "memory": cluster.memory},
         "limits": {"memory": cluster.memory},
     }

@@ -1,4 +1,4 @@
-"""The Kubernetes API, as much of it as is used here: plain dictionaries in and out, and errors as sentences."""
+"""Kubernetes API, as far as it is used here: objects as plain dictionaries, errors as sentences."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
 
 Resource = dict[str, Any]
+"""Object of the Kubernetes API, as its JSON has it."""
+
 _Answer = TypeVar("_Answer")
 
 KATIB = "/apis/kubeflow.org/v1beta1"
@@ -41,41 +43,41 @@ _STDIN, _STDOUT, _STDERR, _STATUS = range(4)  # channels of v4.channel.k8s.io
 
 
 class ClusterError(ExperimentError):
-    """The cluster did not do what was asked."""
+    """Refusal or failure of the cluster."""
 
 
 class Unreachable(ClusterError):
-    """No answer, or one that says to try again later; nothing is known of what was asked."""
+    """Missing answer, or one that says to try again later; whether the request was carried out is not known."""
 
 
 class NotAllowed(ClusterError):
-    """The cluster knows us not, or not as one who may do this (401, 403)."""
+    """Refusal because the credentials are not known, or not allowed to do this (401, 403)."""
 
 
 class NotFound(ClusterError):
-    """There is no such object."""
+    """Answer that there is no such object (404)."""
 
 
 class NotInstalled(ClusterError):
-    """The cluster does not know this kind of object at all."""
+    """Answer that the cluster does not know this kind of object at all (404)."""
 
 
 class Conflict(ClusterError):
-    """The object is there already, or was changed meanwhile (409)."""
+    """Refusal because the object is there already, or was changed meanwhile (409)."""
 
 
 class Invalid(ClusterError):
-    """Admission refused the object (400, 422)."""
+    """Refusal of the object by admission (400, 422)."""
 
 
 class KubernetesApi:
-    """One namespace of one cluster. Safe to share between threads.
+    """Client for one namespace of one cluster; safe to share between threads.
+
+    Every method raises a ``ClusterError``; its subclasses say which kind.
 
     Args:
         load: makes the client's configuration; called again when the cluster no longer accepts the credentials.
-
-    Raises:
-        ClusterError: from every method; see its children.
+        namespace: in which objects are created and looked for.
     """
 
     def __init__(self, load: Callable[[], Configuration], *, namespace: str) -> None:
@@ -87,21 +89,36 @@ class KubernetesApi:
         from kubernetes.client import ApiClient  # half a second, which no local experiment should cost
 
         configuration = self._load()
-        # Whoever calls has its own way to try again; urllib3's would only make a page wait three times as long.
+        # Callers try again in their own way; urllib3's retries would only make a page wait three times as long.
         configuration.retries = False
         return ApiClient(configuration)
 
     @property
     def host(self) -> str:
-        """The address of the API server."""
+        """Address of the API server."""
         return str(self._client.configuration.host)
 
     def get(self, plural: str, name: str) -> Resource:
-        """One object of the namespace."""
+        """Return one object of the namespace.
+
+        Args:
+            plural: kind of the object, as in addresses of the API: ``"experiments"``.
+            name: of the object.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
         return self.request("GET", self._path(plural, name))
 
     def list(self, plural: str, *, labels: Mapping[str, str] | None = None) -> list[Resource]:
-        """All objects of a kind that have these labels, in pages; begun again when the cluster forgot where it was."""
+        """Return all objects of a kind that have these labels.
+
+        The list is read in pages, and from its beginning if the cluster has forgotten the page that is asked for.
+
+        Args:
+            plural: kind of the objects, as in addresses of the API: ``"trials"``.
+            labels: names and values that the objects must have.
+        """
         for attempt in range(_LISTING_ATTEMPTS):
             try:
                 return list(self._pages(plural, labels or {}))
@@ -123,15 +140,31 @@ class KubernetesApi:
             query["continue"] = token
 
     def create(self, plural: str, body: Resource, *, dry_run: bool = False) -> Resource:
-        """Create an object; with ``dry_run`` only find out whether it would be accepted."""
+        """Create an object and return it as the cluster stored it.
+
+        Args:
+            plural: kind of the object.
+            body: the object.
+            dry_run: only find out whether it would be accepted.
+
+        Raises:
+            Conflict: there is one of this name.
+            Invalid: it is refused.
+        """
         return self.request("POST", self._path(plural), body=body, query={"dryRun": "All"} if dry_run else None)
 
     def patch(self, plural: str, name: str, body: Resource) -> Resource:
-        """Merge ``body`` into an object."""
+        """Merge ``body`` into an object and return the result."""
         return self.request("PATCH", self._path(plural, name), body=body)
 
     def delete(self, plural: str, name: str, *, keep_dependents: bool = False) -> None:
-        """Delete an object, with what belongs to it unless told otherwise; nothing happens where it is gone already."""
+        """Delete an object; nothing happens if it is gone already.
+
+        Args:
+            plural: kind of the object.
+            name: of the object.
+            keep_dependents: whether the objects that it owns stay.
+        """
         options = {"propagationPolicy": "Orphan" if keep_dependents else "Background"}
         try:
             self.request("DELETE", self._path(plural, name), body=options)
@@ -139,7 +172,14 @@ class KubernetesApi:
             return
 
     def may(self, verb: str, resource: str, *, group: str = "", subresource: str = "") -> bool:
-        """Whether we may do this in the namespace."""
+        """Return whether our credentials allow something in the namespace.
+
+        Args:
+            verb: ``"get"``, ``"create"`` and so on.
+            resource: plural of the kind of object.
+            group: API group of the kind; empty for the core group.
+            subresource: such as ``"exec"`` of pods.
+        """
         attributes = {"namespace": self.namespace, "verb": verb, "group": group, "resource": resource}
         if subresource:
             attributes["subresource"] = subresource
@@ -157,19 +197,33 @@ class KubernetesApi:
     def request(
         self, method: str, path: str, *, body: Resource | None = None, query: Mapping[str, Any] | None = None
     ) -> Resource:
-        """The answer to one request: an object."""
+        """Return the answer to one request, which is an object.
+
+        Args:
+            method: of HTTP.
+            path: of the address, below the API server's.
+            body: sent as JSON.
+            query: parameters of the address.
+        """
         text = self._authenticated(lambda: self._send(method, path, body, query))
         try:
             answer = json.loads(text)
         except ValueError as error:
-            # Taken for an empty one, a list that was cut off would say that everything is gone.
+            # A list that was cut off, taken for an empty one, would say that everything is gone.
             raise Unreachable(f"the answer of the cluster at {self.host} was cut off, or is no JSON") from error
         return answer if isinstance(answer, dict) else {}
 
     def run(self, pod: str, command: Sequence[str], data: bytes, *, seconds: float) -> tuple[int, bytes, str]:
-        """Run a command in a pod's container, with ``data`` as its input: exit code, stdout and stderr.
+        """Run a command in a pod's container; return its exit code, stdout and stderr.
 
-        The command has to know how much it is to read: the protocol cannot close its input.
+        Args:
+            pod: name of the pod, which has one container.
+            command: program and arguments.
+            data: input of the command, which has to know its length: the protocol cannot close the input.
+            seconds: time after which the command is given up.
+
+        Raises:
+            Unreachable: the command has not ended in time, or the connection broke off.
         """
         outcome: queue.Queue[tuple[int, bytes, str] | Exception] = queue.Queue()
         deadline = time.monotonic() + seconds
@@ -205,7 +259,7 @@ class KubernetesApi:
         from kubernetes.client import ApiClient, ApiException, CoreV1Api
         from kubernetes.stream import stream
 
-        # One of its own: ``stream`` changes what the client does meanwhile.
+        # A client of its own: ``stream`` changes what the client does meanwhile.
         core = CoreV1Api(ApiClient(self._client.configuration))
         try:
             return stream(
@@ -221,7 +275,7 @@ class KubernetesApi:
                 _preload_content=False,
             )
         except ApiException as error:
-            # It tells nothing but the text of what went wrong.
+            # The exception itself holds only a text; its cause has the status.
             cause = error.__context__
             status = getattr(cause, "status_code", None)
             if cause is None or status is None:
@@ -230,7 +284,7 @@ class KubernetesApi:
             raise _as_sentence(error) from error
 
     def _authenticated(self, ask: Callable[[], _Answer]) -> _Answer:
-        """What is answered, to a second question where the first was refused."""
+        """Call ``ask`` and return its answer, retrying once with fresh credentials if the first are refused."""
         try:
             return ask()
         except _Unauthenticated:
@@ -269,15 +323,15 @@ class KubernetesApi:
 
 
 class _Expired(ClusterError):
-    """A page of a list asked for too late (410)."""
+    """Answer that a page of a list was asked for too late (410)."""
 
 
 class _Unauthenticated(ClusterError):
-    """401."""
+    """Refusal of the credentials (401)."""
 
 
 def _talk(connection: Any, data: bytes, deadline: float) -> tuple[int, bytes, str]:
-    """Give a command its input, and read until it has ended."""
+    """Give a command its input; return its exit code, stdout and stderr once it has ended."""
     connection.sock.settimeout(_ANSWER_SECONDS)
     for start in range(0, len(data), _FRAME):
         connection.write_channel(_STDIN, data[start : start + _FRAME])
@@ -285,7 +339,7 @@ def _talk(connection: Any, data: bytes, deadline: float) -> tuple[int, bytes, st
     while connection.is_open():
         if time.monotonic() > deadline:
             raise Unreachable("the pod has not answered in time")
-        # Short: what is left in a buffer of TLS does not wake it.
+        # Short, because what is left in a buffer of TLS does not wake it.
         connection.update(timeout=0.05)
         for channel, parts in read.items():
             if part := connection.read_channel(channel):
@@ -305,7 +359,7 @@ def _exit_code(ending: bytes) -> int:
 
 
 def _as_sentence(error: Any) -> ClusterError:
-    """The API's answer as one of our errors."""
+    """Return the API's answer as one of our errors."""
     status = _status_object(error.body)
     said = _shorten(str(status.get("message") or error.reason or "no reason given"))
     if error.status == 401:
@@ -313,7 +367,7 @@ def _as_sentence(error: Any) -> ClusterError:
     if error.status == 403:
         return NotAllowed(f"the cluster does not allow this: {said}")
     if error.status == 404:
-        # An object that is not there is named; for a kind nobody knows there is only a text.
+        # The answer names an object that is not there; for an unknown kind it has only a text.
         is_object = bool((status.get("details") or {}).get("name"))
         return NotFound(said) if is_object else NotInstalled(f"the cluster does not know this kind of object: {said}")
     if error.status == 409:

@@ -1,14 +1,14 @@
-"""Hyperparameters on their way to Katib and back: Katib knows only strings.
+"""Conversion of hyperparameters to Katib's parameters and back: Katib knows only texts.
 
-How Katib 0.19 searches what it is given (its suggestion services, read in their sources):
+Katib 0.19 searches parameters as follows (read in the sources of its suggestion services):
 
 - ``bayesianoptimization`` (scikit-optimize) searches every double on a log scale, whatever is declared, and
   fails on one that contains 0; it ignores steps.
 - ``multivariate-tpe``, ``grid`` (Optuna), ``random`` and ``tpe`` (Hyperopt) ignore or round steps.
 - ``cmaes`` and ``sobol`` (Goptuna) keep steps.
 
-So a range with a step travels as the list of its values, except to those last two, and a range with 0
-travels to the Bayesian search as evenly spaced values.
+So a range with a step becomes the list of its values, except for the last two algorithms, and a range that contains 0
+becomes a list of evenly spaced values for the Bayesian search.
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ from gwas_core.messages import quoted
 from gwas_core.tuning.space import MAXIMUM_CHOICES, Parameter, ParameterKind, Scale, SearchSpace, Value
 
 EVEN_VALUES = 21
-"""How many values stand for a range with 0 under Bayesian search."""
+"""Number of values that stand for a range with 0 under Bayesian search."""
 
 _KEEPS_STEPS = ("cmaes", "sobol")
 _DISTRIBUTIONS = {Scale.UNIFORM: "uniform", Scale.LOG: "logUniform"}
 # Katib puts values into a shell's command line as they are, without quotes.
 _SHELL_SAFE = re.compile(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+=:,./-]*")
-# What 10 ** log10(x) may be off by.
+# Relative error of 10 ** log10(x).
 _ROUNDING = 1e-9
 
 
 def to_katib(parameter: Parameter, *, algorithm: str) -> V1beta1ParameterSpec:
-    """One parameter as Katib's algorithm of that name can search it; see the module's text.
+    """Return a parameter as one of Katib's algorithms can search it; see the module's text.
+
+    Args:
+        parameter: of the search space.
+        algorithm: Katib's name of the algorithm.
 
     Raises:
-        SettingsError: a text a shell would not leave alone, or more values than a list may hold.
+        SettingsError: a choice is a text that a shell would change, or there are more values than a list may hold.
     """
     values = _values(parameter, algorithm)
     if values is None:
@@ -58,7 +62,7 @@ def to_katib(parameter: Parameter, *, algorithm: str) -> V1beta1ParameterSpec:
 
 
 def _values(parameter: Parameter, algorithm: str) -> list[str | int | float] | None:
-    """What the parameter can be, where it travels as a list; None where as a range."""
+    """Return the values of a parameter that becomes a list, or None for one that stays a range."""
     if not parameter.kind.is_range():
         _check_shell_safe(parameter)
         return list(parameter.choices)
@@ -72,7 +76,7 @@ def _values(parameter: Parameter, algorithm: str) -> list[str | int | float] | N
 
 def _evenly_spaced(parameter: Parameter) -> list[str | int | float]:
     values = [parameter.at_position(index / (EVEN_VALUES - 1)) for index in range(EVEN_VALUES)]
-    # Rounded, so that people read 0.07 and not 0.06999999999999999; the ends stay what they are.
+    # Rounded, so that people read 0.07 and not 0.06999999999999999; the ends stay as they are.
     return [values[0], *(float(f"{value:.12g}") for value in values[1:-1]), values[-1]]
 
 
@@ -98,15 +102,19 @@ def _check_shell_safe(parameter: Parameter) -> None:
 
 
 def as_text(value: Value) -> str:
-    """A value as Katib keeps it; reading it gives the very same number."""
+    """Return a value as text for Katib; reading the text gives exactly the same number."""
     return value if isinstance(value, str) else repr(value)
 
 
 def from_assignments(space: SearchSpace, assignments: Mapping[str, Any]) -> dict[str, Value]:
-    """A trial's complete hyperparameters, in their types, from the strings Katib assigned.
+    """Return a trial's complete hyperparameters, in their types, from the texts that Katib assigned.
+
+    Args:
+        space: the search space, whose fixed hyperparameters are added.
+        assignments: text of each searched parameter.
 
     Raises:
-        SettingsError: a name that is unknown or missing, or a value that is not in the space.
+        SettingsError: a name is unknown or missing, or a value is not in the space.
     """
     by_name = {parameter.name: parameter for parameter in space.parameters}
     return space.check(
@@ -115,7 +123,7 @@ def from_assignments(space: SearchSpace, assignments: Mapping[str, Any]) -> dict
 
 
 def _inside(parameter: Parameter, value: Any) -> Any:
-    """``value``, or the end of the range it lies outside of by rounding only."""
+    """Return ``value``, or the end of its range if rounding alone put it outside."""
     if parameter.kind is not ParameterKind.DOUBLE or parameter.step is not None:
         return value
     nearest = parameter.nearest(value)

@@ -1,11 +1,11 @@
-"""The pipeline: one run of it is one trial, from prepared genotypes to a model, its pictures and a bundle.
+"""Pipeline of which one run is one trial, from prepared genotypes to a model, its pictures and a bundle.
 
 ::
 
     preprocessing -> train -> attribution -> manhattan-predicted -.
     preprocessing -> association -> manhattan-observed, qq --------+-> bundle
 
-This module, too, does without postponed annotations, which kfp cannot read.
+Like ``components``, this module does without postponed annotations, which kfp cannot read.
 """
 
 import contextlib
@@ -47,22 +47,24 @@ ARTIFACTS = {
     "qq/plot": "qq.html",
     "bundle/packed": "bundle.zip",
 }
-"""What a run makes (step, artifact and, in a folder, file), and what people find it under."""
+"""Name that people see, by place of the artifact: step, artifact and, in a folder, file."""
 
-# Everything but training: tables, pictures and files.
+# For every step but training: tables, pictures and files.
 _LIGHT_CPU, _LIGHT_MEMORY = "500m", "2Gi"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunParameters:
-    """What one run of the pipeline is told.
+    """Parameters of one run of the pipeline.
 
     Attributes:
-        workspace: as the steps see it.
-        experiment: whose trial it is; ``PIPELINE_RUNS`` for none, and ``dataset`` is then one as read from a file.
-        trial: names the run and its folder.
-        dataset: content hash.
-        hyperparameters: of the network; the absent ones have their defaults.
+        workspace: folder of the workspace, as the steps see it.
+        experiment: name of the experiment; ``PIPELINE_RUNS`` for a run that belongs to none, whose ``dataset`` is then
+            one as read from a file.
+        trial: name of the run and of its folder.
+        dataset: content hash of the dataset.
+        hyperparameters: of the network; absent ones have their defaults.
+        xla: ``on``, ``off`` or ``auto``.
     """
 
     workspace: str
@@ -76,7 +78,7 @@ class RunParameters:
     xla: str = "auto"
 
     def to_dict(self) -> dict[str, Any]:
-        """The pipeline's parameters, JSON-ready."""
+        """Return the parameters by their names in the pipeline, JSON-ready."""
         return {
             "workspace": self.workspace,
             "experiment": self.experiment,
@@ -91,7 +93,7 @@ class RunParameters:
 
 
 def make_pipeline(cluster: ClusterSettings | None = None) -> Any:
-    """The pipeline for a cluster, or for this machine where none is given."""
+    """Return the pipeline, for this machine if no cluster is given."""
     step = _steps(cluster)
 
     def deep_gwas(
@@ -132,7 +134,7 @@ def make_pipeline(cluster: ClusterSettings | None = None) -> Any:
 
 
 def _steps(cluster: ClusterSettings | None) -> Callable[..., Callable[..., Any]]:
-    """How a component's function becomes a task with an image, resources and the workspace."""
+    """Return what makes a task with image, resources and workspace from a component's function."""
 
     def step(function: Callable[..., Any], *, cached: bool = False, trains: bool = False) -> Callable[..., Any]:
         # The image holds the project and kfp; nothing is installed when a step starts.
@@ -162,7 +164,7 @@ def _place(task: Any, cluster: ClusterSettings, *, trains: bool) -> None:
 
 
 def compile_pipeline(path: Path, cluster: ClusterSettings) -> None:
-    """Write the pipeline's package, to be uploaded to a cluster.
+    """Write the pipeline's package, a YAML file to be uploaded to a cluster.
 
     Raises:
         SettingsError: the file's name does not end in .yaml.
@@ -174,17 +176,20 @@ def compile_pipeline(path: Path, cluster: ClusterSettings) -> None:
 
 
 def pipeline_name(experiment: str, package: Path) -> str:
-    """What the package is uploaded as: another name whenever it has changed, so that no trial runs an older one."""
+    """Return the name of the pipeline on the cluster: another one whenever the package has changed.
+
+    So no trial runs an older pipeline.
+    """
     return f"{PIPELINE_NAME}-{experiment}-{hashlib.sha256(package.read_bytes()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalRun:
-    """A run on this machine that succeeded.
+    """Successful run of the pipeline on this machine.
 
     Attributes:
-        val_mean_absolute_error: of the trained network.
-        artifacts: what it made, by name.
+        val_mean_absolute_error: of the trained network on the validation lines, in the phenotype's unit.
+        artifacts: file of each artifact, by the name that people see.
     """
 
     val_mean_absolute_error: float
@@ -192,15 +197,16 @@ class LocalRun:
 
 
 def run_locally(parameters: RunParameters, out: Path) -> LocalRun:
-    """Run the pipeline here, a process for each step, with ``kfp.local``.
+    """Run the pipeline on this machine with ``kfp.local``, a process for each step.
 
-    That changes the state of the whole process: call it in one of its own. What the steps print goes to stderr.
+    This changes the state of the whole process: call it in a process of its own. What the steps print goes to stderr.
 
     Args:
-        out: folder for what it makes.
+        parameters: of the run.
+        out: folder for the artifacts.
 
     Raises:
-        ExperimentError: a step failed; says which and why.
+        ExperimentError: a step failed; the message says which and why.
     """
     root = out / "steps"
     shutil.rmtree(root, ignore_errors=True)
@@ -216,7 +222,7 @@ def run_locally(parameters: RunParameters, out: Path) -> LocalRun:
 
 
 def _collected(root: Path, out: Path) -> dict[str, Path]:
-    """Copy the artifacts from kfp's folders to names that say what they are."""
+    """Copy the artifacts from kfp's folders to the names that people see, and return their files by name."""
     (run,) = (folder for folder in root.iterdir() if folder.name.startswith(PIPELINE_NAME))
     artifacts = {}
     for place, name in ARTIFACTS.items():

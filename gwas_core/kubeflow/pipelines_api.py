@@ -1,7 +1,7 @@
 """Pipeline runs over the REST API of Kubeflow Pipelines (v2beta1).
 
-The SDK's client does most of this, but it waits for ever on a run that was cancelled, and refreshes the wrong token
-when the API no longer takes the one it has: so requests are made here, each with the token as it then is.
+The SDK's client does most of this, but it waits for ever for a run that was cancelled, and refreshes the wrong token
+when the API no longer accepts the one it has. So requests are made here, each with the token as it then is.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ Json = dict[str, Any]
 Found = TypeVar("Found")
 
 TOKEN_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - its name, not what is in it
+"""Environment variable with the path of the service account's token for Pipelines."""
 
-_USUAL_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
+_DEFAULT_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 _API = "/apis/v2beta1"
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-# The kubelet writes a new token well before the old one ends; a refusal that outlasts this is meant.
+# The kubelet writes a new token well before the old one ends; a refusal that outlasts these attempts is meant.
 _TOKEN_ATTEMPTS = 4
-_EQUALS = 1  # of the filter's operations
+_EQUALS = 1  # operation of a filter
 
 
 def token_path() -> Path | None:
-    """The file with a token for Pipelines, where a pod has one."""
+    """Return the file with the pod's token for Pipelines, or None if it has none."""
     given = os.environ.get(TOKEN_VARIABLE)
     if given:
         return Path(given)
-    return _USUAL_TOKEN if _USUAL_TOKEN.is_file() else None
+    return _DEFAULT_TOKEN if _DEFAULT_TOKEN.is_file() else None
 
 
 class RunState(StrEnum):
-    """Where a run, or a step of it, stands."""
+    """State of a run, or of a step of it."""
 
     UNKNOWN = "RUNTIME_STATE_UNSPECIFIED"
     PENDING = "PENDING"
@@ -58,16 +59,17 @@ class RunState(StrEnum):
     PAUSED = "PAUSED"
 
     def is_finished(self) -> bool:
+        """Return whether the run or step has ended."""
         return self in (RunState.SUCCEEDED, RunState.SKIPPED, RunState.FAILED, RunState.CANCELED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run as the API describes it.
+    """Pipeline run as the API describes it.
 
     Attributes:
-        message: what the API says went wrong; empty where it says nothing.
-        steps: (name, state, message) of its tasks.
+        message: what the API says went wrong; empty if it says nothing.
+        steps: (name, state, message) of each task, in no order.
     """
 
     run_id: str
@@ -77,7 +79,8 @@ class Run:
     steps: tuple[tuple[str, RunState, str], ...]
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> Run:
+    def of(cls, answer: Json) -> Run:
+        """Return the run that an answer of the API describes."""
         details = answer.get("run_details") or {}
         return cls(
             run_id=str(answer.get("run_id", "")),
@@ -91,27 +94,27 @@ class Run:
         )
 
 
-def _state(answer: Mapping[str, Any]) -> RunState:
+def _state(answer: Json) -> RunState:
     try:
         return RunState(answer.get("state") or RunState.UNKNOWN)
     except ValueError:
         return RunState.UNKNOWN
 
 
-def _message(answer: Mapping[str, Any]) -> str:
+def _message(answer: Json) -> str:
     return str((answer.get("error") or {}).get("message") or "")
 
 
 class PipelinesApi:
-    """The Pipelines API of one namespace.
+    """Client for the Pipelines API of one namespace.
+
+    Every method raises a ``ClusterError``; its subclasses say which kind.
 
     Args:
-        host: its address.
-        token: file with the service account's token, read anew for every request; None where none is asked for.
-        patience: seconds to go on trying while the API does not answer; may be changed.
-
-    Raises:
-        ClusterError: from every method; see its children.
+        host: address of the API.
+        namespace: of the runs.
+        token: file with the service account's token, read anew for every request; None if no token is asked for.
+        patience: seconds to go on trying while the API does not answer; may be changed later.
     """
 
     def __init__(self, host: str, *, namespace: str, token: Path | None = None, patience: float = 600.0) -> None:
@@ -125,22 +128,40 @@ class PipelinesApi:
     # Runs
 
     def upload(self, name: str, package: Path) -> Json:
-        """The reference to a pipeline of this name, uploaded if there is none; several may try at the same time."""
+        """Return the reference to a pipeline of this name, uploaded if there is none.
+
+        Several processes may try at the same time.
+
+        Args:
+            name: of the pipeline.
+            package: compiled pipeline, a YAML file.
+
+        Raises:
+            InputError: the package cannot be read.
+        """
         try:
             content = package.read_bytes()
         except OSError as error:
             raise InputError(f"the pipeline's package {package} cannot be read: submit the experiment again") from error
 
         def make() -> None:
-            # Its answer names the pipeline but no version, which comes a moment later.
+            # The answer names the pipeline but no version, which comes a moment later.
             fields = {"uploadfile": (f"{name}.yaml", content, "application/yaml")}
-            self._request("POST", "/pipelines/upload", query={"name": name, **self._place()}, fields=fields, patience=0)
+            self._request(
+                "POST",
+                "/pipelines/upload",
+                query={"name": name, **self._namespace_parameter()},
+                fields=fields,
+                patience=0,
+            )
 
         return self._find_or_make(lambda: self._version(name), make)
 
     def _version(self, name: str) -> Json | None:
         try:
-            pipeline = self._request("GET", f"/pipelines/names/{quote(name, safe='')}", query=self._place())
+            pipeline = self._request(
+                "GET", f"/pipelines/names/{quote(name, safe='')}", query=self._namespace_parameter()
+            )
         except NotFound:
             return None
         identity = str(pipeline["pipeline_id"])
@@ -151,12 +172,14 @@ class PipelinesApi:
         return {"pipeline_id": identity, "pipeline_version_id": versions[0]["pipeline_version_id"]}
 
     def start(self, name: str, *, group: str, pipeline: Json, parameters: Mapping[str, Any], account: str = "") -> Run:
-        """The run of this name: the one there is, or a new one.
+        """Return the run of this name: the one there is, or a new one.
 
         Args:
-            group: name of the Pipelines "experiment" that holds it.
+            name: of the run.
+            group: name of the Pipelines "experiment" that holds the run.
             pipeline: what ``upload`` returned.
-            account: service account of its steps; the installation's default where empty.
+            parameters: of the pipeline, by name.
+            account: service account of the steps; the installation's default if empty.
         """
         group_id = self._group(group)
         body: Json = {
@@ -173,17 +196,17 @@ class PipelinesApi:
         )
 
     def find(self, name: str, *, group: str) -> Run | None:
-        """The latest run of this name, if there is one."""
+        """Return the latest run of this name in the Pipelines experiment ``group``, or None."""
         group_id = self._find_group(group)
         return None if group_id is None else self._find(name, group_id)
 
     def _find(self, name: str, group_id: str) -> Run | None:
         query = {"experiment_id": group_id, "sort_by": "created_at desc", "filter": _named(name)}
-        runs = self._request("GET", "/runs", query={**query, **self._place()}).get("runs") or ()
+        runs = self._request("GET", "/runs", query={**query, **self._namespace_parameter()}).get("runs") or ()
         return Run.of(runs[0]) if runs else None
 
     def get(self, run_id: str) -> Run:
-        """A run as it is now."""
+        """Return a run as it is now."""
         return Run.of(self._request("GET", f"/runs/{quote(run_id, safe='')}"))
 
     def terminate(self, run_id: str) -> None:
@@ -195,16 +218,17 @@ class PipelinesApi:
         return self._find_or_make(
             lambda: self._find_group(name),
             lambda: str(
-                self._request("POST", "/experiments", body={"display_name": name, **self._place()}, patience=0)[
-                    "experiment_id"
-                ]
+                self._request(
+                    "POST", "/experiments", body={"display_name": name, **self._namespace_parameter()}, patience=0
+                )["experiment_id"]
             ),
         )
 
     def _find_or_make(self, find: Callable[[], Found | None], make: Callable[[], Found | None]) -> Found:
-        """What is there, or is made now by us or by somebody else.
+        """Return what ``find`` finds, after ``make`` has made it if it was not there.
 
-        Looked for before each attempt: a request that seemed to fail may have made it.
+        It is looked for before each attempt, because a request that seemed to fail may have made it, and so may another
+        process.
         """
         deadline = time.monotonic() + self.patience
         for pause in _pauses():
@@ -216,7 +240,7 @@ class PipelinesApi:
                 if made is not None:
                     return made
             except Invalid:
-                # What some releases say where the name is taken.
+                # Some releases say this if the name is taken.
                 found = find()
                 if found is None:
                     raise
@@ -225,15 +249,15 @@ class PipelinesApi:
                 if time.monotonic() + pause > deadline:
                     raise
             time.sleep(pause)
-        raise AssertionError("unreachable")
+        raise AssertionError("the pauses have no end")
 
     def _find_group(self, name: str) -> str | None:
-        answer = self._request("GET", "/experiments", query={"filter": _named(name), **self._place()})
+        answer = self._request("GET", "/experiments", query={"filter": _named(name), **self._namespace_parameter()})
         groups = answer.get("experiments") or ()
         return str(groups[0]["experiment_id"]) if groups else None
 
-    def _place(self) -> dict[str, str]:
-        """The namespace, which an installation for a single user refuses to be told."""
+    def _namespace_parameter(self) -> dict[str, str]:
+        """Return the namespace as a parameter; none for an installation for a single user, which refuses it."""
         if self._has_users is None:
             self._has_users = bool(self._request("GET", "/healthz").get("multi_user"))
         return {"namespace": self._namespace} if self._has_users else {}
@@ -250,7 +274,7 @@ class PipelinesApi:
         fields: Mapping[str, Any] | None = None,
         patience: float | None = None,
     ) -> Json:
-        """One request, again and again while the API does not answer or does not take the token."""
+        """Send a request until the API answers and accepts the token; return the answer."""
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         refusals = 0
         for pause in _pauses():
@@ -264,7 +288,7 @@ class PipelinesApi:
                 if time.monotonic() + pause > deadline:
                     raise
             time.sleep(pause)
-        raise AssertionError("unreachable")
+        raise AssertionError("the pauses have no end")
 
     def _send(
         self,
@@ -307,7 +331,7 @@ class PipelinesApi:
 
 
 class _Unauthenticated(ClusterError):
-    """401."""
+    """Refusal of the token (401)."""
 
 
 def _refusal(status: int, text: str) -> ClusterError:
@@ -339,7 +363,7 @@ def _named(name: str) -> str:
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds between attempts: longer each time, for ever."""
+    """Yield the seconds between attempts: longer each time, without end."""
     pause = _FIRST_PAUSE
     while True:
         yield pause

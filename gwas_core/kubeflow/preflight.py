@@ -1,4 +1,4 @@
-"""Whether a cluster has what experiments need: each failure with its remedy."""
+"""Preflight: checks whether a cluster has what experiments need, each failure with its remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PIPELINES_HEALTH = "/apis/v2beta1/healthz"
 _PIPELINES_PROXY = f"{CORE}/namespaces/{KATIB_NAMESPACE}/services/ml-pipeline:8888/proxy{_PIPELINES_HEALTH}"
 _HEALTH_SECONDS = 3.0
 
-# What experiments are started, watched, stopped and explained with.
+# Rights with which experiments are started, watched, stopped and explained.
 _NEEDED: tuple[tuple[str, str, str, str], ...] = (
     *((verb, "kubeflow.org", "experiments", "") for verb in ("create", "get", "list", "patch", "delete")),
     *((verb, "kubeflow.org", "trials", "") for verb in ("list", "patch", "delete")),
@@ -42,7 +42,7 @@ _NEEDED: tuple[tuple[str, str, str, str], ...] = (
     *((verb, "", "persistentvolumeclaims", "") for verb in ("get", "create")),
 )
 
-# Storage classes do not say which ways of access they offer; their provisioners are known for it.
+# Storage classes do not say which access modes they offer; these are known of their provisioners.
 _SHARED_PROVISIONERS = (
     "nfs", "efs.csi.aws.com", "filestore.csi.storage.gke.io", "file.csi.azure.com", "azure-file", "cephfs",
     "longhorn", "glusterfs", "portworx", "quobyte", "minikube-hostpath", "docker.io/hostpath", "hostpath.csi.k8s.io",
@@ -55,7 +55,7 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 class CheckStatus(StrEnum):
-    """How a check came out."""
+    """Outcome of a check."""
 
     OK = "ok"
     FAILED = "failed"
@@ -64,12 +64,12 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing that an experiment on the cluster needs.
+    """Outcome of checking one thing that experiments on the cluster need.
 
     Attributes:
-        name: for people, short.
+        name: of what was checked, short, for people.
         sentence: what was found.
-        remedy: what to do about it; empty where there is nothing to do.
+        remedy: what to do about it; empty if there is nothing to do.
     """
 
     name: str
@@ -79,10 +79,14 @@ class Check:
 
 
 def preflight(settings: ClusterSettings, api: KubernetesApi | None = None) -> tuple[Check, ...]:
-    """Everything that can be found out before an experiment is started.
+    """Return the outcome of every check that can be made before an experiment is started.
 
-    Never raises for what the cluster does: not being allowed to look is an answer too. Where
-    the API is not reached, that is the only check.
+    Nothing that the cluster does raises an error: not being allowed to look is an outcome too. If the API is not
+    reached, that is the only check.
+
+    Args:
+        settings: where experiments would go.
+        api: of the namespace; connected now if not given.
     """
     try:
         api = api or connect(settings)
@@ -103,7 +107,7 @@ def _checked(api: KubernetesApi, settings: ClusterSettings, checks: Iterable[_Ch
         try:
             yield check(api, settings)
         except NotAllowed as error:
-            yield Check(name=name, status=CheckStatus.UNKNOWN, sentence=f"we may not look: {error}")
+            yield Check(name=name, status=CheckStatus.UNKNOWN, sentence=f"not allowed to look: {error}")
         except ClusterError as error:
             yield Check(name=name, status=CheckStatus.UNKNOWN, sentence=str(error), remedy="try again")
 
@@ -124,7 +128,7 @@ def _check_katib(api: KubernetesApi, settings: ClusterSettings) -> Check:  # noq
     missing = {"experiments", "trials", "suggestions"} - kinds
     if missing:
         return _failed("Katib", f"the cluster has no Katib: it knows no {', '.join(sorted(missing))}", "install Katib")
-    return _ok("Katib", f"Katib {_image_version(api, 'katib-controller') or 'of a version we may not see'} is there")
+    return _ok("Katib", f"Katib {_image_version(api, 'katib-controller') or 'of an unknown version'} is there")
 
 
 def _image_version(api: KubernetesApi, deployment: str) -> str:
@@ -151,7 +155,7 @@ def _check_pipelines(api: KubernetesApi, settings: ClusterSettings) -> Check:
 
 
 def _pipelines_health(api: KubernetesApi, settings: ClusterSettings) -> Resource | None:
-    """What the Pipelines API says of itself: asked directly, as pods reach it, or else through the API server."""
+    """Return what the Pipelines API says of itself, asked directly or through the API server; None if it is silent."""
     try:
         address = settings.pipeline_host + _PIPELINES_HEALTH
         answer = urllib3.request("GET", address, timeout=_HEALTH_SECONDS, retries=False)
@@ -261,7 +265,7 @@ def _chosen_class(classes: list[Resource], wanted: str) -> Resource | None:
 
 
 def _check_image(api: KubernetesApi, settings: ClusterSettings) -> Check:
-    """Whether nodes can pull an image only they know; a pod that could not is known, though."""
+    """Check the image by the pods there are: whether nodes can pull it, only the nodes know."""
     name = "Image"
     for pod in api.list("pods"):
         for container in (pod.get("status") or {}).get("containerStatuses") or ():
@@ -297,7 +301,7 @@ _CHECKS: tuple[_CheckFunction, ...] = (
 
 
 def check_lines(settings: ClusterSettings) -> tuple[list[str], bool]:
-    """The preflight as lines for a terminal, and whether nothing failed."""
+    """Return the outcome of the preflight as lines for a terminal, and whether nothing failed."""
     checks = preflight(settings)
     lines = []
     for check in checks:

@@ -1,11 +1,10 @@
-"""Where on a cluster an experiment runs, and with what."""
+"""Settings of a cluster: where experiments run there, and with which resources."""
 
 from __future__ import annotations
 
 import math
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,7 +17,7 @@ TrialKind = Literal["pipeline", "job"]
 ResumePolicy = Literal["LongRunning", "FromVolume", "Never"]
 
 ENVIRONMENT_PREFIX = "GWAS_KUBEFLOW_"
-"""Environment variables: this and a field's name in capitals, as in ``GWAS_KUBEFLOW_NAMESPACE``."""
+"""Beginning of the environment variables; a field's name in capitals follows, as in ``GWAS_KUBEFLOW_NAMESPACE``."""
 
 FILE_SYSTEM_GROUP = 100
 """Group of the Jupyter images, given to all pods so that notebook and trials may write the same volume."""
@@ -27,7 +26,7 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,499}")
-# The driver's command line passes through a shell: plain paths only.
+# The driver's command line passes through a shell, so only plain paths.
 _PATH = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 _HOST = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?")
 # Kubernetes quantities as people write them; exponents and the smallest units make no sense here.
@@ -38,22 +37,26 @@ _MOST_GPUS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """How experiments run on a cluster.
+    """Settings of experiments on a cluster.
 
     Attributes:
-        namespace: the user's, where everything is created.
-        image: this project's, for the driver and every step.
-        claim: the ReadWriteMany volume claim that holds the workspace.
-        mount_path: where pods see it; ``GWAS_WORKSPACE`` of every pod.
-        storage, storage_class: of the claim, where it has to be created; the cluster's default class where empty.
+        namespace: the user's namespace, where everything is created.
+        image: this project's container image, for the driver and every step.
+        claim: name of the ReadWriteMany volume claim that holds the workspace.
+        mount_path: folder where pods see the claim; ``GWAS_WORKSPACE`` of every pod.
+        storage: size of the claim, if it has to be created.
+        storage_class: of the claim, if it has to be created; empty for the cluster's default.
         service_account: of the driver, with the usual rights to pipelines.
         pipeline_host: address of the Pipelines API, as pods see it.
-        trial_kind: ``pipeline``: each trial is a pipeline run. ``job``: it is the trial itself, where Katib is alone.
+        trial_kind: ``pipeline``: each trial is a pipeline run; ``job``: each trial is a job, for a cluster that has
+            Katib alone.
         resume_policy: Katib's; ``LongRunning`` and ``FromVolume`` allow adding trials to a finished experiment.
-        cpu, memory, gpu: what training requests.
+        cpu: processors that training requests, such as ``2`` or ``500m``.
+        memory: memory that training requests, and may not exceed, such as ``4Gi``.
+        gpu: number of GPUs that training requests.
 
     Raises:
-        SettingsError: naming the field that is refused.
+        SettingsError: names the field that is refused.
     """
 
     namespace: str = "default"
@@ -98,43 +101,26 @@ class ClusterSettings:
 
     @property
     def threads(self) -> int:
-        """Threads that keep the processors of a training step busy."""
+        """Number of threads that keep the processors of a training step busy."""
         cores = float(self.cpu[:-1]) / 1000 if self.cpu.endswith("m") else float(self.cpu)
         return max(1, math.ceil(cores))
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``from_dict`` of it equals these settings."""
-        return asdict(self)
-
     def to_environment(self) -> dict[str, str]:
-        """For a process on the cluster; ``from_environment`` of it equals these settings.
+        """Return environment variables for a process on the cluster; ``from_environment`` reads these settings.
 
-        Nothing in it is empty: Katib refuses a job that holds what Kubernetes leaves out.
+        No variable is empty: Katib refuses a job that holds what Kubernetes leaves out.
         """
         values = {name: str(value) for name, value in asdict(self).items()}
         return {f"{ENVIRONMENT_PREFIX}{name.upper()}": value for name, value in values.items() if value}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ClusterSettings:
-        """Build from untrusted values; what is not given has its default.
-
-        Raises:
-            SettingsError: a name that is unknown, or a value that is refused.
-        """
-        names = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in names:
-                raise SettingsError(
-                    f"there is no cluster setting {quoted(name)}; there are {', '.join(names)}", field=str(name)[:40]
-                )
-        return cls(**values)
-
-    @classmethod
     def from_environment(cls) -> ClusterSettings:
-        """``GWAS_KUBEFLOW_...`` variables; in a pod the namespace is the pod's own where none is given.
+        """Return the settings of the ``GWAS_KUBEFLOW_...`` variables; others have their defaults.
+
+        In a pod the default namespace is the pod's own.
 
         Raises:
-            SettingsError: a value that is refused.
+            SettingsError: a value is refused.
         """
         given: dict[str, Any] = {}
         for field in fields(cls):

@@ -99,7 +99,7 @@ class ExperimentSync:
 
     def _update(self, writer: ExperimentWriter, record: ExperimentRecord, binding: ClusterBinding) -> None:
         """Write the trials and the state of an experiment that runs."""
-        api = self._clients.get(binding.settings)
+        api = self._clients.get(binding.cluster)
         found = katib_objects.read(api, record.name, uid=binding.uid)
         if binding.silent or _is_old(binding.seen):
             save_binding(self._store, record.name, binding.answered())
@@ -141,7 +141,7 @@ class ExperimentSync:
         """Delete the Katib experiment, keeping the trials that have finished."""
         name = record.name
         if binding.uid:
-            api = self._clients.get(binding.settings)
+            api = self._clients.get(binding.cluster)
             existing = katib_objects.find(api, "experiments", name)
             if existing is None or is_submitted(existing, binding, record):
                 katib_objects.delete_experiment_alone(api, name)
@@ -161,7 +161,7 @@ class ExperimentSync:
         """Write that the Katib experiment is gone."""
         hint = "" if binding.read_only else "; resume starts it again"
         reason = (
-            f"the Katib experiment {record.name} in {binding.settings.namespace} is gone: somebody deleted it on the "
+            f"the Katib experiment {record.name} in {binding.cluster.namespace} is gone: somebody deleted it on the "
             f"cluster{hint}"
         )
         put_back_running_trials(writer, self._store)

@@ -1,11 +1,11 @@
-"""Reaching the files of a claim that is not mounted here: through a pod that mounts it and does nothing else."""
+"""Pod that reaches the files of a claim that is not mounted here: it mounts the claim and does nothing else."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +17,33 @@ from gwas_core.kubeflow.stalls import explain_pod
 from gwas_core.messages import counted, quoted
 
 SMALL_FILE = 256_000
-"""Bytes: what a page shows of every trial is smaller; networks are larger."""
+"""Size in bytes: what a page shows of every trial is smaller; networks are larger."""
 
-# It ends by itself, should nobody be left who ends it.
+# Older images have no other name for ``claim_transfer``.
+_TRANSFER_MODULE = "gwas_core.kubeflow.claim_files"
+# The pod ends by itself after this, in case nothing is left that ends it.
 _LIFE_SECONDS = 1800
 _START_SECONDS = 180.0
 _POLL_SECONDS = 0.2
-# Of an exchange: what every one may take, and the slowest line that is waited for.
+# Time that every exchange may take, and the slowest connection that is waited for.
 _EXCHANGE_SECONDS, _BYTES_A_SECOND = 60.0, 100_000.0
 
 
 class TransferPod:
-    """The files of the workspace on the cluster, for one purpose.
+    """Access to the workspace's files on the cluster, for one purpose.
 
-    Its pod is made when it is needed; whoever is done calls ``close``.
+    The pod is made when it is needed, and ended by ``close``. Every method raises a ``ClusterError`` if the pod does
+    not start, or if the files do not get through.
 
     Args:
-        root: the workspace here.
+        api: of the namespace.
+        settings: name the claim, where pods mount it, and the image.
+        root: folder of the workspace here.
         purpose: names the pod: an experiment's name, or a run's.
-        tell: told what is being done, in sentences.
+        tell: called with sentences about what is being done.
 
-    Raises:
-        ClusterError: from every method: the pod does not start, or the files do not get through.
+    Attributes:
+        name: of the pod.
     """
 
     def __init__(
@@ -50,10 +55,11 @@ class TransferPod:
         self._tell = tell
         self.name = f"gwas-files-{purpose}"[:63].rstrip("-")
 
-    # The pod
-
     def is_ready(self) -> str | None:
-        """None once the pod runs; why it does not yet, in a few words, which may be none."""
+        """Return None once the pod runs, else why it does not yet; empty if the cluster does not say why.
+
+        The pod is made if there is none.
+        """
         try:
             pod = self._api.get("pods", self.name)
         except NotFound:
@@ -63,12 +69,16 @@ class TransferPod:
         if "deletionTimestamp" in pod["metadata"]:
             return ""
         if phase in ("Succeeded", "Failed"):
-            self._api.delete("pods", self.name)  # its time was over
+            self._api.delete("pods", self.name)  # its time was over; the next call makes another
             return ""
         return None if phase == "Running" else explain_pod(pod)
 
     def wait(self) -> None:
-        """Have the pod run."""
+        """Wait until the pod runs.
+
+        Raises:
+            Unreachable: it does not run in time.
+        """
         deadline = time.monotonic() + _START_SECONDS
         while (trouble := self.is_ready()) is not None:
             if time.monotonic() > deadline:
@@ -86,12 +96,14 @@ class TransferPod:
         try:
             self._api.create("pods", transfer_pod_manifest(self.name, self._settings))
         except Conflict:
-            return  # somebody was faster
-
-    # What it does
+            return  # another process was faster
 
     def send(self, folders: Collection[str]) -> None:
-        """Have the claim hold these folders as they are here; what is the same there is not sent again."""
+        """Copy these folders to the claim; files that are the same there are not sent again.
+
+        Args:
+            folders: below the workspace.
+        """
         self.wait()
         here = digests(self._root, folders)
         there = json.loads(self._ask("digests", {"folders": list(folders)}))
@@ -105,21 +117,26 @@ class TransferPod:
             raise Unreachable(f"claim {self._settings.claim} does not hold what was copied to it: try again")
 
     def fetch(self, folders: Collection[str], *, most_bytes: int | None = SMALL_FILE) -> None:
-        """Bring files of these folders, up to a size each, that have changed there; the pod has to run."""
+        """Copy files of these folders that have changed on the claim to here; the pod has to run.
+
+        Args:
+            folders: below the workspace.
+            most_bytes: size above which a file is left out; None for no limit.
+        """
         question = {"folders": list(folders), "known": stamps(self._root, folders), "most_bytes": most_bytes}
         unpack(self._root, self._ask("pack", question), under=folders)
 
     def remove(self, folders: Collection[str]) -> None:
-        """Delete these folders there."""
+        """Delete these folders on the claim."""
         self.wait()
         self._ask("remove", {"folders": list(folders)})
 
-    def _ask(self, verb: str, question: dict[str, Any]) -> bytes:
+    def _ask(self, verb: str, question: Mapping[str, Any]) -> bytes:
         return self._exchange(verb, json.dumps(question).encode())
 
     def _exchange(self, verb: str, question: bytes) -> bytes:
         command = [
-            "python", "-m", "gwas_core.kubeflow.claim_transfer", verb,
+            "python", "-m", _TRANSFER_MODULE, verb,
             "--root", self._settings.mount_path,
             "--bytes", str(len(question)),
             "--sha256", hashlib.sha256(question).hexdigest(),
@@ -140,7 +157,7 @@ class TransferPod:
 
 
 def transfer_pod_manifest(name: str, settings: ClusterSettings) -> Resource:
-    """A pod that has the claim mounted and waits."""
+    """Return the manifest of a pod that has the claim mounted and waits."""
     container = {
         "name": "files",
         "image": settings.image,

@@ -1,4 +1,4 @@
-"""What a trial knows of its experiment: what the engine wrote on the workspace volume."""
+"""Inputs of a trial: its experiment, as the engine wrote it to the workspace volume, and its seed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from gwas_core.kubeflow.steps import experiment_directory
 from gwas_core.tuning.experiment import Experiment
 
 EXPERIMENT_FILE = "experiment.json"
-"""In an experiment's folder: its description."""
+"""In an experiment's folder: the experiment, as ``Experiment.to_dict`` gives it."""
 
 _LARGEST_SEED = 2**31
 
 
 def read_experiment(workspace: Path, name: str) -> Experiment:
-    """The experiment a trial belongs to.
+    """Return the experiment that a trial belongs to.
+
+    Args:
+        workspace: folder of the workspace volume.
+        name: of the experiment.
 
     Raises:
         InputError: it is not on this volume, or was written by another version.
@@ -32,6 +36,9 @@ def read_experiment(workspace: Path, name: str) -> Experiment:
 
 
 def trial_seed(experiment: Experiment, trial: str) -> int:
-    """The seed of a trial: the same whenever it is repeated, unrelated between trials, which Katib does not number."""
+    """Return the seed of a trial, from the experiment's seed and the trial's name, as Katib does not number trials.
+
+    It is the same whenever the trial is repeated, and unrelated between trials.
+    """
     digest = hashlib.sha256(f"{experiment.seed}/{trial}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % _LARGEST_SEED

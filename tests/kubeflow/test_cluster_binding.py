@@ -20,7 +20,14 @@ from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.store import Store
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace
 
-CLUSTER = ClusterSettings(namespace="team").to_dict()
+CLUSTER = ClusterSettings(namespace="team")
+# As version 0.1 wrote it.
+EARLIER = {
+    "namespace": "team", "image": "deep-gwas-dashboard:0.1.0", "claim": "gwas-workspace", "mount_path": "/workspace",
+    "storage": "5Gi", "storage_class": "", "service_account": "default-editor",
+    "pipeline_host": "http://ml-pipeline.kubeflow.svc.cluster.local:8888", "trial_kind": "pipeline",
+    "resume_policy": "LongRunning", "cpu": "2", "memory": "4Gi", "gpu": 0,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -38,12 +45,11 @@ def test_a_binding_is_written_and_read(store: Store) -> None:
     binding = ClusterBinding(cluster=CLUSTER, uid="u", limit=3).answered()
     save_binding(store, "quick", binding)
     assert load_own_binding(store, "quick") == binding
-    assert binding.settings == ClusterSettings(namespace="team")
 
 
 def test_a_binding_of_an_earlier_version_is_read(store: Store) -> None:
     stored = {
-        "cluster": CLUSTER, "uid": "u", "read_only": True, "names": {"learning-rate": "learning_rate"},
+        "cluster": EARLIER, "uid": "u", "read_only": True, "names": {"learning-rate": "learning_rate"},
         "seen": "2026-03-01T12:00:00+00:00", "silent": 2, "next_try": "2026-03-01T12:00:08+00:00", "limit": 12,
         "snapshot": "quick-1",
     }  # fmt: skip
@@ -55,6 +61,12 @@ def test_a_binding_of_an_earlier_version_is_read(store: Store) -> None:
         load_own_binding(store, "quick")
     save_binding(store, "quick", binding)
     assert store.storage.get_study_user_attrs(store.study_id("quick"))["kubeflow"] == stored
+
+
+def test_a_binding_of_a_later_version_is_read_as_far_as_it_is_known(store: Store) -> None:
+    stored = {"cluster": EARLIER | {"nodes": 3}, "uid": "u", "colour": "blue"}
+    store.storage.set_study_user_attr(store.study_id("quick"), "kubeflow", stored)
+    assert load_binding(store, "quick").uid == "u"
 
 
 def test_a_silent_cluster_is_asked_less_and_less_often() -> None:

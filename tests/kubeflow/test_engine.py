@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -524,7 +524,7 @@ def test_many_trials_that_are_new_are_read_a_few_at_a_look(quick_server: KatibSe
 def test_the_front_ends_engine_is_that_of_the_experiment(
     quick_server: KatibServer, quick: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in engine_of(quick).settings.to_dict().items():
+    for name, value in asdict(engine_of(quick).settings).items():
         monkeypatch.setenv(f"GWAS_KUBEFLOW_{name.upper()}", str(value))
     engines = Engines(engine_of(quick).workspace)
     assert engines.kubeflow.settings == engine_of(quick).settings

@@ -11,6 +11,7 @@ import pytest
 from gwas_core.errors import SettingsError
 from gwas_core.kubeflow import settings as module
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
+from gwas_core.serialization import from_json_values, to_json_values
 
 UNUSUAL = ClusterSettings(
     namespace="kubeflow-user-example-com",
@@ -74,7 +75,7 @@ def test_refuses(name: str, value: Any) -> None:
 
 
 def test_dictionary_and_environment_give_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ClusterSettings.from_dict(UNUSUAL.to_dict()) == UNUSUAL
+    assert from_json_values(ClusterSettings, to_json_values(UNUSUAL), name="cluster") == UNUSUAL
     for name, value in UNUSUAL.to_environment().items():
         monkeypatch.setenv(name, value)
     assert ClusterSettings.from_environment() == UNUSUAL
@@ -87,8 +88,8 @@ def test_environment_without_anything_is_the_default(tmp_path: Path) -> None:
 
 
 def test_unknown_and_wrong_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match="no cluster setting 'nodes'"):
-        ClusterSettings.from_dict({"nodes": 3})
+    with pytest.raises(SettingsError, match="no entry 'nodes'"):
+        from_json_values(ClusterSettings, {"nodes": 3}, name="cluster")
     monkeypatch.setenv("GWAS_KUBEFLOW_GPU", "many")
     with pytest.raises(SettingsError, match="gpu"):
         ClusterSettings.from_environment()
