@@ -34,7 +34,7 @@ from gwas_core.messages import counted, quoted
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.training import OBJECTIVE, Report
 from gwas_core.report.attribution_plot import CAVEAT, attribution_figure, attribution_plot
-from gwas_core.report.bundle_export import data_files, made_with
+from gwas_core.report.bundle_export import bundle_origin, data_files
 from gwas_core.report.manhattan import manhattan, manhattan_figure
 from gwas_core.report.page import html_page
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
@@ -395,6 +395,6 @@ def pack(
             "seeds": {"trial": result["seed"]},
             "dataset_sha256": given.dataset.content_hash,
         }
-        write_bundle(directory / BUNDLE_FILE, files, description={**description, **made_with()})
+        write_bundle(directory / BUNDLE_FILE, files, description={**description, **to_json_values(bundle_origin())})
         bundle.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(directory / BUNDLE_FILE, bundle)

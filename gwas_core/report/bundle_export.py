@@ -6,6 +6,7 @@ import io
 import json
 import os
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ import gwas_core
 from gwas_core.errors import ExperimentError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
-from gwas_core.genotypes.preprocessing import PreprocessingSettings
+from gwas_core.genotypes.preprocessing import PreprocessingReport, PreprocessingSettings
 from gwas_core.genotypes.splits import Split, load_split
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.finalise import PREDICTIONS_FILE
@@ -32,6 +33,70 @@ from gwas_core.workspace import Workspace
 
 RELOAD_SNIPPET = Path(gwas_core.__file__).parent / "model" / "reload_snippet.py"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "optuna", "scikit-optimize", "scikit-learn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleOrigin:
+    """Program, time, versions and machine that a bundle was made with.
+
+    Attributes:
+        program: name and version.
+        created: time in UTC, ISO 8601.
+        versions: of Python and of the packages that decide figures, by name.
+        platform: system, machine and number of processors.
+    """
+
+    program: str
+    created: str
+    versions: dict[str, str]
+    platform: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhenotypeCoding:
+    """Scale of the phenotype that the network was trained on.
+
+    Attributes:
+        name: of the trait.
+        mean: of the training lines, in the phenotype's unit.
+        standard_deviation: of the training lines, in the phenotype's unit.
+        meaning: how a phenotype follows from the network's output.
+    """
+
+    name: str
+    mean: float
+    standard_deviation: float
+    meaning: str = "predicted phenotype = network output x standard_deviation + mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenotypeCoding:
+    """Form of the network's input.
+
+    Attributes:
+        coding: of a genotype as a number.
+        imputation: name of the method for missing genotypes.
+    """
+
+    coding: str = "copies of the counted allele: 0, 1 or 2, int8, SNPs in the order of snps.csv"
+    imputation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundlePreprocessing:
+    """Contents of ``preprocessing.json``: how data became the network's input, and its output a phenotype.
+
+    Attributes:
+        phenotype: scale of the output.
+        genotypes: form of the input.
+        settings: of filters and imputation.
+        report: what they changed.
+    """
+
+    phenotype: PhenotypeCoding
+    genotypes: GenotypeCoding
+    settings: PreprocessingSettings
+    report: PreprocessingReport
 
 
 def bundle_path(workspace: Workspace, record: ExperimentRecord) -> Path:
@@ -92,7 +157,7 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "seeds": {"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
         "dataset_sha256": record.experiment.dataset,
         "source": record.experiment.source,
-        **made_with(),
+        **to_json_values(bundle_origin()),
     }
     return write_bundle(path or bundle_path(workspace, record), files, description=description)
 
@@ -121,14 +186,14 @@ def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def made_with() -> dict[str, Any]:
-    """Program, time, versions and machine, for a bundle's manifest."""
-    return {
-        "program": f"deep-gwas-dashboard {gwas_core.__version__}",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-    }
+def bundle_origin() -> BundleOrigin:
+    """Return how a bundle that is packed now comes about, for its manifest."""
+    return BundleOrigin(
+        program=f"deep-gwas-dashboard {gwas_core.__version__}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        platform=f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+    )
 
 
 def data_files(
@@ -146,7 +211,7 @@ def data_files(
         Contents by file name.
     """
     return {
-        "preprocessing.json": _json(_preprocessing(dataset, split, preparation, settings)),
+        "preprocessing.json": _json(to_json_values(_preprocessing(dataset, split, preparation, settings))),
         "snps.csv": _snps(dataset, split, preparation).to_csv(index=False).encode(),
         "imputation.npz": _arrays(preparation),
         "split.json": _json(split.to_dict() | {"line_names": list(dataset.line_names)}),
@@ -156,22 +221,18 @@ def data_files(
 
 def _preprocessing(
     dataset: Dataset, split: Split, preparation: Preparation, settings: PreprocessingSettings
-) -> dict[str, Any]:
+) -> BundlePreprocessing:
     standardisation = Standardisation.of(dataset.phenotype[split.train])
-    return {
-        "phenotype": {
-            "name": dataset.trait,
-            "mean": standardisation.mean,
-            "standard_deviation": standardisation.standard_deviation,
-            "meaning": "predicted phenotype = network output x standard_deviation + mean",
-        },
-        "genotypes": {
-            "coding": "copies of the counted allele: 0, 1 or 2, int8, SNPs in the order of snps.csv",
-            "imputation": settings.imputation,
-        },
-        "settings": to_json_values(settings),
-        "report": to_json_values(preparation.report),
-    }
+    return BundlePreprocessing(
+        phenotype=PhenotypeCoding(
+            name=dataset.trait,
+            mean=standardisation.mean,
+            standard_deviation=standardisation.standard_deviation,
+        ),
+        genotypes=GenotypeCoding(imputation=settings.imputation),
+        settings=settings,
+        report=preparation.report,
+    )
 
 
 def _snps(dataset: Dataset, split: Split, preparation: Preparation) -> pd.DataFrame:
