@@ -102,7 +102,12 @@ def stratified_folds(lines: int, *, family: NDArray[np.str_] | None, folds: int,
 
 
 def with_folds(dataset: Dataset, *, seed: int) -> Dataset:
-    """Return the dataset with its own folds, or with ``MADE_FOLDS`` folds made by families if it has none."""
+    """Return the dataset with its own folds, or with folds made by families if it has none.
+
+    Args:
+        dataset: as read.
+        seed: of made folds, of which there are ``MADE_FOLDS``.
+    """
     if dataset.folds is not None:
         return dataset
     return replace(dataset, folds=stratified_folds(dataset.lines, family=dataset.family, folds=MADE_FOLDS, seed=seed))
@@ -112,6 +117,10 @@ def usable_lines(dataset: Dataset, settings: PreprocessingSettings) -> tuple[Dat
     """Leave out lines that miss too many genotypes.
 
     This filter needs no other line, so it is the only one that may come before lines are divided.
+
+    Args:
+        dataset: as read.
+        settings: of which only ``maximum_missing_per_line`` counts here.
 
     Returns:
         The dataset, and one sentence if lines were left out.
@@ -130,6 +139,13 @@ def usable_lines(dataset: Dataset, settings: PreprocessingSettings) -> tuple[Dat
 def held_out_folds(dataset: Dataset, test_folds: Sequence[int]) -> tuple[HeldOutSet, ...]:
     """Return a held-out set for each test fold.
 
+    Args:
+        dataset: with folds.
+        test_folds: numbers of the folds to hold out, one after the other.
+
+    Returns:
+        In the order of ``test_folds``; each is trained on all other folds, the other test folds among them.
+
     Raises:
         SettingsError: if a fold does not exist or has too few lines.
     """
@@ -144,6 +160,9 @@ def held_out_families(dataset: Dataset, families: Sequence[str] = ()) -> tuple[H
     Args:
         dataset: with families.
         families: names of the families to hold out; by default all of at least ``MINIMUM_FAMILY_LINES`` lines.
+
+    Returns:
+        By the families' names in alphabetical order; each is trained on all other families.
 
     Raises:
         SettingsError: if lines have no families, or a family does not exist or has too few lines.
@@ -206,6 +225,9 @@ def prepare_held_out_set(dataset: Dataset, held_out: HeldOutSet, settings: Prepr
         dataset: without lines that miss too many genotypes (see ``usable_lines``).
         held_out: rows of ``dataset``.
         settings: of filters and imputation.
+
+    Returns:
+        A copy of the genotypes of all lines, with the SNPs that the training lines keep.
 
     Raises:
         InputError: if no SNP is left after the filters.

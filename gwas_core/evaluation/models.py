@@ -80,7 +80,15 @@ def predict_with_network(
 
 
 def training_seed(seed: int, number: int) -> int:
-    """Return the seed of one network of a held-out set, from 0 to 2**31 - 1."""
+    """Return the seed of one network of a held-out set.
+
+    Args:
+        seed: of the evaluation.
+        number: of the network, from 0.
+
+    Returns:
+        From 0 to 2**31 - 1; the same for all held-out sets.
+    """
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) & (2**31 - 1)
 
 

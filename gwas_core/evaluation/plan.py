@@ -116,7 +116,11 @@ class EvaluationPlan:
         return held_out_folds(dataset, self.test_folds)
 
     def settings(self) -> dict[str, Any]:
-        """Return all that the result depends on as JSON values, by name, the settings of the search among them."""
+        """Return all that the result depends on.
+
+        Returns:
+            JSON values by name, with the settings of the search among them; the name of the file is left out.
+        """
         values = self.to_dict()
         del values["source"]
         return values | (values.pop("tuning") or {})
@@ -147,14 +151,25 @@ def _given(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def default_folds(dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the folds to tune on and the folds to test: the first half and the rest, 1-5 and 6-10 of ten."""
+    """Return the folds to tune on and the folds to test.
+
+    Args:
+        dataset: with folds.
+
+    Returns:
+        Numbers of the first half of the folds and of the rest: 1-5 and 6-10 of ten.
+    """
     assert dataset.folds is not None
     present = sorted(set(dataset.folds.tolist()))
     return tuple(present[: len(present) // 2]), tuple(present[len(present) // 2 :])
 
 
 def tuning_name(stem: str) -> str:
-    """Return the name of the search of an evaluation of this name."""
+    """Return the name of the search of an evaluation.
+
+    Args:
+        stem: name of the evaluation; it is shortened if the two together are too long for the name of an experiment.
+    """
     return stem[: MAXIMUM_NAME_LENGTH - len(_TUNING_SUFFIX)].rstrip("-") + _TUNING_SUFFIX
 
 

@@ -69,7 +69,7 @@ def evaluate(
     on_tuning: OnTuning = _ignore,
     on_progress: OnProgress = _ignore,
 ) -> EvaluationResult:
-    """Do what is left to do of an evaluation and return its result.
+    """Do what is left to do of an evaluation.
 
     Hyperparameters are tuned on the tune folds or taken from the experiment to reuse; then every held-out set is
     predicted by networks and baselines that were trained on all other lines.
@@ -82,6 +82,9 @@ def evaluate(
         notes: sentences about reading the file.
         on_tuning: is told how the search goes on.
         on_progress: is told how training and predicting go on.
+
+    Returns:
+        The result, which is stored in the evaluation's folder beside a table with every prediction.
 
     Raises:
         SettingsError: if the plan does not fit the data.

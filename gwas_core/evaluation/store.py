@@ -207,7 +207,15 @@ class EvaluationStore:
 
 
 def tasks_of(plan: EvaluationPlan, held_out_sets: Sequence[HeldOutSet]) -> tuple[EvaluationTask, ...]:
-    """Return everything that is to be trained, one held-out set after the other, baselines first."""
+    """Return everything that is to be trained and predicted.
+
+    Args:
+        plan: says how many networks each held-out set gets.
+        held_out_sets: of the plan.
+
+    Returns:
+        One held-out set after the other, its baselines first.
+    """
     return tuple(
         task
         for held_out in held_out_sets
@@ -223,6 +231,10 @@ def tasks_of(plan: EvaluationPlan, held_out_sets: Sequence[HeldOutSet]) -> tuple
 
 def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationStore, ...]:
     """Return the evaluations whose hyperparameters come, or will come, from an experiment.
+
+    Args:
+        workspace: to look in.
+        experiment: name of the experiment.
 
     Returns:
         Those with a result first, then the newest; damaged ones are left out.

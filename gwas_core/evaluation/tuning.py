@@ -32,7 +32,7 @@ def tune(
     notes: tuple[str, ...] = (),
     on_tuning: OnTuning,
 ) -> ChosenHyperparameters:
-    """Search on the lines of the tune folds, or go on with that search, and return its best hyperparameters.
+    """Search on the lines of the tune folds, or go on with that search.
 
     Args:
         engine: runs the search.
@@ -42,6 +42,9 @@ def tune(
         parallel: number of trials at the same time.
         notes: sentences about reading the file, kept with the search.
         on_tuning: is told how the search goes on.
+
+    Returns:
+        Hyperparameters of its best trial.
 
     Raises:
         ExperimentError: if another experiment has the search's name, or the search did not succeed.

@@ -71,12 +71,24 @@ def new_figure(*, height: int, **layout: Any) -> go.Figure:
 
 
 def marker_trace(points: int) -> Any:
-    """Return the plotly class that draws this number of markers well."""
+    """Return the plotly class to draw markers with.
+
+    Args:
+        points: number of markers; more than ``MANY_POINTS`` are drawn by the graphics processor.
+
+    Returns:
+        ``go.Scatter`` or ``go.Scattergl``.
+    """
     return go.Scattergl if points > MANY_POINTS else go.Scatter
 
 
 def opacities(kept: ArrayLike, *, opacity: float = 0.85) -> list[float]:
-    """Return the opacity of each marker: full if a filter keeps it, faded otherwise."""
+    """Return the opacity of each marker.
+
+    Args:
+        kept: whether a filter keeps it, `(markers,)`.
+        opacity: of those that are kept; the others have ``FADED``.
+    """
     values: list[float] = np.where(np.asarray(kept, dtype=bool), opacity, FADED).tolist()
     return values
 

@@ -107,7 +107,14 @@ def _better(best: float, value: float) -> float:
 
 
 def sparkline(summary: ExperimentSummary) -> list[float]:
-    """Return the best value so far of an experiment in at most ``SPARKLINE_POINTS`` steps."""
+    """Return the best value so far of an experiment, for a small chart in a table.
+
+    Args:
+        summary: of the experiment.
+
+    Returns:
+        At most ``SPARKLINE_POINTS`` values, evenly spaced over the succeeded trials.
+    """
     best = best_so_far(value for _, value in summary.values)
     if len(best) <= SPARKLINE_POINTS:
         return best

@@ -31,7 +31,10 @@ def number_label(value: float, *, digits: int = 4) -> str:
 
 
 def shortened(text: str, *, limit: int) -> str:
-    """Return text in at most ``limit`` characters, with control characters made visible."""
+    """Return text in at most ``limit`` characters.
+
+    Control characters become visible, and an ellipsis stands for what is cut off.
+    """
     visible = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return visible if len(visible) <= limit else f"{visible[: limit - 1]}…"
 

@@ -22,7 +22,14 @@ _UNKNOWN = "unknown"
 
 
 def quality_warnings(report: QualityReport) -> tuple[str, ...]:
-    """Return what a geneticist should know before trusting results from this dataset; empty if all is well."""
+    """Return what a geneticist should know before trusting results from a dataset.
+
+    Args:
+        report: of the dataset before filters and imputation.
+
+    Returns:
+        One sentence for each finding; empty if all is well.
+    """
     warnings = []
     families, phenotype = report.families, report.phenotype
     if families is not None and families.cells_missing > _FOLLOWS_FAMILIES:
@@ -97,7 +104,11 @@ def histogram_figure(histogram: Histogram, *, values: str, counts: str, percent:
 
 
 def chromosomes_table(report: QualityReport) -> pd.DataFrame:
-    """Return the number of SNPs on each chromosome."""
+    """Return the number of SNPs on each chromosome.
+
+    Returns:
+        Columns Chromosome and SNPs, in natural order.
+    """
     return pd.DataFrame(
         {
             "Chromosome": [name or _UNKNOWN for name in report.chromosomes],
@@ -120,7 +131,11 @@ def chromosomes_figure(report: QualityReport) -> go.Figure:
 
 
 def families_table(report: QualityReport) -> pd.DataFrame:
-    """Return the number of lines in each family, the largest first; empty if no families are known."""
+    """Return the number of lines in each family.
+
+    Returns:
+        Columns Family and Lines, the largest family first; empty if no families are known.
+    """
     sizes = {} if report.families is None else report.families.sizes
     ordered = sorted(sizes.items(), key=lambda entry: -entry[1])
     return pd.DataFrame({"Family": [name for name, _ in ordered], "Lines": [size for _, size in ordered]})

@@ -1,4 +1,4 @@
-"""Titles of models and figures of merit: their one home for tables, charts and sentences."""
+"""Titles of models and of figures of merit: the one place for tables, charts and sentences."""
 
 from __future__ import annotations
 

@@ -34,7 +34,11 @@ _OTHERWISE = "The end of its log says more. If other trials succeed, it can be l
 
 
 def ranked(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Return succeeded trials first, from best to worst, and failed ones last."""
+    """Return trials in the order of a ranking.
+
+    Returns:
+        Succeeded trials from best to worst, then pruned and unfinished ones, and failed ones last.
+    """
     return sorted(
         trials,
         key=lambda trial: (
@@ -56,6 +60,9 @@ def trial_rows(trials: Sequence[TrialRecord], names: Sequence[str]) -> pd.DataFr
     Args:
         trials: a row for each, in this order.
         names: of the parameters that get a column.
+
+    Returns:
+        Columns Trial, State, Error (objective, in the phenotype's unit), Epochs, Seconds, the parameters, Reason.
     """
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Whether a network beats its baselines: facts first, and the sentences made from them.
+"""Verdict on whether a network beats its baselines: facts first, and sentences made from them.
 
 ``experiment_verdict`` compares errors on the test lines of one split, which says nothing of their uncertainty;
 ``evaluation_verdict`` takes the differences of an evaluation with their confidence intervals.
@@ -26,7 +26,7 @@ _IN_SENTENCES = {
 
 
 class Outcome(StrEnum):
-    """Where a network stands against one baseline in one figure.
+    """Standing of a network against one baseline in one figure.
 
     With a confidence interval, ``BETTER`` and ``WORSE`` say that the interval excludes zero and ``UNDECIDED`` that it
     holds zero. Without one they compare two values, and equal ones count as ``WORSE``: a draw is no win. The values
@@ -58,7 +58,7 @@ class Contrast:
 
     @property
     def outcome(self) -> Outcome:
-        """Where the network stands against the baseline."""
+        """Standing of the network against the baseline."""
         sign = -1.0 if self.figure in LOWER_IS_BETTER else 1.0
         if self.interval is None:
             return Outcome.BETTER if sign * self.difference > 0 else Outcome.WORSE
@@ -169,7 +169,11 @@ def contrast_of(baseline: str, figure: str, estimate: Estimate) -> Contrast | No
 
 
 def verdict_sentence(verdict: Verdict) -> str:
-    """Return a verdict in one sentence, for people."""
+    """Return a verdict in one sentence, for people.
+
+    Args:
+        verdict: of an experiment or of an evaluation; only the latter has intervals, which the sentence names.
+    """
     return _evaluation_sentence(verdict) if verdict.basis is Basis.EVALUATION else _test_sentence(verdict)
 
 
