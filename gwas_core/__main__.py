@@ -1,4 +1,4 @@
-"""``python -m gwas_core``."""
+"""Entry point of ``python -m gwas_core``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m gwas_core COMMAND`` (or ``./run COMMAND``).
+"""Command line: ``python -m gwas_core COMMAND`` (or ``./run COMMAND``).
 
 Exit codes: 0 done, 1 the work failed (one sentence on stderr), 2 wrong usage. With
 ``--json`` the last thing on stdout is one JSON value; progress and notes go to stderr.
@@ -22,20 +22,27 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 _EXAMPLES = """\
 examples:
   ./run                                            open the dashboard; the first time, it starts a demo experiment
-  ./run --no-demo                                  open it without (as GWAS_NO_DEMO=1 streamlit run app.py does)
-  ./run demo                                       tune on simulated data, see all of it work
-  ./run inspect IMP_height.txt.gz                  what is in the file, and is it sound?
+  ./run --no-demo                                  open it without (like GWAS_NO_DEMO=1 streamlit run app.py)
+  ./run demo                                       search on simulated data, to see how it works
+  ./run inspect IMP_height.txt.gz                  what does the file hold, and is it sound?
   ./run tune IMP_height.txt.gz --max-trials 35     search for the best network
   ./run status                                     all experiments
-  ./run trials imp-height                          the trials of one
-  ./run bundle imp-height --out best.zip           the best model, to take home
+  ./run trials imp-height                          the trials of one experiment
+  ./run bundle imp-height --out best.zip           save the best model
   ./run predict best.zip new_lines.txt --out predicted.csv
-  ./run evaluate IMP_height.txt.gz                 does a network beat linear models, and how sure is that?
+  ./run evaluate IMP_height.txt.gz                 does a network beat linear models, and with what certainty?
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: as on the command line; those of this process if not given.
+
+    Returns:
+        ``DONE``, ``FAILED``, ``USAGE`` or ``INTERRUPTED``.
+    """
     options = build_parser().parse_args(arguments)
     if options.workspace is not None:
         os.environ["GWAS_WORKSPACE"] = str(options.workspace)
@@ -53,16 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted", MessageKind.ERROR)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep Python from complaining at exit.
+        # The reader of the output (head, less) has closed it; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return DONE
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+    """Return the parser of all commands and their options."""
     parser = argparse.ArgumentParser(
         prog=os.environ.get("GWAS_PROGRAM", "python -m gwas_core"),
-        description="Tune a deep-learning GWAS network, judge it against simple baselines, take the best model home.",
+        description="Tune a deep-learning GWAS network, compare it with simple baselines, and save the best model.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -84,7 +91,7 @@ def _add(
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
     parser.set_defaults(command=command)
-    # Here too, since that is where people put it; absent, it must not undo the one before the command.
+    # Also accepted after the command; if absent there, it must not undo the one before the command.
     parser.add_argument("--workspace", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
@@ -110,9 +117,9 @@ def _add_data_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _add_file(parser: argparse.ArgumentParser) -> None:
-    """The file and which of its columns is what; guessed where not said."""
+    """Add the options of a file and the roles of its columns."""
     parser.add_argument("file", type=Path, metavar="FILE", help="table of lines (rows) with traits and SNPs (columns)")
-    columns = parser.add_argument_group("which column is what (guessed and shown where not given)")
+    columns = parser.add_argument_group("roles of the columns (guessed and shown if not given)")
     columns.add_argument("--phenotype", metavar="COLUMN", help="the trait")
     columns.add_argument("--line-name", metavar="COLUMN", help="the lines' names")
     columns.add_argument("--folds", metavar="COLUMN", help="cross-validation folds")
@@ -125,8 +132,8 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
     )
     families.add_argument("--no-families", action="store_true", help="treat the lines as one population")
     snps = columns.add_mutually_exclusive_group()
-    snps.add_argument("--snp-prefix", metavar="TEXT", help="columns whose name starts so are the SNPs")
-    snps.add_argument("--snps-after", metavar="COLUMN", help="all columns after this one are the SNPs")
+    snps.add_argument("--snp-prefix", metavar="TEXT", help="the SNPs are the columns whose name starts with this text")
+    snps.add_argument("--snps-after", metavar="COLUMN", help="the SNPs are all columns after this one")
     columns.add_argument(
         "--drop-missing-phenotype", action="store_true", help="leave out lines without a phenotype instead of stopping"
     )
@@ -134,13 +141,19 @@ def _add_file(parser: argparse.ArgumentParser) -> None:
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     filters = parser.add_argument_group("filters and imputation")
-    filters.add_argument("--minimum-allele-frequency", type=float, metavar="F", help="drop rarer SNPs (default 0.01)")
-    filters.add_argument("--maximum-missing-per-snp", type=float, metavar="F", help="drop emptier SNPs (default 0.5)")
-    filters.add_argument("--maximum-missing-per-line", type=float, metavar="F", help="drop emptier lines (default 0.5)")
+    filters.add_argument(
+        "--minimum-allele-frequency", type=float, metavar="F", help="leave out rarer SNPs (default 0.01)"
+    )
+    filters.add_argument(
+        "--maximum-missing-per-snp", type=float, metavar="F", help="leave out SNPs with more missing (default 0.5)"
+    )
+    filters.add_argument(
+        "--maximum-missing-per-line", type=float, metavar="F", help="leave out lines with more missing (default 0.5)"
+    )
     filters.add_argument(
         "--imputation",
         choices=("mode", "mean", "within_family_mode"),
-        help="what stands in for a missing genotype (default: mode)",
+        help="value that replaces a missing genotype (default: mode)",
     )
 
 
@@ -149,7 +162,7 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
     split.add_argument(
         "--split",
         choices=("random_within_families", "folds", "families_left_out"),
-        help="how (default: random_within_families)",
+        help="method (default: random_within_families)",
     )
     split.add_argument("--validation-fraction", type=float, metavar="F", help="default 0.15")
     split.add_argument("--test-fraction", type=float, metavar="F", help="default 0.15")
@@ -160,10 +173,10 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
 
 def _add_search(parser: argparse.ArgumentParser, *, max_trials: int, parallel_trials: int) -> None:
     search = parser.add_argument_group("search")
-    search.add_argument("--name", help="of the experiment (default: made from the file's name)")
+    search.add_argument("--name", help="name of the experiment (default: made from the file's name)")
     space = search.add_mutually_exclusive_group()
     space.add_argument("--preset", choices=("focused", "tutorial"), help="search space (default: focused)")
-    space.add_argument("--space", type=Path, metavar="FILE", help="own search space, YAML or JSON: see `space`")
+    space.add_argument("--space", type=Path, metavar="FILE", help="your own search space, YAML or JSON: see `space`")
     search.add_argument("--algorithm", metavar="NAME", help="bayesianoptimization (default), random, grid, tpe, "
                         "multivariate-tpe, cmaes, sobol")  # fmt: skip
     search.add_argument("--max-trials", type=int, default=max_trials, metavar="N", help=f"default {max_trials}")
@@ -172,9 +185,14 @@ def _add_search(parser: argparse.ArgumentParser, *, max_trials: int, parallel_tr
     )
     search.add_argument("--max-failed-trials", type=int, metavar="N", help="the N-th failed trial ends the search")
     search.add_argument(
-        "--early-stopping", choices=("medianstop", "none"), default="none", help="give up trials worse than the median"
+        "--early-stopping",
+        choices=("medianstop", "none"),
+        default="none",
+        help="medianstop ends trials early that are worse than the median",
     )
-    search.add_argument("--seed", type=int, default=0, metavar="N", help="of the search and of every trial (default 0)")
+    search.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the search and of every trial (default 0)"
+    )
     search.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster here")
 
 
@@ -184,7 +202,9 @@ def _add_follow(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    tune = _add(commands, "tune", "search for the network that predicts a trait best, and pack it", "search:tune")
+    tune = _add(
+        commands, "tune", "search for the network that predicts a trait best, and save it as a bundle", "search:tune"
+    )
     _add_file(tune)
     _add_filters(tune)
     _add_split(tune)
@@ -200,7 +220,9 @@ def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     demo = _add(commands, "demo", "tune on the simulated data that comes with the project", "search:demo")
     _add_search(demo, max_trials=12, parallel_trials=2)
     demo.add_argument(
-        "--first-start", action="store_true", help="only if nothing was ever here: what the dashboard does by itself"
+        "--first-start",
+        action="store_true",
+        help="only in a workspace that never had an experiment, as the dashboard does",
     )
     _add_follow(demo)
 
@@ -214,14 +236,14 @@ def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     _add_json(trials)
 
     for command, help_text in (
-        ("stop", "stop an experiment; what is finished is kept, and `resume` goes on"),
-        ("resume", "go on with an experiment that was stopped or interrupted"),
+        ("stop", "stop an experiment; finished trials are kept, and `resume` continues"),
+        ("resume", "continue an experiment that was stopped or interrupted"),
         ("extend", "add trials to an experiment, finished or running"),
     ):
         parser = _add(commands, command, help_text, f"search:{command}")
         parser.add_argument("name", metavar="NAME")
         if command == "extend":
-            parser.add_argument("--trials", type=int, required=True, metavar="N", help="how many more")
+            parser.add_argument("--trials", type=int, required=True, metavar="N", help="number of trials to add")
         if command == "stop":
             _add_json(parser)
         else:
@@ -231,13 +253,18 @@ def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask")
 
-    space = _add(commands, "space", "print a preset search space, to change and give to `tune --space`", "search:space")
+    space = _add(commands, "space", "print a preset search space, to edit and pass to `tune --space`", "search:space")
     space.add_argument("preset", choices=("focused", "tutorial"))
     space.add_argument("--out", type=Path, metavar="FILE", help=".yaml or .json (default: YAML on stdout)")
 
 
 def _add_model_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    bundle = _add(commands, "bundle", "pack an experiment's best model with all that explains it", "model:bundle")
+    bundle = _add(
+        commands,
+        "bundle",
+        "save an experiment's best model with its preprocessing and metrics as a bundle",
+        "model:bundle",
+    )
     bundle.add_argument("name", metavar="NAME")
     bundle.add_argument("--out", type=Path, metavar="FILE", help="zip to write (default: in the experiment's folder)")
     _add_json(bundle)
@@ -253,28 +280,28 @@ def _add_evaluate_command(commands: argparse._SubParsersAction[argparse.Argument
     evaluate = _add(
         commands,
         "evaluate",
-        "judge tuned networks against baselines on lines that nothing was chosen by; go on with it by the same command",
+        "compare tuned networks with baselines on held-out lines; the same command continues an interrupted evaluation",
         "evaluate:run",
     )
     _add_file(evaluate)
     _add_filters(evaluate)
-    lines = evaluate.add_argument_group("which lines (without a column of folds, ten are made within families)")
-    lines.add_argument("--tune-folds", metavar="N,N", help="tune hyperparameters on these alone (default: first half)")
-    lines.add_argument("--test-folds", metavar="N,N", help="predict these, training on all others (default: the rest)")
+    lines = evaluate.add_argument_group("lines (without a column of folds, ten folds are made within families)")
+    lines.add_argument("--tune-folds", metavar="N,N", help="tune hyperparameters on these only (default: first half)")
+    lines.add_argument("--test-folds", metavar="N,N", help="predict these, trained on all others (default: the rest)")
     lines.add_argument(
         "--leave-family-out", action="store_true", help="predict each family by models of all other families instead"
     )
-    lines.add_argument("--families", metavar="A,B", help="with --leave-family-out: only these")
+    lines.add_argument("--families", metavar="A,B", help="with --leave-family-out: only these families")
     search = evaluate.add_argument_group("tuning and training")
-    search.add_argument("--name", help="of the evaluation (default: made from the file's name)")
+    search.add_argument("--name", help="name of the evaluation (default: made from the file's name)")
     search.add_argument(
         "--reuse", metavar="EXPERIMENT", help="take the best hyperparameters of this experiment instead of tuning"
     )
     space = search.add_mutually_exclusive_group()
     space.add_argument("--preset", choices=("focused", "tutorial"), help="search space (default: focused)")
-    space.add_argument("--space", type=Path, metavar="FILE", help="own search space, YAML or JSON: see `space`")
-    search.add_argument("--algorithm", metavar="NAME", help="of the search (default: bayesianoptimization)")
-    search.add_argument("--trials", type=int, default=35, metavar="N", help="of the search (default 35)")
+    space.add_argument("--space", type=Path, metavar="FILE", help="your own search space, YAML or JSON: see `space`")
+    search.add_argument("--algorithm", metavar="NAME", help="algorithm of the search (default: bayesianoptimization)")
+    search.add_argument("--trials", type=int, default=35, metavar="N", help="trials of the search (default 35)")
     search.add_argument(
         "--seeds",
         type=int,
@@ -282,14 +309,18 @@ def _add_evaluate_command(commands: argparse._SubParsersAction[argparse.Argument
         metavar="K",
         help="average the predictions of K networks, each stopped on another tenth of the training lines (default 3)",
     )
-    search.add_argument("--parallel", type=int, metavar="N", help="networks at a time (default: a core each, up to 3)")
-    search.add_argument("--seed", type=int, default=0, metavar="N", help="of folds, search and training (default 0)")
+    search.add_argument(
+        "--parallel", type=int, metavar="N", help="networks trained at a time (default: one per core, up to 3)"
+    )
+    search.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of folds, search and training (default 0)"
+    )
     search.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster here")
     _add_json(evaluate)
 
 
 def _add_kubeflow_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    group = _add(commands, "pipeline", "one network as a Kubeflow pipeline, here or on a cluster", "kubeflow:")
+    group = _add(commands, "pipeline", "train one network as a Kubeflow pipeline, here or on a cluster", "kubeflow:")
     pipeline = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     package = _add(pipeline, "compile", "write the pipeline's package", "kubeflow:compile_package")
     package.add_argument("--out", type=Path, required=True, metavar="FILE", help=".yaml file to write")
@@ -302,19 +333,21 @@ def _add_kubeflow_commands(commands: argparse._SubParsersAction[argparse.Argumen
         _add_file(parser)
         _add_filters(parser)
         _add_split(parser)
-        parser.add_argument("--name", help="of the run (default: made from the file's name)")
+        parser.add_argument("--name", help="name of the run (default: made from the file's name)")
         parser.add_argument(
             "--set", action="append", default=[], metavar="NAME=VALUE", help="a hyperparameter, as in epochs=5"
         )
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the training (default 0)")
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the training (default 0)")
         parser.add_argument("--xla", choices=("auto", "on", "off"), default="auto", help="auto: whichever is faster")
         if command == "run":
-            parser.add_argument("--out", type=Path, metavar="FOLDER", help="for what it makes (default: the workspace)")
+            parser.add_argument(
+                "--out", type=Path, metavar="FOLDER", help="folder for the artifacts (default: in the workspace)"
+            )
         else:
             _add_cluster(parser)
         _add_json(parser)
 
-    group = _add(commands, "katib", "the same search as an experiment of Katib on a cluster", "kubeflow:")
+    group = _add(commands, "katib", "search as a Katib experiment on a cluster", "kubeflow:")
     katib = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command, help_text in (
         ("render", "print the experiment's manifest (YAML)"),
@@ -326,17 +359,17 @@ def _add_kubeflow_commands(commands: argparse._SubParsersAction[argparse.Argumen
         _add_split(parser)
         _add_search(parser, max_trials=35, parallel_trials=3)
         _add_cluster(parser)
-    check = _add(katib, "check", "see whether the cluster has what experiments need", "kubeflow:check_cluster")
+    check = _add(katib, "check", "check whether the cluster has what experiments need", "kubeflow:check_cluster")
     _add_cluster(check)
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
     cluster = parser.add_argument_group("cluster (default: GWAS_KUBEFLOW_... variables, as in GWAS_KUBEFLOW_NAMESPACE)")
-    cluster.add_argument("--namespace", metavar="NAME", help="yours")
-    cluster.add_argument("--image", metavar="IMAGE", help="this project's, for all pods")
+    cluster.add_argument("--namespace", metavar="NAME", help="your namespace")
+    cluster.add_argument("--image", metavar="IMAGE", help="container image of this project, for all pods")
     cluster.add_argument("--claim", metavar="NAME", help="volume claim that holds the workspace")
-    cluster.add_argument("--pipeline-host", metavar="URL", help="of the Pipelines API, as pods see it")
-    cluster.add_argument("--trial-kind", choices=("pipeline", "job"), help="job: for clusters with Katib alone")
-    cluster.add_argument("--cpu", metavar="N", help="processors for a training, such as 2 or 500m")
+    cluster.add_argument("--pipeline-host", metavar="URL", help="address of the Pipelines API, as seen from pods")
+    cluster.add_argument("--trial-kind", choices=("pipeline", "job"), help="job: for clusters that have only Katib")
+    cluster.add_argument("--cpu", metavar="N", help="processors for each training, such as 2 or 500m")
     cluster.add_argument("--memory", metavar="SIZE", help="of a training, such as 4Gi")
     cluster.add_argument("--gpu", type=int, metavar="N", help="GPUs for a training")

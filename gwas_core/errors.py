@@ -1,25 +1,25 @@
-"""Every error the project raises on purpose.
+"""Errors that the project raises on purpose.
 
-A message states the rule, the value found and what to do about it, in one
-sentence a biologist can act on. Anything else that escapes is a bug.
+A message states the rule, the value found and what to do about it, in one sentence a biologist can act on. Any other
+error is a bug.
 """
 
 from __future__ import annotations
 
 
 class GwasError(Exception):
-    """Base class: catching it catches everything this project raises on purpose."""
+    """Base class of all errors that this project raises on purpose."""
 
 
 class InputError(GwasError, ValueError):
-    """Something that came from outside (a file, an archive, a table) cannot be used."""
+    """Input from outside (a file, an archive, a table) that cannot be used."""
 
 
 class SettingsError(GwasError, ValueError):
-    """A setting is refused.
+    """Setting that is refused.
 
-    ``field`` names the setting (``"learning_rate.min"``), so that a form can show the
-    reason beside it.
+    Attributes:
+        field: name of the setting (``"learning_rate.min"``), so that a form can show the reason beside it.
     """
 
     def __init__(self, message: str, *, field: str) -> None:
@@ -28,27 +28,27 @@ class SettingsError(GwasError, ValueError):
 
 
 class TrialFailed(GwasError, RuntimeError):
-    """This trial failed for a reason of its own (non-finite loss, out of memory); the search goes on."""
+    """Failure of one trial for a reason of its own (non-finite loss, out of memory); the search goes on."""
 
 
 class TrialPruned(GwasError):
-    """The reporter asked the trial to end early; what was learned so far is kept."""
+    """Early end of a trial that the reporter asked for; the best epoch so far is kept."""
 
 
 class ExperimentError(GwasError, RuntimeError):
-    """The experiment is not in a state that allows what was asked, or does not exist."""
+    """Experiment that does not exist, or is in a state that does not allow what was asked."""
 
 
 class SpaceExhausted(GwasError):
-    """Every point of a finite search space has been suggested: the search is complete."""
+    """End of a search of which every point was suggested."""
 
 
 class BundleError(InputError):
-    """A model bundle is damaged, tampered with, or not one of ours."""
+    """Model bundle that is damaged, tampered with, or was not made by this program."""
 
 
 def describe_unexpected(error: BaseException) -> str:
-    """An error nobody foresaw, on one line."""
+    """Return an unexpected error as one line of text."""
     if isinstance(error, MemoryError):
         return "memory ran out: use fewer parallel trials, a smaller batch size or fewer units"
     lines = str(error).strip().splitlines()

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writing of files: a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def application_folder() -> Path:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place on success and is removed on failure."""
+    """Yield a temporary path beside ``path`` that replaces it on success and is removed on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
@@ -38,11 +38,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` (UTF-8) to ``path`` atomically."""
+    """Write text (UTF-8) to a file atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON to ``path`` atomically; NaN and infinity are refused, since JSON has none."""
+    """Write JSON values to a file atomically.
+
+    Raises:
+        ValueError: the values hold NaN or infinity, which JSON does not have.
+    """
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""Where things are kept on disk: one folder, chosen by ``GWAS_WORKSPACE``."""
+"""Workspace: the one folder, chosen by ``GWAS_WORKSPACE``, in which everything is kept."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
 def check_experiment_name(name: str) -> str:
-    """Return ``name`` if it can name an experiment here and on Katib.
+    """Return a name unchanged if it can name an experiment here and on Katib.
 
     Raises:
-        SettingsError: too long, or other than lower-case letters, digits and dashes.
+        SettingsError: the name is too long, or holds something other than lower-case letters, digits and dashes.
     """
     if len(name) > MAXIMUM_NAME_LENGTH:
         raise SettingsError(
@@ -39,34 +39,50 @@ def check_experiment_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder tree of all experiments and prepared datasets.
+    """Folder tree of all experiments and datasets.
 
-    Folders of our own start with an underscore, which no experiment's name can.
+    Folders other than those of experiments start with an underscore, which no experiment's name can.
     """
 
     root: Path
 
     @classmethod
     def from_environment(cls) -> Workspace:
-        """``GWAS_WORKSPACE``, or ``./workspace`` where it is not set."""
+        """Return the workspace that ``GWAS_WORKSPACE`` names, or ``./workspace`` if it is not set."""
         return cls(Path(os.environ.get("GWAS_WORKSPACE", "workspace")).expanduser().absolute())
 
     @property
     def storage_url(self) -> str:
-        """Optuna storage: ``GWAS_STORAGE``, or a SQLite file in the workspace."""
+        """URL of the Optuna storage: ``GWAS_STORAGE``, or a SQLite file in the workspace."""
         return os.environ.get("GWAS_STORAGE") or f"sqlite:///{self.root / '_experiments.sqlite3'}"
 
     @property
     def datasets(self) -> Path:
+        """Folder of the prepared datasets of experiments."""
         return self.root / "_datasets"
 
     def dataset_directory(self, content_hash: str) -> Path:
+        """Return the folder of a prepared dataset.
+
+        Raises:
+            SettingsError: ``content_hash`` is no hash.
+        """
         if not re.fullmatch(r"[0-9a-f]{8,64}", content_hash):
             raise SettingsError(f"{quoted(content_hash)} is not a dataset's content hash", field="dataset")
         return self.datasets / content_hash
 
     def experiment_directory(self, name: str) -> Path:
+        """Return the folder of an experiment.
+
+        Raises:
+            SettingsError: ``name`` cannot name an experiment.
+        """
         return self.root / check_experiment_name(name)
 
     def trial_directory(self, name: str, number: int) -> Path:
+        """Return the folder of a trial of an experiment.
+
+        Raises:
+            SettingsError: ``name`` cannot name an experiment.
+        """
         return self.experiment_directory(name) / f"trial-{number:04d}"

@@ -1,7 +1,7 @@
 """Simple linear regression of a trait on each SNP in turn.
 
-It takes no account of how lines are related, so that in a structured population most SNPs look
-associated; family effects as covariates take out the differences between families.
+Relatedness of the lines is not modelled, so that in a structured population most SNPs look associated; family effects
+as covariates remove the differences between families.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from gwas_core.messages import counted
 Floats = NDArray[np.float64]
 
 COUNTED_ALLELE = "counted"
-"""What ``effect_allele`` says where the file does not name the allele it counts."""
+"""Text in the column ``effect_allele`` if the file does not name the counted allele."""
 
 # 3,500 lines × 512 SNPs in float64 are 14 MB.
 _SNPS_AT_ONCE = 512
-# What is left of a SNP after the covariates, as a share of its variance, below which it is only rounding.
+# Share of a SNP's variance left by the covariates below which it is only rounding.
 _NOTHING_LEFT = 1e-9
 # Below this share of the phenotype's variance the residuals are summed one by one: a difference would be rounding.
 _NEARLY_PERFECT = 1e-6
@@ -33,17 +33,17 @@ _NEARLY_PERFECT = 1e-6
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scan:
-    """One regression a SNP; all arrays are float64 (SNPs,) and NaN where a SNP cannot be tested.
+    """Regressions on each SNP; arrays are float64 (SNPs,), NaN where a SNP cannot be tested.
 
     Attributes:
-        beta: change of the phenotype, in its own unit, a copy of the counted allele.
-        standard_error: of ``beta``.
+        beta: change of the phenotype, in its own unit, per copy of the counted allele.
+        standard_error: standard error of ``beta``.
         t: ``beta / standard_error``; infinite where the SNP explains the phenotype completely.
-        neg_log10_p: of the two-sided p-value, computed without underflow.
-        allele_frequency: of the counted allele; there for every SNP.
+        neg_log10_p: -log10 of the two-sided p-value, computed without underflow.
+        allele_frequency: frequency of the counted allele, given for every SNP.
         tested: bool (SNPs,): False where all lines have the same genotype, or the covariates explain it completely.
-        lines: how many lines entered, the same for every SNP.
-        degrees_of_freedom: of ``t``.
+        lines: number of lines, the same for every SNP.
+        degrees_of_freedom: degrees of freedom of ``t``.
     """
 
     beta: Floats
@@ -57,15 +57,15 @@ class Scan:
 
     @property
     def p_value(self) -> Floats:
-        """Two-sided; 0 where it is too small for a float, which ``neg_log10_p`` still tells apart."""
+        """Two-sided p-value, (SNPs,); 0 where it is too small for a float, which ``neg_log10_p`` still tells apart."""
         values: Floats = np.power(10.0, -self.neg_log10_p)
         return values
 
 
 def scan(genotypes: NDArray[np.int8], phenotype: Floats, *, covariates: Floats | None = None) -> Scan:
-    """Regress the phenotype on each SNP, with an intercept and the covariates.
+    """Return the regressions of the phenotype on each SNP, with an intercept and the covariates.
 
-    Covariates are taken out of the phenotype and of every SNP first, which gives the coefficients of the
+    Covariates are projected out of the phenotype and of every SNP first, which gives the coefficients of the
     regression on all of them together (Frisch and Waugh 1933, Lovell 1963).
 
     Args:
@@ -74,8 +74,8 @@ def scan(genotypes: NDArray[np.int8], phenotype: Floats, *, covariates: Floats |
         covariates: (lines, covariates), all finite; they need not be independent of each other.
 
     Raises:
-        InputError: shapes that do not fit, a genotype that is missing, a value that is not finite, too few lines,
-            or a phenotype in which the covariates leave nothing to explain.
+        InputError: shapes do not fit, a genotype is missing, a value is not finite, there are too few lines, or the
+            covariates explain the phenotype completely.
     """
     _check(genotypes, phenotype, covariates)
     basis = _basis(covariates, len(phenotype))
@@ -113,7 +113,7 @@ def scan(genotypes: NDArray[np.int8], phenotype: Floats, *, covariates: Floats |
 def _scan_block(
     genotypes: NDArray[np.int8], residual: Floats, basis: Floats, degrees_of_freedom: int
 ) -> tuple[Floats, Floats, Floats]:
-    """beta, its standard error and the allele frequency of some SNPs."""
+    """Return beta, its standard error and the allele frequency, each (SNPs,), of some SNPs."""
     if (genotypes < 0).any():
         raise InputError("the genotypes have missing values: impute them before testing SNPs")
     counts = genotypes.astype(np.float64)
@@ -135,7 +135,7 @@ def _scan_block(
 
 
 def _basis(covariates: Floats | None, lines: int) -> Floats:
-    """Orthonormal columns that span the covariates beside the intercept."""
+    """Return orthonormal columns (lines, rank) that span the covariates beside the intercept."""
     if covariates is None or covariates.shape[1] == 0:
         return np.empty((lines, 0))
     centred = covariates - covariates.mean(axis=0)
@@ -166,21 +166,21 @@ def _check(genotypes: NDArray[np.int8], phenotype: Floats, covariates: Floats | 
 
 
 def associate(dataset: Dataset, lines: NDArray[Any], *, family_effects: bool = False) -> pd.DataFrame:
-    """Test every SNP of a dataset on some of its lines.
+    """Return the tests of every SNP of a dataset on some of its lines.
 
     Args:
         dataset: without missing genotypes among ``lines``.
-        lines: rows to use (index or boolean array): the training lines, where a model is judged on others.
-        family_effects: compare lines with others of their family only, by one covariate a family.
+        lines: rows to use (indices or a boolean array): the training lines if a model is tested on others.
+        family_effects: compare lines with others of their family only, by one covariate for each family.
 
     Returns:
-        One row a SNP, in the dataset's order, in the columns of the GWAS summary statistics format (GWAS-SSF):
-        name, chromosome, base_pair_location, effect_allele (``COUNTED_ALLELE`` where it is not known; other_allele
-        follows where it is), beta, standard_error, effect_allele_frequency, p_value, neg_log10_p_value, n. The
-        statistics of a SNP that cannot be tested are NaN.
+        One row for each SNP, in the dataset's order, in the columns of the GWAS summary statistics format (GWAS-SSF):
+        name, chromosome, base_pair_location, effect_allele (``COUNTED_ALLELE`` if it is not known; other_allele
+        follows if it is), beta, standard_error, effect_allele_frequency, p_value, neg_log10_p_value, n. Statistics of
+        a SNP that cannot be tested are NaN.
 
     Raises:
-        InputError: see ``scan``; also when families are asked for and there are none.
+        InputError: see ``scan``; also if family effects are asked for and there are no families.
     """
     rows = np.arange(dataset.lines)[lines]
     covariates = None
@@ -209,5 +209,5 @@ def associate(dataset: Dataset, lines: NDArray[Any], *, family_effects: bool = F
 
 
 def _indicators(family: NDArray[np.str_]) -> Floats:
-    """(lines, families): 1 where the line belongs to the family."""
+    """Return float64 (lines, families): 1 where the line belongs to the family, else 0."""
     return np.asarray(family[:, None] == np.unique(family)[None, :], dtype=np.float64)

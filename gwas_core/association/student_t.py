@@ -1,4 +1,4 @@
-"""Probabilities of Student's t far beyond what a float can hold."""
+"""Probabilities of Student's t distribution, also those too small for a float."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from scipy.special import betaln, stdtr
 
 Floats = NDArray[np.float64]
 
-# From here down scipy's probability nears the smallest float, and its logarithm is taken directly.
+# Below this probability scipy's value nears the smallest float, and the logarithm is computed directly.
 _SMALL = 1e-280
 _TINY = 1e-300
 _ITERATIONS = 500
 
 
 def two_sided_neg_log10_p(t: Floats, degrees_of_freedom: int) -> Floats:
-    """-log10 of the two-sided p-value of ``t``, of any size: 400 for a p of 1e-400, which no float is.
+    """Return -log10 of the two-sided p-value of t statistics of any size.
 
-    ``inf`` only where ``t`` is infinite; NaN where ``t`` is NaN.
+    Args:
+        t: float64, any shape.
+        degrees_of_freedom: the same for all.
+
+    Returns:
+        float64 in the shape of ``t``: 400 for a p-value of 1e-400, which no float holds; infinite only where ``t`` is
+        infinite, and NaN where ``t`` is NaN.
     """
     size = np.abs(np.asarray(t, dtype=np.float64))
     tail = stdtr(degrees_of_freedom, -size)
@@ -31,9 +37,9 @@ def two_sided_neg_log10_p(t: Floats, degrees_of_freedom: int) -> Floats:
 
 
 def _log_far_tail(size: Floats, degrees_of_freedom: int) -> Floats:
-    """log of P(|T| > size) = I_x(v / 2, 1 / 2), x = v / (v + size²), by the incomplete beta's continued fraction.
+    """Return log P(|T| > size) = log I_x(v / 2, 1 / 2), x = v / (v + size²), by a continued fraction.
 
-    Abramowitz and Stegun 1964, 26.5.27 and 26.5.8. The fraction converges in a few steps, since
+    The formulas are 26.5.27 and 26.5.8 of Abramowitz and Stegun 1964. The fraction converges in a few steps, since
     x < (a + 1) / (a + b + 2) for every size whose tail is small.
     """
     a, b = degrees_of_freedom / 2, 0.5
@@ -47,7 +53,7 @@ def _log_far_tail(size: Floats, degrees_of_freedom: int) -> Floats:
 
 
 def _beta_fraction(a: float, b: float, x: Floats) -> Floats:
-    """The continued fraction of the incomplete beta function, by Lentz's method (Thompson and Barnett 1986)."""
+    """Return the continued fraction of the incomplete beta function by Lentz's method (Thompson and Barnett 1986)."""
     c = np.ones_like(x)
     d = 1 / _not_zero(1 - (a + b) * x / (a + 1))
     value = d.copy()

@@ -1,4 +1,4 @@
-"""What counts as significant when many SNPs are tested, and whether the tests as a whole are inflated."""
+"""Significance of many tests (Bonferroni, false discovery rate), and inflation of the tests as a whole (lambda)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ MEDIAN_CHI_SQUARE = 0.454936423119572
 
 
 def bonferroni(alpha: float, tests: int) -> float:
-    """The p-value below which one of ``tests`` is significant at ``alpha`` for all of them together (Dunn 1961).
+    """Return the p-value below which one of many tests is significant (Bonferroni correction, Dunn 1961).
+
+    Args:
+        alpha: probability of any false positive among all tests.
+        tests: number of tests.
 
     Raises:
-        SettingsError: ``alpha`` outside 0 to 1, or no test.
+        SettingsError: ``alpha`` does not lie between 0 and 1, or there is no test.
     """
     if not 0 < alpha < 1:
         raise SettingsError(f"alpha must lie between 0 and 1, but is {alpha}", field="alpha")
@@ -28,7 +32,14 @@ def bonferroni(alpha: float, tests: int) -> float:
 
 
 def chi_square(neg_log10_p: Floats) -> Floats:
-    """The chi-square statistic (one degree of freedom) that has this p-value; any size, NaN for NaN."""
+    """Return the chi-square statistics (one degree of freedom) that have these p-values.
+
+    Args:
+        neg_log10_p: -log10 of p-values, of any size, any shape.
+
+    Returns:
+        float64 in the same shape, NaN for NaN.
+    """
     # A two-sided p is twice a normal tail, whose logarithm never underflows.
     quantile = ndtri_exp(-np.asarray(neg_log10_p, dtype=np.float64) * np.log(10) - np.log(2))
     statistic: Floats = np.square(quantile)
@@ -36,9 +47,15 @@ def chi_square(neg_log10_p: Floats) -> Floats:
 
 
 def genomic_inflation(neg_log10_p: Floats) -> float | None:
-    """Lambda: the median chi-square over what it is without any association (Devlin and Roeder 1999).
+    """Return lambda: median chi-square over its value without any association (Devlin and Roeder 1999).
 
-    1 where all is well; None without a tested SNP.
+    Without inflation it is about 1.
+
+    Args:
+        neg_log10_p: -log10 of p-values, (SNPs,), NaN where a SNP was not tested.
+
+    Returns:
+        Lambda, or None if no SNP was tested.
     """
     tested = neg_log10_p[~np.isnan(neg_log10_p)]
     if not tested.size:
@@ -47,8 +64,15 @@ def genomic_inflation(neg_log10_p: Floats) -> float | None:
 
 
 def false_discovery_rate(p_values: Floats) -> Floats:
-    """The smallest false discovery rate at which each test is significant (Benjamini and Hochberg 1995); NaN stays."""
-    # Here, since all of scipy.stats comes with it, and every process of a trial imports this module.
+    """Return the smallest false discovery rate at which each test is significant (Benjamini and Hochberg 1995).
+
+    Args:
+        p_values: (tests,), NaN where a SNP was not tested.
+
+    Returns:
+        float64 (tests,), NaN where the p-value is NaN.
+    """
+    # Imported here, since it loads all of scipy.stats, and every process of a trial imports this module.
     from scipy.stats import false_discovery_control
 
     adjusted = np.full(len(p_values), np.nan)

@@ -1,4 +1,4 @@
-"""What commands share: reading a file as told, and printing."""
+"""Functions that commands share: reading a file as the options say, and printing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ __all__ = [
 
 
 def read(options: argparse.Namespace) -> GenotypeTable:
-    """The table of ``options.file``."""
+    """Return the content of ``options.file``.
+
+    Raises:
+        InputError: the file cannot be used.
+        SettingsError: the options of the SNP columns do not fit the file.
+    """
     choice = None
     if options.snp_prefix is not None:
         choice = SnpChoice(prefix=options.snp_prefix)
@@ -40,7 +45,11 @@ def read(options: argparse.Namespace) -> GenotypeTable:
 
 
 def roles(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
-    """Guessed, and overruled by what was given."""
+    """Return the column of each role: that of the options, or a guess.
+
+    Raises:
+        SettingsError: the options contradict each other.
+    """
     guessed = guess_roles(table)
     given: dict[str, Any] = {
         name: getattr(options, name)
@@ -60,7 +69,7 @@ def roles(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
 
 
 def _characters(text: str) -> tuple[int, int]:
-    """``"6-7"`` as two numbers."""
+    """Return the numbers of a range such as ``"6-7"``."""
     first, _, last = text.partition("-")
     if not (first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first)):
         raise SettingsError(
@@ -71,25 +80,40 @@ def _characters(text: str) -> tuple[int, int]:
 
 
 def load_dataset(options: argparse.Namespace) -> tuple[Dataset, tuple[str, ...]]:
-    """The dataset of ``options.file`` and what reading it had to say."""
+    """Return the dataset of ``options.file``, and the notes of reading it.
+
+    Raises:
+        InputError: the file cannot be used.
+        SettingsError: an option does not fit the file.
+    """
     table = read(options)
     dataset, notes = make_dataset(table, roles(options, table), drop_missing_phenotype=options.drop_missing_phenotype)
     return dataset, tuple(notes)
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """Tell what was guessed or changed."""
+    """Print notes on what was guessed or changed, on stderr."""
     for note in notes:
         say(note, MessageKind.NOTE)
 
 
 def print_json(value: Any) -> None:
-    """The one JSON value of a command, on stdout."""
+    """Print the JSON result of a command on stdout.
+
+    Raises:
+        ValueError: the value holds NaN or infinity, which JSON does not have.
+    """
     print(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[int] = ()) -> None:
-    """Columns under a header on stdout; ``right`` lists those that are numbers."""
+    """Print columns under a header on stdout.
+
+    Args:
+        header: titles of the columns.
+        rows: cells of each row.
+        right: indices of the columns of numbers, which are aligned to the right.
+    """
     aligned_right = set(right)
     cells = [[printable(str(cell)).replace("\n", " ") for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
@@ -102,6 +126,6 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: 
 
 
 def number(value: float | None, *, digits: int = 4) -> str:
-    """A figure for a table; a dash where there is none."""
+    """Return a number as text for a table, or a dash for None."""
     # Adding zero turns -0.0 into 0.0.
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -1,4 +1,4 @@
-"""``simulate`` and ``inspect``."""
+"""Commands ``simulate`` and ``inspect``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gwas_core.serialization import to_json_values
 
 
 def simulate(options: argparse.Namespace) -> None:
-    """Write a simulated population and, beside it, its causal SNPs."""
+    """Write a simulated population, and its causal SNPs beside it."""
     from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
 
     given = {
@@ -35,7 +35,7 @@ def simulate(options: argparse.Namespace) -> None:
 
 
 def inspect(options: argparse.Namespace) -> None:
-    """Read, check and describe a file."""
+    """Read and check a file, and print its quality report."""
     dataset, notes = load_dataset(options)
     report = quality_report(dataset)
     if options.json:
@@ -46,7 +46,7 @@ def inspect(options: argparse.Namespace) -> None:
 
 
 def inspection(report: QualityReport, notes: tuple[str, ...]) -> dict[str, Any]:
-    """JSON-ready: counts at the top, distributions below them."""
+    """Return the quality report as JSON values: counts at the top level, distributions below."""
     details = to_json_values(report)
     chromosomes, families = details.pop("chromosomes"), details.pop("families")
     return {

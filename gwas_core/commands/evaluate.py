@@ -1,4 +1,4 @@
-"""``evaluate``: networks against baselines on lines that nothing was chosen by."""
+"""Command ``evaluate``: networks against baselines on held-out lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gwas_core.workspace import Workspace
 
 
 def run(options: argparse.Namespace) -> None:
-    """Tune on some folds, train on all but the tested, judge, and print the table."""
+    """Tune on some folds, test on the others, and print the table of figures."""
     read, notes = load_dataset(options)
     settings = _search_settings(options)
     preprocessing = settings.pop("preprocessing")
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     )
     say_notes((*notes, *sentences))
     engine = LocalEngine(Workspace.from_environment())
-    say(f"Evaluation {plan.name}: the same command goes on with it, should it be interrupted.")
+    say(f"Evaluation {plan.name}: the same command continues it if it is interrupted.")
     with _Bars() as bars:
         try:
             result = evaluate(
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
             )
         except KeyboardInterrupt:
             _stop_tuning(engine, plan)
-            say("\nStopped; what is finished is kept, and the same command goes on.")
+            say("\nStopped; what is finished is kept, and the same command continues.")
             raise
     if options.json:
         print_json(result.to_dict())
@@ -106,7 +106,7 @@ def _stop_tuning(engine: LocalEngine, plan: EvaluationPlan) -> None:
 
 
 class _Bars:
-    """A bar for tuning, and then one for training and predicting, on stderr."""
+    """Progress bars on stderr: one for tuning, then one for training and predicting."""
 
     def __init__(self) -> None:
         self._tuning: tqdm[Any] | None = None
@@ -121,7 +121,7 @@ class _Bars:
                 bar.close()
 
     def show_tuning(self, record: ExperimentRecord) -> None:
-        """Show how the search goes on."""
+        """Show the progress of the search."""
         if self._tuning is None:
             self._tuning = _bar("tuning", record.experiment.max_trials, "trial")
             say(f"Tuning by experiment {record.name}.")
@@ -131,7 +131,7 @@ class _Bars:
         self._tuning.set_postfix_str(best + ("" if left is None else f"{duration_range(*left)} left"))
 
     def show_progress(self, progress: TaskProgress) -> None:
-        """Show how training and predicting go on."""
+        """Show the progress of training and predicting."""
         if self._tasks is None:
             self._tasks = _bar("training and predicting", progress.total, "model", done=progress.done)
         before, self._tasks.n = self._tasks.n, progress.done

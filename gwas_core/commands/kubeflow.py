@@ -1,4 +1,4 @@
-"""``pipeline`` and ``katib``: the same work on Kubeflow, and the pipeline on this machine."""
+"""Commands ``pipeline`` and ``katib``: experiments on Kubeflow, and the pipeline on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RUN_GROUP = "deep-gwas"
 
 
 def cluster_settings(options: argparse.Namespace) -> ClusterSettings:
-    """Those of the environment, overruled by what was given."""
+    """Return the settings of the cluster: those of the options, else those of the environment."""
     settings = ClusterSettings.from_environment()
     given = {
         name: getattr(options, name)
@@ -44,7 +44,7 @@ def cluster_settings(options: argparse.Namespace) -> ClusterSettings:
 
 
 def compile_package(options: argparse.Namespace) -> None:
-    """Write the pipeline's package."""
+    """Write the package of the pipeline."""
     from gwas_core.kubeflow.pipeline import compile_pipeline
 
     compile_pipeline(options.out, cluster_settings(options))
@@ -52,7 +52,7 @@ def compile_package(options: argparse.Namespace) -> None:
 
 
 def run_pipeline(options: argparse.Namespace) -> None:
-    """Run the pipeline on a file, on this machine."""
+    """Run the pipeline on this machine and print its result and artifacts."""
     from gwas_core.kubeflow.pipeline import run_locally
 
     workspace = Workspace.from_environment()
@@ -73,7 +73,7 @@ def run_pipeline(options: argparse.Namespace) -> None:
 
 
 def submit_pipeline(options: argparse.Namespace) -> None:
-    """Upload the pipeline to a cluster and start it on a file."""
+    """Upload the pipeline to a cluster and start a run."""
     from gwas_core.kubeflow.pipeline import compile_pipeline, pipeline_name
     from gwas_core.kubeflow.pipelines_api import PipelinesApi, token_path
 
@@ -95,7 +95,7 @@ def submit_pipeline(options: argparse.Namespace) -> None:
 
 
 def _copy_dataset(workspace: Workspace, cluster: ClusterSettings, parameters: RunParameters) -> None:
-    """Have the run's dataset on the claim, where that is not mounted here."""
+    """Copy the run's dataset to the volume claim, unless the claim is mounted on this machine."""
     from gwas_core.kubeflow.cluster import connect, ensure_claim, is_claim_here
     from gwas_core.kubeflow.transfer_pod import TransferPod
 
@@ -112,7 +112,17 @@ def _copy_dataset(workspace: Workspace, cluster: ClusterSettings, parameters: Ru
 
 
 def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_at: str) -> RunParameters:
-    """What the run is told, once its dataset is in the workspace."""
+    """Save the dataset in the workspace and return the parameters of a run on it.
+
+    Args:
+        options: of the command.
+        workspace: in which the dataset is saved.
+        seen_at: path of the workspace inside the run's containers.
+
+    Raises:
+        ExperimentError: the name of the run is taken.
+        SettingsError: a hyperparameter or a setting is refused.
+    """
     from gwas_core.kubeflow.pipeline import RunParameters
 
     hyperparameters = dict(map(_assignment, options.set))
@@ -150,7 +160,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def render_katib(options: argparse.Namespace) -> None:
-    """Print the manifest of an experiment."""
+    """Print the Katib manifest of an experiment."""
     from gwas_core.kubeflow.katib import katib_experiment, to_yaml
 
     dataset, notes = load_dataset(options)
@@ -160,7 +170,7 @@ def render_katib(options: argparse.Namespace) -> None:
 
 
 def submit_katib(options: argparse.Namespace) -> None:
-    """Create an experiment on the cluster."""
+    """Create an experiment on the cluster and print its name."""
     cluster = cluster_settings(options)
     engines = Engines(Workspace.from_environment(), cluster=cluster, tell=say)
     dataset, notes = load_dataset(options)
@@ -181,10 +191,10 @@ def _experiment(options: argparse.Namespace, *, taken: Collection[str]) -> dict[
 
 
 def check_cluster(options: argparse.Namespace) -> None:
-    """Say what the cluster has and lacks.
+    """Print what the cluster has and lacks.
 
     Raises:
-        ExperimentError: it lacks something.
+        ExperimentError: the cluster lacks something that experiments need.
     """
     from gwas_core.kubeflow.preflight import check_lines
 

@@ -1,4 +1,4 @@
-"""``bundle`` and ``predict``."""
+"""Commands ``bundle`` and ``predict``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gwas_core.workspace import Workspace
 
 
 def bundle(options: argparse.Namespace) -> None:
-    """Pack the best model of an experiment."""
+    """Write the bundle of an experiment's best model."""
     from gwas_core.engines.selection import Engines
     from gwas_core.report.bundle_export import export_bundle
 
@@ -27,7 +27,7 @@ def bundle(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Predict new lines."""
+    """Predict the phenotype of new lines with a bundle."""
     from gwas_core.genotypes.column_roles import check_roles, read_families, read_line_names
     from gwas_core.model.bundle import open_bundle
     from gwas_core.model.prediction import predict_lines

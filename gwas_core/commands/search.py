@@ -1,4 +1,4 @@
-"""``tune`` and what is done with experiments."""
+"""Commands ``tune`` and ``demo``, and those that list, control and delete experiments."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from gwas_core.workspace import Workspace
 
 
 def tune(options: argparse.Namespace) -> None:
-    """Search on a file, follow it to its end, and pack the best model."""
+    """Search for the best network on a file, follow the search, and write the bundle of the best model."""
     dataset, notes = load_dataset(options)
     say_notes(notes)
     _launch(options, dataset, notes, source=options.file.name, stem=options.file.name)
 
 
 def demo(options: argparse.Namespace) -> None:
-    """``tune`` on the demo data, with its defaults."""
+    """Run ``tune`` on the demo data."""
     if not options.first_start:
         _demo(options)
         return
@@ -68,13 +68,13 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
         notes=notes,
         **experiment_settings(options),
     )
-    give_back_memory()  # what reading the file took: from here on this process only looks on
+    give_back_memory()  # that reading the file took: from here on this process only watches
     say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {experiment.parallel_trials} at a time.")
     _follow_or_leave(engine, experiment.name, options)
 
 
 def experiment_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The options as the fields of an experiment; what was not given is left to its default."""
+    """Return the fields of an experiment that the options give; fields not given keep their defaults."""
     return search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
         **preparation_settings(options),
@@ -93,7 +93,7 @@ def experiment_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def preparation_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that say how data are filtered, filled in and split, for ``search_settings``."""
+    """Return the options of filters, imputation and split as arguments of ``search_settings``."""
     return {
         "preprocessing": _given(
             options, "minimum_allele_frequency", "maximum_missing_per_snp", "maximum_missing_per_line", "imputation"
@@ -107,7 +107,7 @@ def preparation_settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
-    # ``demo`` has not all options.
+    # ``demo`` does not have all options.
     return {name: getattr(options, name, None) for name in names}
 
 
@@ -131,7 +131,7 @@ def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) ->
 
 
 def _follow(engine: Engines, name: str) -> ExperimentRecord:
-    """Show a bar and a line for each trial until nothing runs any more."""
+    """Show a progress bar and a line for each finished trial until the experiment ends; return its record."""
     told: dict[int, TrialState] = {}
     told_baselines = False
     # Without a terminal a bar would only fill the log; the lines tell the same.
@@ -173,10 +173,10 @@ def _postfix(record: ExperimentRecord) -> str:
 
 
 def _finish(engine: Engines, record: ExperimentRecord, *, as_json: bool) -> None:
-    """Say how it ended and pack the best model.
+    """Print how an experiment ended, and write the bundle of its best model.
 
     Raises:
-        ExperimentError: it did not succeed.
+        ExperimentError: the experiment did not succeed.
     """
     summary = summarise(record)
     if record.state is ExperimentState.SUCCEEDED:
@@ -219,11 +219,11 @@ def _print_comparison(rows: Sequence[ModelMetrics], part: str) -> None:
     )
 
 
-# Experiments that are there
+# Existing experiments
 
 
 def status(options: argparse.Namespace) -> None:
-    """All experiments, or one."""
+    """Print all experiments, or one."""
     engine = Engines(Workspace.from_environment())
     if options.name is not None:
         record = engine.sync(options.name)
@@ -272,7 +272,7 @@ def status(options: argparse.Namespace) -> None:
 
 
 def trials(options: argparse.Namespace) -> None:
-    """The trials of an experiment: best first, failed ones last."""
+    """Print the trials of an experiment, best first, failed ones last."""
     record = Engines(Workspace.from_environment()).sync(options.name)
     if options.json:
         print_json([trial.to_dict() for trial in record.trials])
@@ -307,7 +307,7 @@ def _short(value: Any) -> str:
 
 
 def stop(options: argparse.Namespace) -> None:
-    """Stop an experiment."""
+    """Stop an experiment; finished trials are kept."""
     record = Engines(Workspace.from_environment()).stop(options.name)
     say(f"{options.name} is {record.state.value}: {record.finished_trials} finished trials are kept.")
     if options.json:
@@ -315,21 +315,26 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def resume(options: argparse.Namespace) -> None:
-    """Go on with an experiment."""
+    """Continue an experiment and follow it."""
     engine = Engines(Workspace.from_environment())
     engine.resume(options.name)
     _follow_or_leave(engine, options.name, options)
 
 
 def extend(options: argparse.Namespace) -> None:
-    """Add trials."""
+    """Add trials to an experiment and follow it."""
     engine = Engines(Workspace.from_environment())
     engine.extend(options.name, options.trials)
     _follow_or_leave(engine, options.name, options)
 
 
 def delete(options: argparse.Namespace) -> None:
-    """Delete an experiment, after asking."""
+    """Delete an experiment after confirmation.
+
+    Raises:
+        SettingsError: there is no terminal to ask for confirmation.
+        ExperimentError: the confirmation was refused.
+    """
     engine = Engines(Workspace.from_environment())
     record = engine.sync(options.name)
     if not options.yes:
@@ -345,7 +350,7 @@ def delete(options: argparse.Namespace) -> None:
 
 
 def space(options: argparse.Namespace) -> None:
-    """Print or save a preset."""
+    """Print or save a preset search space."""
     chosen = SearchSpace.preset(options.preset)
     if options.out is None:
         print(yaml.safe_dump(chosen.to_dict(), sort_keys=False), end="")

@@ -1,7 +1,7 @@
-"""The byte kernel of the readers: where cells lie in a block of text, and the allele counts they hold.
+"""Cells of a block of text: where they lie, and the allele counts they hold.
 
-Nothing here makes a Python object a cell: cells are found and decoded with vector operations, and
-what is wrong is still located to the very cell.
+The readers spend their time here. Cells are found and decoded with vector operations, without a Python object for each
+cell, and a wrong value is still located to its cell.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from gwas_core.genotypes.dataset import MISSING
 
 INVALID = -128
-"""What ``decode_genotypes`` writes for a cell that is no allele count."""
+"""Value that ``decode_genotypes`` writes for a cell that is no allele count."""
 
 MISSING_WORDS = frozenset({"", "nan", "na", "n/a", ".", "null"})
-"""Ways of writing "no value" (in lower case) in genotypes and traits alike."""
+"""Ways of writing a missing value (in lower case), in genotypes and traits alike."""
 
 # A cell longer than this is no allele count, whatever it holds.
 _LONGEST_CELL = 64
@@ -33,7 +33,7 @@ Columns: TypeAlias = slice | NDArray[np.int64]
 
 
 class Delimiter(StrEnum):
-    """What stands between the cells of a row."""
+    """Separator of the cells of a row."""
 
     TAB = "tab"
     COMMA = "comma"
@@ -42,12 +42,12 @@ class Delimiter(StrEnum):
 
     @property
     def byte(self) -> int | None:
-        """Its character; None for white space, which is a run of blanks and tabs."""
+        """Code of its character; None for white space, which is a run of blanks and tabs."""
         return {"tab": 9, "comma": 44, "semicolon": 59}.get(self.value)
 
 
 class UnclosedQuoteError(ValueError):
-    """A row holds an odd number of double quotes; ``row`` is its index in the block."""
+    """Odd number of double quotes in a row; ``row`` is its index in the block."""
 
     def __init__(self, row: int) -> None:
         super().__init__(f"unclosed quote in row {row}")
@@ -56,12 +56,13 @@ class UnclosedQuoteError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Where the cells of a block of rows lie.
+    """Positions of the cells of a block of rows.
 
     Attributes:
         block: the text; each row ends with a line feed.
-        starts, ends: int64 (cells,), cell i is ``block[starts[i]:ends[i]]``, row after row.
-        counts: int64 (rows,), cells in each row.
+        starts: int64 (cells,), row after row; cell i is ``block[starts[i]:ends[i]]``.
+        ends: int64 (cells,).
+        counts: int64 (rows,), number of cells in each row.
     """
 
     block: bytes
@@ -70,12 +71,16 @@ class Cells:
     counts: NDArray[np.int64]
 
     def text(self, index: int) -> bytes:
-        """The bytes of one cell, as they stand."""
+        """Return the bytes of one cell, unchanged."""
         return self.block[self.starts[index] : self.ends[index]]
 
 
 def locate_cells(block: bytes, delimiter: Delimiter) -> Cells:
-    """Find the cells of a block; delimiters inside double quotes belong to their cell.
+    """Return the positions of the cells of a block; delimiters inside double quotes belong to their cell.
+
+    Args:
+        block: complete rows, each of which ends with a line feed.
+        delimiter: separator of the cells.
 
     Raises:
         UnclosedQuoteError: a row holds an odd number of double quotes.
@@ -106,7 +111,7 @@ def locate_cells(block: bytes, delimiter: Delimiter) -> Cells:
 
 
 def without_quotes(cell: bytes) -> bytes:
-    """A cell without the blanks around it and without its double quotes."""
+    """Return a cell without the blanks around it and without its double quotes."""
     cell = cell.strip()
     if len(cell) >= 2 and cell[:1] == cell[-1:] == b'"':
         return cell[1:-1].replace(b'""', b'"').strip()
@@ -114,7 +119,7 @@ def without_quotes(cell: bytes) -> bytes:
 
 
 def parse_number(text: str) -> float | None:
-    """``text`` as a number as every program writes it; None for anything else (Python also takes ``1_0``)."""
+    """Return text as a number, or None if it is none; unlike Python, ``1_0`` is refused."""
     try:
         return float(text) if "_" not in text and text.isascii() else None
     except ValueError:
@@ -123,7 +128,7 @@ def parse_number(text: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def decode_cell(cell: bytes) -> int:
-    """Allele count 0, 1, 2 or ``MISSING`` of a cell; ``INVALID`` for anything else."""
+    """Return the allele count 0, 1 or 2 of a cell, ``MISSING``, or ``INVALID`` for anything else."""
     if len(cell) > _LONGEST_CELL:
         return INVALID
     text = without_quotes(cell).decode("ascii", errors="replace").lower()
@@ -136,7 +141,7 @@ def decode_cell(cell: bytes) -> int:
 
 
 def describe_cell_fault(cell: bytes) -> str:
-    """What is wrong with a cell for which ``decode_cell`` is ``INVALID``, to follow its text in a sentence."""
+    """Return what is wrong with an ``INVALID`` cell, as the end of a sentence that begins with its text."""
     value = parse_number(without_quotes(cell).decode("ascii", errors="replace")) if len(cell) <= _LONGEST_CELL else None
     if value is None or math.isnan(value):
         return "is no allele count: write genotypes as 0, 1 or 2, and missing ones as NA, nan, ., -1, -9 or nothing"
@@ -156,11 +161,16 @@ _SINGLE = _single_characters()
 
 
 def decode_genotypes(cells: Cells, *, columns: Columns, width: int) -> tuple[NDArray[np.int8], tuple[int, int] | None]:
-    """Allele counts of some columns of a block whose rows all have ``width`` cells.
+    """Return the allele counts in some columns of a block.
+
+    Args:
+        cells: positions of the cells.
+        columns: the chosen columns, as a slice or as indices.
+        width: number of cells in each row.
 
     Returns:
-        int8 (rows, chosen columns), and the row and the chosen column's index of the first cell
-        that is no allele count (reading row by row), or None. Values after that cell mean nothing.
+        int8 (rows, chosen columns), and the row and the chosen column's index of the first cell that is no allele
+        count (row by row), or None. Values after that cell are not decoded.
     """
     shape = (len(cells.counts), width)
     starts = cells.starts.reshape(shape)[:, columns]
@@ -184,12 +194,11 @@ def _decode_longer(
     lengths: NDArray[np.int64],
     remaining: NDArray[np.int64],
 ) -> None:
-    """Write the values of the cells at flat indices ``remaining``, which have not one character.
+    """Write the values of the cells at flat indices ``remaining``, which have more or fewer than one character.
 
-    There are few different spellings ("nan", "2.0"): take the first one left, look it up, and give its
-    value to all cells spelled alike. The first one that is no allele count is thereby the first in the
-    block, and there it ends. Cells are compared by their first eight bytes as one number, and by single
-    bytes beyond.
+    There are few different spellings ("nan", "2.0"): the first one left is looked up, and its value is given to all
+    cells spelled alike. The first spelling that is no allele count is thereby the first in the block, and decoding
+    ends there. Cells are compared by their first eight bytes as one number, and by single bytes beyond.
     """
     padded = block + bytes(8)
     characters = np.frombuffer(padded, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Which column is the trait, the line's name, its family and its fold; and the Dataset that follows."""
+"""Roles of columns (trait, line name, family, fold), and the dataset that a table and its roles make."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.messages import counted, has_control_characters, listed, quoted
 
 MINIMUM_LINES = 30
-"""Fewer lines cannot be split into training, validation and test lines that say anything."""
+"""Fewest lines that can be split into training, validation and test lines with meaningful results."""
 
 _LINE_NAMES = ("strain", "line", "line_name", "id", "iid", "sample", "taxa", "genotype", "accession")
 _FOLD_NAMES = ("folds", "fold", "cv")
@@ -34,37 +34,37 @@ _TRAIT_WORDS = re.compile(
     r"|status|disease|resistance|blup|blue",
     re.IGNORECASE,
 )
-# A column is a number's when most of its values are: a typo should be pointed out, not hide the column.
+# A column is numeric if most of its values are: a typo should be pointed out, not hide the column.
 _MOSTLY = 0.5
-# Numbers by which PLINK and others mean missing; a trait may hold them in earnest, so they are only reported.
+# Numbers that PLINK and others write for missing; they may be real values of a trait, so they are only reported.
 _MISSING_NUMBERS = (-9, -999)
 
 
 def is_line_name(column: str) -> bool:
-    """Whether a column of this name is expected to name the lines."""
+    """Return whether a column of this name is expected to hold the lines' names."""
     return column.casefold() in _LINE_NAMES
 
 
 def is_no_snp_name(column: str) -> bool:
-    """Whether a column of this name holds something else than a SNP, whatever its values look like."""
+    """Return whether a column of this name is no SNP, whatever its values look like."""
     name = column.casefold()
     return name in (*_LINE_NAMES, *_FOLD_NAMES, *_FAMILY_NAMES, *_DESIGN_NAMES) or bool(_TRAIT_WORDS.search(name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnRoles:
-    """What is in which column.
+    """Column of each role.
 
     Attributes:
-        phenotype: column of the trait; None where there is none (then no Dataset can be made).
-        line_name: column of the lines' names; None: they are called ``row-00001`` and so on.
-        family: column of the families; None where ``family_characters`` or nothing says them.
+        phenotype: column of the trait; None if there is none (then no dataset can be made).
+        line_name: column of the lines' names; if None, lines are called ``row-00001`` and so on.
+        family: column of the families; None if ``family_characters`` gives them or there are none.
         family_characters: first and last character of the line's name that say its family, counted from 1,
             both included: (6, 7) reads family 23 from DS11-23045.
-        folds: column of cross-validation folds (whole numbers).
+        folds: column of cross-validation folds (whole numbers); None if there is none.
 
     Raises:
-        SettingsError: one column in two roles, both ways of saying the family, or an impossible slice.
+        SettingsError: a column has two roles, families are given in both ways, or the characters are impossible.
     """
 
     phenotype: str | None = None
@@ -96,13 +96,13 @@ class ColumnRoles:
             )
 
     def named(self) -> dict[str, str]:
-        """The columns in use, by role."""
+        """Return the columns in use, by role."""
         roles = {"phenotype": self.phenotype, "line_name": self.line_name, "family": self.family, "folds": self.folds}
         return {role: column for role, column in roles.items() if column is not None}
 
 
 def guess_roles(table: GenotypeTable) -> ColumnRoles:
-    """Guess every role from the columns' names and values; shown to the user, who can change it."""
+    """Return a guess of every role from the columns' names and values, which the user can change."""
     columns = table.columns
     line_name = _named(columns, _LINE_NAMES) or _first(columns, lambda name: _could_name_lines(columns[name]))
     folds = _named([name for name in columns if name != line_name and _could_be_folds(columns[name])], _FOLD_NAMES)
@@ -137,7 +137,7 @@ def _guess_phenotype(table: GenotypeTable, *, taken: set[str | None]) -> str | N
 
 
 def _named(columns: Sequence[str] | dict[str, list[str]], names: Sequence[str]) -> str | None:
-    """The column with the first of these names that there is."""
+    """Return the column that has the first of these names, or None."""
     by_name = {column.casefold(): column for column in reversed(list(columns))}
     return next((by_name[name] for name in names if name in by_name), None)
 
@@ -151,7 +151,7 @@ def _is_missing(text: str) -> bool:
 
 
 def _could_name_lines(values: Sequence[str]) -> bool:
-    """Text, never empty, no two the same."""
+    """Return whether values are text, never empty, and all different."""
     return (
         any(parse_number(value) is None and not _is_missing(value) for value in values)
         and all(values)
@@ -180,15 +180,16 @@ def _is_numeric(values: Sequence[str]) -> bool:
 def make_dataset(
     table: GenotypeTable, roles: ColumnRoles, *, drop_missing_phenotype: bool = False
 ) -> tuple[Dataset, list[str]]:
-    """The Dataset of a table, and sentences on what was used and left out.
+    """Return the dataset that a table and its roles make, and sentences on what was used and left out.
 
     Args:
-        table: a file's content.
-        roles: which column is what.
+        table: content of a file.
+        roles: column of each role.
         drop_missing_phenotype: leave out lines without a value of the trait instead of refusing them.
 
     Raises:
-        InputError: values that cannot be used, with the first row at fault, or fewer than ``MINIMUM_LINES`` lines.
+        InputError: a value cannot be used (the first row at fault is named), or there are fewer than
+            ``MINIMUM_LINES`` lines.
         SettingsError: a role names a column that is not there; ``field`` is the role.
     """
     check_roles(table, roles)
@@ -217,8 +218,10 @@ def make_dataset(
 
 
 def check_roles(table: GenotypeTable, roles: ColumnRoles) -> None:
-    """Raises:
-    SettingsError: a role names a column that is not there; ``field`` is the role.
+    """Check that the table has the column of every role.
+
+    Raises:
+        SettingsError: a role names a column that is not there; ``field`` is the role.
     """
     for role, column in roles.named().items():
         if column not in table.columns:
@@ -237,7 +240,11 @@ def _at(index: int, line_names: Sequence[str]) -> str:
 
 
 def read_line_names(table: GenotypeTable, column: str | None) -> list[str]:
-    """The lines' names: those of ``column``, or ``row-00001`` and so on.
+    """Return the names of the lines.
+
+    Args:
+        table: content of a file.
+        column: column of the names; if None, lines are called ``row-00001`` and so on.
 
     Raises:
         InputError: a name is empty, used twice, or holds control characters.
@@ -267,7 +274,7 @@ def read_line_names(table: GenotypeTable, column: str | None) -> list[str]:
 
 
 def _phenotype(table: GenotypeTable, column: str, line_names: Sequence[str]) -> NDArray[np.float64]:
-    """The trait's values, NaN where missing."""
+    """Return the values of the trait, float64 (lines,), NaN where missing."""
     values = np.full(table.lines, np.nan)
     for index, text in enumerate(table.columns[column]):
         if _is_missing(text):
@@ -303,11 +310,11 @@ def _lines_with_value(
 
 
 def read_families(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[str]) -> NDArray[np.str_] | None:
-    """Each line's family as text; None where the roles say none.
+    """Return the family of each line as text, (lines,), or None if the roles give no families.
 
     Raises:
         InputError: a line has no family.
-        SettingsError: a name is too short to hold it.
+        SettingsError: a line's name is too short to hold the family.
     """
     if roles.family is not None:
         values = [value.strip() for value in table.columns[roles.family]]
@@ -373,7 +380,7 @@ def _notes(table: GenotypeTable, roles: ColumnRoles, dataset: Dataset, dropped: 
     if codes:
         notes.append(f"The phenotype is -9 or -999 in {counted(codes, 'line')}, which may mean missing: check them.")
     if dropped:
-        notes.append(f"Left out for want of a phenotype: {counted(len(dropped), 'line')}, {listed(dropped)}.")
+        notes.append(f"Left out, since they have no phenotype: {counted(len(dropped), 'line')}, {listed(dropped)}.")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Finding the part of a line's name that says which family the line belongs to."""
+"""Families from line names: which characters of the names say the family."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gwas_core.genotypes.dataset import MISSING
 
 MINIMUM_FAMILY_SIZE = 8
-"""Median lines a family of a guessed slice must have; also what a correlation inside a family needs."""
+"""Fewest lines (median over families) of guessed families, and of a family in which a correlation is computed."""
 
 # In SoyNAM the families explain 17 % of the variance of imputed genotypes and 37 % where missing ones
 # follow the family; serial numbers, years and plots explain none, origins in a diversity panel little.
@@ -26,23 +26,31 @@ _LONGEST_SLICE = 8
 
 
 def family_in_name(line_name: str, characters: tuple[int, int]) -> str:
-    """Characters ``first`` to ``last`` of a name, counted from 1, both included: (6, 7) of DS11-23045 is 23."""
+    """Return the family in a line's name.
+
+    Args:
+        line_name: such as ``DS11-23045``.
+        characters: first and last character, counted from 1, both included: (6, 7) gives ``23``.
+    """
     first, last = characters
     return line_name[first - 1 : last]
 
 
 def guess_family_characters(line_names: Sequence[str], genotypes: NDArray[np.int8]) -> tuple[int, int] | None:
-    """The characters (first and last, from 1) of the names that group lines into families; None where none do.
+    """Return the characters of the line names that group lines into families, or None if none do.
 
-    A slice is considered when all names are equally long, it forms at least two groups, and the median
-    group has ``MINIMUM_FAMILY_SIZE`` lines or more. Many slices pass (line 23045 could be number 045 of
-    family 23 or number 5 of family 2304), so the genotypes decide: families are what explains how lines
-    differ (analysis of variance, adjusted for the number of groups). Of the slices that explain it equally
-    well, the one with the fewest groups and then the fewest characters is taken.
+    A slice of the names is considered if all names are equally long, it forms at least two groups, and the median
+    group has ``MINIMUM_FAMILY_SIZE`` lines or more. Many slices pass (line 23045 could be number 045 of family 23 or
+    number 5 of family 2304), so the genotypes decide: families explain how lines differ (analysis of variance,
+    adjusted for the number of groups). Of the slices that explain it equally well, the one with the fewest groups and
+    then the fewest characters is taken.
 
     Args:
         line_names: names of the lines.
         genotypes: int8 (lines, SNPs), negative where missing; a sample of the SNPs is used.
+
+    Returns:
+        First and last character, counted from 1, both included.
     """
     names = line_names[:_LINES_TO_JUDGE]
     length = len(names[0]) if names else 0
@@ -67,7 +75,7 @@ def guess_family_characters(line_names: Sequence[str], genotypes: NDArray[np.int
 
 
 def _with_leading_digits(letters: NDArray[np.str_], first: int, last: int) -> int:
-    """Where the number starts of which ``first`` is a digit: families 11, 12 and 23 are not called 1, 2 and 3."""
+    """Return where the number starts of which ``first`` is a digit, so that family 23 is not called 3."""
     groups = len(np.unique(_joined(letters[:, first : last + 1])))
     while first > 0 and np.char.isdigit(letters[:, first - 1 : first + 1]).all():
         if len(np.unique(_joined(letters[:, first - 1 : last + 1]))) > groups:
@@ -77,10 +85,15 @@ def _with_leading_digits(letters: NDArray[np.str_], first: int, last: int) -> in
 
 
 def explained_by_groups(sample: NDArray[np.float64], groups: NDArray[np.int64], sizes: NDArray[np.int64]) -> float:
-    """Share of the variance of centred columns (lines, SNPs) between groups, adjusted for their number.
+    """Return the share of the variance that lies between groups, adjusted for their number.
 
-    Adjusted R squared of a one-way analysis of variance, summed over the columns; about 0 for groups
-    that mean nothing, however many they are.
+    This is the adjusted R squared of a one-way analysis of variance, summed over the columns; about 0 for random
+    groups, however many they are.
+
+    Args:
+        sample: centred columns (lines, columns).
+        groups: int64 (lines,), number of each line's group, from 0.
+        sizes: int64 (groups,), lines of each group.
     """
     lines, number = len(groups), len(sizes)
     total = float((sample**2).sum())
@@ -94,7 +107,7 @@ def explained_by_groups(sample: NDArray[np.float64], groups: NDArray[np.int64], 
 
 
 def _centred_sample(genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Indicators (lines, 4 x SNPs) of the states 0, 1, 2 and missing of evenly spaced SNPs, less their means.
+    """Return indicators (lines, 4 × SNPs) of the states 0, 1, 2 and missing of evenly spaced SNPs, less their means.
 
     Missing is a state of its own: where only the SNPs that segregate in a family are called, families
     hardly differ in the alleles that are seen, but in where they are missing.
@@ -107,6 +120,6 @@ def _centred_sample(genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
 
 
 def _joined(letters: NDArray[np.str_]) -> NDArray[np.str_]:
-    """(lines, characters) to one text a line."""
+    """Return one text for each line from single characters (lines, characters)."""
     joined: NDArray[np.str_] = np.ascontiguousarray(letters).view(f"<U{letters.shape[1]}").reshape(-1)
     return joined

@@ -21,12 +21,12 @@ _MOST_ATTEMPTS = 40
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SnpPanel:
-    """SNPs of one chromosome.
+    """SNPs of one chromosome at which the parents differ.
 
     Attributes:
         positions: int64 (SNPs,), base pairs, strictly ascending.
-        differs: bool (founders, SNPs): whether a founder's allele is another than the hub parent's. Every SNP has at
-            least one founder that differs.
+        differs: bool (founders, SNPs): whether a founder's allele differs from the hub parent's. At every SNP at
+            least one founder differs.
     """
 
     positions: NDArray[np.int64]
@@ -42,14 +42,14 @@ def draw_snp_panel(
     ancestors: int,
     block_centimorgans: float,
 ) -> SnpPanel:
-    """Draw parents and ``snps`` SNPs at which the hub parent differs from at least one founder.
+    """Draw parents and SNPs at which the hub parent differs from at least one founder.
 
     Args:
         random: source of randomness.
-        chromosome: where the SNPs lie.
-        snps: how many.
-        founders: parents crossed with the hub.
-        ancestors: haplotypes that all parents are made of.
+        chromosome: the chromosome on which the SNPs lie.
+        snps: number of SNPs.
+        founders: number of parents crossed with the hub parent.
+        ancestors: number of haplotypes of which all parents are mosaics.
         block_centimorgans: mean length of a stretch that a parent has from one ancestor.
 
     Raises:
@@ -80,7 +80,7 @@ def draw_snp_panel(
 
 @dataclass(frozen=True, eq=False)
 class _Mosaic:
-    """Which ancestor a parent's chromosome comes from, stretch by stretch."""
+    """Ancestors of a parent's chromosome, stretch by stretch."""
 
     breaks: NDArray[np.float64]
     ancestors: NDArray[np.int64]
@@ -99,10 +99,11 @@ class _Mosaic:
 
 @dataclass(frozen=True, eq=False)
 class _Genealogies:
-    """One genealogy of the ancestors for each stretch of the map.
+    """Genealogies of the ancestors, one for each stretch of the map.
 
-    ``descendants`` is bool (stretches, branches, ancestors): who carries a mutation on a branch. ``reach`` is
-    (stretches, branches): the cumulative share of the branches' lengths, by which mutations fall on them.
+    Attributes:
+        descendants: bool (stretches, branches, ancestors): whether an ancestor carries a mutation on a branch.
+        reach: (stretches, branches): cumulative share of the branches' lengths, by which mutations fall on them.
     """
 
     descendants: NDArray[np.bool_]
@@ -120,10 +121,10 @@ class _Genealogies:
 
 
 def _coalescent(random: np.random.Generator, ancestors: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """A genealogy after Kingman 1982 (doi:10.1016/0304-4149(82)90011-4).
+    """Draw a genealogy by the coalescent (Kingman 1982, doi:10.1016/0304-4149(82)90011-4).
 
     Returns:
-        Its 2 × ancestors - 2 branches: who descends from each, bool (branches, ancestors), and their lengths.
+        Descendants of each of its 2 × ancestors - 2 branches, bool (branches, ancestors), and the branches' lengths.
     """
     lineages = list(np.eye(ancestors, dtype=np.bool_))
     lengths = [0.0] * ancestors
@@ -150,7 +151,7 @@ def _alleles(
     genealogies: _Genealogies,
     map_positions: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Alleles (parents, SNPs) after one mutation at each position."""
+    """Draw one mutation at each position and return the alleles, bool (parents, SNPs)."""
     stretch = (map_positions / _GENEALOGY_CENTIMORGANS).astype(np.int64)
     branch = (genealogies.reach[stretch] < random.random(len(map_positions))[:, None]).sum(axis=1)
     # A sum of shares may end a rounding error below 1.

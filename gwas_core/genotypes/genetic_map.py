@@ -1,4 +1,4 @@
-"""A genetic map of twenty chromosomes, and meiosis on it: what the simulator breeds with."""
+"""Genetic map of twenty chromosomes, and meiosis on it, for the simulator."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ _GRID = 2001
 
 @dataclass(frozen=True, kw_only=True)
 class Chromosome:
-    """One chromosome: its name, physical length (base pairs) and map length (cM)."""
+    """Chromosome with its physical length (base pairs) and map length (cM)."""
 
     name: str
     base_pairs: int
     centimorgans: float
 
     def map_positions(self, positions: ArrayLike) -> NDArray[np.float64]:
-        """Positions on the genetic map (cM) of positions in base pairs; never falling along the chromosome."""
+        """Return positions on the genetic map (cM), which never fall along the chromosome.
+
+        Args:
+            positions: in base pairs.
+        """
         along = np.asarray(positions, dtype=np.float64) / self.base_pairs
         from_middle = 2 * along - 1
         towards_ends = (1 + np.sign(from_middle) * from_middle**4) / 2
         return self.centimorgans * (_EVEN_SHARE * along + (1 - _EVEN_SHARE) * towards_ends)
 
     def draw_positions(self, random: np.random.Generator, count: int) -> NDArray[np.int64]:
-        """``count`` positions (base pairs), not sorted, perhaps repeated.
+        """Draw positions (base pairs), not sorted and perhaps repeated.
 
-        Half are even over the base pairs and half over the map: SNP chips favour the arms, where genes and
+        Half are spread evenly over the base pairs and half over the map: SNP chips favour the arms, where genes and
         recombination are, but leave no gap in the middle.
         """
         grid = np.linspace(1, self.base_pairs, _GRID)
@@ -81,16 +85,17 @@ def draw_gametes(
     map_positions: NDArray[np.float64],
     centimorgans: float,
 ) -> Strands:
-    """One gamete of each plant, by Haldane's model: crossovers fall independently, one a Morgan on average.
+    """Draw one gamete of each plant by Haldane's model: crossovers fall independently, one per Morgan on average.
 
     Args:
         random: source of randomness.
-        first, second: uint8 (plants, loci), 0 or 1: what each plant's two strands carry.
+        first: uint8 (plants, loci), 0 or 1: alleles on the first strand of each plant.
+        second: likewise on the second strand.
         map_positions: (loci,) in cM, ascending.
         centimorgans: map length of the chromosome.
 
     Returns:
-        uint8 (plants, loci).
+        uint8 (plants, loci), alleles of the gametes.
     """
     plants, loci = first.shape
     crossovers = random.poisson(centimorgans / 100, plants)
@@ -113,10 +118,17 @@ def draw_inbred_lines(
     map_positions: NDArray[np.float64],
     centimorgans: float,
 ) -> tuple[Strands, Strands]:
-    """Single-seed descent: each plant an F1 draw_inbred_lines ``generations`` times (4: an F5), independently.
+    """Draw inbred lines by single-seed descent, each from an F1 of its own.
+
+    Args:
+        random: source of randomness.
+        plants: number of lines.
+        generations: number of selfings of the F1; 4 gives F5 lines.
+        map_positions: (loci,) in cM, ascending.
+        centimorgans: map length of the chromosome.
 
     Returns:
-        Its two strands, uint8 (plants, loci): 0 where they come from the F1's one parent, 1 where from the other.
+        Two strands, uint8 (plants, loci): 0 where a strand comes from the F1's one parent, 1 where from the other.
     """
     first = np.zeros((plants, len(map_positions)), dtype=np.uint8)
     second = np.ones_like(first)

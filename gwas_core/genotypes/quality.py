@@ -161,7 +161,14 @@ def genotype_counts(genotypes: NDArray[np.int8], *, lines: NDArray[np.int64] | N
 
 
 def missing_per_line(genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """float64 (lines,): fraction of the SNPs that are missing in each line."""
+    """Return the fraction of the SNPs that are missing in each line.
+
+    Args:
+        genotypes: int8 (lines, SNPs).
+
+    Returns:
+        float64 (lines,).
+    """
     missing = np.empty(len(genotypes), dtype=np.float64)
     for start in range(0, len(genotypes), _LINES_A_BLOCK):
         block = genotypes[start : start + _LINES_A_BLOCK]
@@ -171,7 +178,14 @@ def missing_per_line(genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
 
 
 def allele_frequency(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """float64 (SNPs,): frequency of the counted allele from ``genotype_counts``; NaN where none is called."""
+    """Return the frequency of the counted allele at each SNP.
+
+    Args:
+        counts: int64 (4, SNPs) of ``genotype_counts``.
+
+    Returns:
+        float64 (SNPs,), NaN where no genotype is called.
+    """
     called = counts[:3].sum(axis=0)
     frequency = np.full(counts.shape[1], np.nan)
     np.divide(counts[1] + 2 * counts[2], 2 * called, out=frequency, where=called > 0)
@@ -179,13 +193,24 @@ def allele_frequency(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def is_monomorphic(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """bool (SNPs,): all called genotypes are the same, or none is called: such a SNP tells no lines apart."""
+    """Return whether all called genotypes of each SNP are the same, or none is called.
+
+    Args:
+        counts: int64 (4, SNPs) of ``genotype_counts``.
+
+    Returns:
+        bool (SNPs,).
+    """
     monomorphic: NDArray[np.bool_] = np.count_nonzero(counts[:3], axis=0) <= 1
     return monomorphic
 
 
 def count_duplicates(genotypes: NDArray[np.int8]) -> int:
-    """SNPs whose genotypes equal those of an earlier SNP in every line (compared by a 128-bit hash)."""
+    """Return the number of SNPs that equal an earlier SNP in every line (compared by a 128-bit hash).
+
+    Args:
+        genotypes: int8 (lines, SNPs).
+    """
     seen: set[bytes] = set()
     for start in range(0, genotypes.shape[1], _SNPS_A_BLOCK):
         block = np.ascontiguousarray(genotypes[:, start : start + _SNPS_A_BLOCK].T)

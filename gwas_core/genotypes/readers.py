@@ -1,12 +1,12 @@
-"""Reading a table of lines and SNPs as breeders keep it: one row a line, traits and SNPs side by side.
+"""Reader of a table of lines and SNPs as breeders keep it: one row for each line, traits and SNPs as columns.
 
 The first row holds the column names. Cells are separated by tabs, commas, semicolons or white space,
 the same in the whole file; the file is plain or gzip, UTF-8, with Unix or Windows line ends; text may
 stand in double quotes. Rows are counted in messages as a spreadsheet does: the header is row 1.
 
-SNP columns are known by names that hold a place (``Gm05_1234``, ``chr1:123``, ``S5_1234``). Where no
-column has such a name, every column whose first rows hold nothing but 0, 1, 2 and missing values counts
-as a SNP, except names such as ``folds`` or ``family``; ``SnpChoice`` overrules both.
+SNP columns are recognised by names that hold chromosome and position (``Gm05_1234``, ``chr1:123``, ``S5_1234``). If no
+column has such a name, every column whose first rows hold nothing but 0, 1, 2 and missing values counts as a SNP,
+except names such as ``folds`` or ``family``; ``SnpChoice`` overrules both.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from gwas_core.genotypes.text_stream import SIZE_LIMIT, read_row_blocks
 from gwas_core.messages import counted, has_control_characters, listed, quoted
 
 LONGEST_NAME = 200
-"""Characters a column's name may have."""
+"""Largest number of characters of a column's name."""
 
 MOST_COLUMNS = 2_000_000
-"""Columns a file may have: more than any array has SNPs, and few enough to name them all in memory."""
+"""Largest number of columns: more than any array has SNPs, and few enough to keep all names in memory."""
 
-# Rows looked at to tell SNPs from traits where names say nothing.
+# Rows by which SNPs are told from traits if names do not tell.
 _ROWS_TO_JUDGE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnpChoice:
-    """Which columns are SNPs, where their names do not say so; exactly one way of saying it.
+    """Choice of the SNP columns by exactly one of three ways, for files whose names do not tell.
 
     Attributes:
-        names: the SNPs' names, one by one.
-        prefix: how every SNP's name starts, and no other column's (``"ss"``).
-        after: all columns that follow the column of this name.
+        names: names of all SNPs.
+        prefix: text with which every SNP's name starts, and no other column's (``"ss"``).
+        after: name of the column after which all columns are SNPs.
 
     Raises:
         SettingsError: none of them, or more than one, is given.
@@ -75,7 +75,10 @@ class SnpChoice:
             )
 
     def columns(self, header: Sequence[str]) -> list[int]:
-        """Indices of the chosen columns, in the file's order.
+        """Return the indices of the chosen columns, in the file's order.
+
+        Args:
+            header: names of all columns.
 
         Raises:
             SettingsError: a name is not among the columns, or no column is chosen.
@@ -101,14 +104,14 @@ class SnpChoice:
 
 @dataclass(frozen=True)
 class _Layout:
-    """What every row of a file has in common."""
+    """Properties that all rows of a file share."""
 
     file_name: str
     delimiter: Delimiter
     header: list[str]
 
     def cells(self, block: bytes, *, first_row: int) -> Cells:
-        """The cells of a block of rows, which all have as many as the header."""
+        """Return the cells of a block of rows after checking that each row has as many as the header."""
         cells = _locate(block, self.delimiter, self.file_name, first_row=first_row)
         ragged = np.flatnonzero(cells.counts != len(self.header))
         if ragged.size:
@@ -129,7 +132,7 @@ class _Layout:
         return f"{sentence}: every row needs one cell a column, separated by {self.delimiter.value}"
 
     def texts(self, cells: Cells, column: int, *, first_row: int) -> list[str]:
-        """One column of a block as text."""
+        """Return one column of a block as text."""
         width = len(self.header)
         return [
             _decoded(cells.text(index * width + column), self.file_name, row=first_row + index, column=column)
@@ -178,7 +181,7 @@ def read_table(
 
 
 def _choose_snps(layout: _Layout, first: bytes, choice: SnpChoice | None) -> tuple[list[int], tuple[str, ...]]:
-    """Indices of the SNP columns, and what the user should know about the choice."""
+    """Return the indices of the SNP columns, and notes on the choice for the user."""
     if choice is not None:
         return choice.columns(layout.header), ()
     named = [index for index, name in enumerate(layout.header) if snp_place(name)]
@@ -218,7 +221,7 @@ def _holds_genotypes(layout: _Layout, cells: Cells, column: int) -> bool:
 def _read_rows(
     layout: _Layout, blocks: Iterator[bytes], snps: list[int]
 ) -> tuple[NDArray[np.int8], dict[str, list[str]]]:
-    """Genotypes (lines, SNPs) and the text of all other columns."""
+    """Return genotypes, int8 (lines, SNPs), and the text of all other columns."""
     others = sorted(set(range(len(layout.header))) - set(snps))
     columns: dict[str, list[str]] = {layout.header[index]: [] for index in others}
     parts: deque[NDArray[np.int8]] = deque()
@@ -242,7 +245,7 @@ def _read_rows(
 
 
 def _selection(indices: list[int]) -> Columns:
-    """Consecutive columns as a slice, which numpy takes without copying."""
+    """Return columns as indices, or as a slice if they are consecutive: numpy takes it without copying."""
     if indices[-1] - indices[0] + 1 == len(indices):
         return slice(indices[0], indices[-1] + 1)
     return np.array(indices, dtype=np.int64)
@@ -258,7 +261,7 @@ def _fault(layout: _Layout, cells: Cells, *, row: int, column: int, first_row: i
 
 
 def _line_name(layout: _Layout, cells: Cells, row: int) -> str:
-    """What a row's line is probably called; empty where nothing tells."""
+    """Return the probable name of a row's line, or empty text if no column tells."""
     width = len(layout.header)
     texts = [without_quotes(cells.text(row * width + column)).decode("utf-8", "replace") for column in range(width)]
     named = [text for name, text in zip(layout.header, texts, strict=True) if is_line_name(name)]
@@ -301,13 +304,13 @@ def _check_header_row(row: bytes, file_name: str) -> None:
 
 
 def _guess_delimiter(header: bytes, first_row: bytes, file_name: str) -> Delimiter:
-    """The delimiter by which header and first row have the same number of cells, and most of them."""
+    """Return the delimiter that gives header and first row the same and the largest number of cells."""
 
     def cells(row: bytes, delimiter: Delimiter) -> int:
         try:
             return len(locate_cells(row + b"\n", delimiter).starts)
         except UnclosedQuoteError:
-            return 0  # said where the row is read
+            return 0  # refused when the row is read
 
     found = {delimiter: cells(header, delimiter) for delimiter in Delimiter}
     agreeing = {d: count for d, count in found.items() if count > 1 and count == cells(first_row, d)}

@@ -1,4 +1,4 @@
-"""A simulated nested-association-mapping population, whose causal SNPs are known.
+"""Simulator of a nested association mapping (NAM) population whose causal SNPs are known.
 
 One hub parent is crossed with every founder; the lines of such a family descend from the F1 by selfing (McMullen et
 al. 2009, doi:10.1126/science.1174320, and SoyNAM: Song et al. 2017, doi:10.3835/plantgenome2016.10.0109). Families
@@ -41,30 +41,37 @@ _MOST_POLYGENIC = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationSettings:
-    """What to simulate.
+    """Settings of a simulation.
 
     Attributes:
-        families, lines_per_family: founders crossed with the hub, and inbred lines from each cross.
-        snps: SNPs in all; at each of them the hub differs from at least one founder.
-        chromosomes: how many of the twenty of ``genetic_map`` are used.
-        selfing_generations: of the F1; 4 gives F5 lines, of whose segregating genotypes 1/16 is heterozygous.
-        ancestral_haplotypes: what all parents are mosaics of; fewer make founders more alike.
+        families: number of founders crossed with the hub parent.
+        lines_per_family: number of inbred lines from each cross.
+        snps: number of SNPs in all; at each of them the hub differs from at least one founder.
+        chromosomes: number of chromosomes used, of the twenty of ``genetic_map``.
+        selfing_generations: number of selfings of the F1; 4 gives F5 lines, of whose segregating genotypes 1/16 is
+            heterozygous.
+        ancestral_haplotypes: number of haplotypes of which all parents are mosaics; fewer make founders more alike.
         ancestral_block_centimorgans: mean length of a stretch that a parent has from one ancestor.
-        large_qtl: causal SNPs of large effect, on different chromosomes, that segregate in about half of the families.
-        polygenic_qtl: other causal SNPs, with normally distributed effects. None: a fifth of the SNPs, at most 200.
-        epistatic_pairs: how many pairs of large QTL interact: the first with the second, and so on.
-        large_qtl_share, epistasis_share: weights of these parts beside the polygenic one, which has the rest. A weight
-            is the part's variance over that of the three, before they are added; as they are correlated, their
-            variances do not add up.
+        large_qtl: number of causal SNPs of large effect, on different chromosomes, that segregate in about half of the
+            families.
+        polygenic_qtl: number of other causal SNPs, with normally distributed effects. If None, a fifth of the SNPs, at
+            most 200.
+        epistatic_pairs: number of pairs of large QTL that interact: the first with the second, and so on.
+        large_qtl_share: weight of the large QTL beside the polygenic part, which has the rest. A weight is the part's
+            variance over that of the three parts before they are added; as they are correlated, their variances do not
+            add up.
+        epistasis_share: weight of the epistatic pairs.
         heritability: share of the phenotype's variance that is genetic, over all lines.
         missing_fraction: share of the genotypes that is missing.
-        missing_follows_families: a SNP is then called in nearly all lines of a family or in nearly none.
-        trait, trait_mean, trait_standard_deviation: name, and scale in the trait's unit (cm for height).
+        missing_follows_families: whether a SNP is called in nearly all lines of a family or in nearly none.
+        trait: name of the trait.
+        trait_mean: in the trait's unit (cm for height).
+        trait_standard_deviation: in the trait's unit.
         folds: number of random, equally large cross-validation folds.
         seed: the same settings give the same population.
 
     Raises:
-        SettingsError: with the name of the setting that is refused.
+        SettingsError: a setting is refused; ``field`` is its name.
     """
 
     families: int = 39
@@ -155,21 +162,22 @@ class SimulationSettings:
 
     @property
     def lines(self) -> int:
+        """Number of lines in all."""
         return self.families * self.lines_per_family
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Simulation:
-    """A simulated population and the truth behind it.
+    """Simulated population with its causal SNPs and genetic values.
 
     Attributes:
-        settings: what was simulated.
-        dataset: the lines, in the order of their names; the phenotype is in the trait's unit, to 3 decimals as in
-            files. A genotype counts the hub parent's alleles.
-        causal: one row an effect (``CAUSAL_COLUMNS``): ``kind`` is ``large``, ``polygenic`` or ``epistatic``;
+        settings: settings of the simulation.
+        dataset: lines in the order of their names; the phenotype is in the trait's unit, to 3 decimals as in files. A
+            genotype counts the hub parent's alleles.
+        causal: one row for each effect (``CAUSAL_COLUMNS``): ``kind`` is ``large``, ``polygenic`` or ``epistatic``;
             ``effect`` is in the trait's unit, per copy of the hub's allele, and for an epistatic pair (``name`` and
             ``partner``) per unit of the product of their allele counts, each less 1.
-        genetic_values: (lines,) in the trait's unit: the phenotype without its noise.
+        genetic_values: (lines,), phenotype without noise, in the trait's unit.
         differs: bool (families, SNPs): whether the family's founder carries another allele than the hub.
     """
 
@@ -181,7 +189,7 @@ class Simulation:
 
 
 def simulate(settings: SimulationSettings) -> Simulation:
-    """Breed the population, let its trait grow, and lose some of its genotypes.
+    """Return a simulated population: genotypes, trait, and missing genotypes, in this order.
 
     Every stage has a random stream of its own, so that, for instance, another heritability keeps the genotypes.
     20,000 lines × 40,000 SNPs take about half a minute and 1.3 GB.
@@ -213,7 +221,7 @@ def simulate(settings: SimulationSettings) -> Simulation:
 
 
 def causal_path(path: Path) -> Path:
-    """Where the causal SNPs of the table ``path`` are written: ``demo_height_causal.tsv`` beside the table."""
+    """Return the path of the causal SNPs that belong to a table: ``demo_height_causal.tsv`` beside the table."""
     stem = path.with_suffix("") if path.suffix == ".gz" else path
     return path.with_name(f"{stem.with_suffix('').name}_causal.tsv")
 
@@ -222,11 +230,11 @@ def write_table(simulation: Simulation, path: Path) -> tuple[Path, Path]:
     """Write the population in the layout of ``IMP_height.txt`` and its causal SNPs beside it.
 
     The table is tab-separated: ``folds``, ``norm_phe`` (the trait as a z-score), ``strain``, the trait, the SNPs
-    (0, 1, 2 or ``nan``). It is compressed where the name ends in ``.gz``, without a time stamp, so that the same
+    (0, 1, 2 or ``nan``). It is compressed if the name ends in ``.gz``, without a time stamp, so that the same
     simulation gives the same file.
 
     Returns:
-        Both paths: the table's and that of the causal SNPs (see ``causal_path``).
+        Path of the table, and path of the causal SNPs (see ``causal_path``).
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         if path.suffix == ".gz":
@@ -243,7 +251,7 @@ def write_table(simulation: Simulation, path: Path) -> tuple[Path, Path]:
 def _breed(
     settings: SimulationSettings, stream: np.random.SeedSequence
 ) -> tuple[list[tuple[Chromosome, SnpPanel]], NDArray[np.int8]]:
-    """Parents, SNPs and genotypes (lines, SNPs), one chromosome after the other."""
+    """Draw SNPs of each chromosome, and the genotypes of all lines, int8 (lines, SNPs)."""
     chromosomes = CHROMOSOMES[: settings.chromosomes]
     genome = sum(chromosome.base_pairs for chromosome in chromosomes)
     # At least one SNP a chromosome, the others by its length.
@@ -285,7 +293,7 @@ def _trait(
     differs: NDArray[np.bool_],
     snps: pd.DataFrame,
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Choose causal SNPs and effects; return the table of them and the genetic values they add up to."""
+    """Choose causal SNPs and effects; return their table and the genetic values, (lines,), they add up to."""
     large = _choose_large(settings, random, differs, snps["chromosome"].to_numpy())
     others = np.setdiff1d(np.arange(settings.snps), large)
     polygenic = np.sort(random.choice(others, settings.polygenic_qtl, replace=False))
@@ -323,7 +331,7 @@ def _trait(
 
 @dataclass(frozen=True, eq=False)
 class _GeneticComponent:
-    """One part of the genetic value: what is counted (lines, effects), effects in any unit, the part's weight."""
+    """Component of the genetic value: allele counts (lines, effects), effects in any unit, and its weight."""
 
     kind: str
     counts: NDArray[np.float64]
@@ -331,7 +339,7 @@ class _GeneticComponent:
     share: float
 
     def scaled_effects(self) -> NDArray[np.float64]:
-        """Effects whose part has the variance ``share``."""
+        """Return the effects, scaled so that the component has the variance ``share``."""
         deviation = float((self.counts @ self.effects).std()) if len(self.effects) else 0.0
         # A part that does not vary (one SNP that is fixed) has no scale; then its effect is its weight.
         return self.effects * (math.sqrt(max(self.share, 0.0)) / (deviation or 1.0))
@@ -343,7 +351,7 @@ def _choose_large(
     differs: NDArray[np.bool_],
     chromosome: NDArray[Any],
 ) -> NDArray[np.int64]:
-    """SNPs of large effect: one a chromosome, where about half of the families segregate."""
+    """Return indices of SNPs of large effect, one on each chosen chromosome; half of the families segregate there."""
     distance = np.abs(differs.mean(axis=0) - 0.5)
     chosen = []
     for name in random.permutation(np.unique(chromosome))[: settings.large_qtl]:
@@ -354,7 +362,7 @@ def _choose_large(
 
 
 def _signs(random: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Effects of either sign whose sizes fall off: 1, 0.85, 0.72 and so on."""
+    """Return effects of random sign whose sizes decrease: 1, 0.85, 0.72 and so on."""
     return np.asarray(random.choice([-1.0, 1.0], count) * 0.85 ** np.arange(count), dtype=np.float64)
 
 
@@ -374,7 +382,7 @@ def _remove_genotypes(settings: SimulationSettings, random: np.random.Generator,
 
 
 def _line_names(settings: SimulationSettings) -> tuple[str, ...]:
-    """``SM24-03012``: line 012 of family 03, laid out as SoyNAM's ``DS11-23045``."""
+    """Return names such as ``SM24-03012``: line 012 of family 03, as SoyNAM's ``DS11-23045``."""
     return tuple(
         f"{LINE_PREFIX}-{family:02d}{line:03d}"
         for family in range(1, settings.families + 1)
@@ -400,7 +408,7 @@ def _write_rows(dataset: Dataset, file: BinaryIO | gzip.GzipFile) -> None:
 
 
 def _genotype_fields(genotypes: NDArray[np.int8]) -> Iterator[bytes]:
-    """Each line's genotypes, a tab before each."""
+    """Yield the genotypes of each line as text, a tab before each."""
     texts = np.array([list(b"\t0\0\0"), list(b"\t1\0\0"), list(b"\t2\0\0"), list(b"\tnan")], dtype=np.uint8)
     for row in genotypes:
         field = texts[row]  # -1, missing, is the last one
@@ -433,4 +441,4 @@ DEMO = SimulationSettings(
     heritability=0.85,
     seed=33,
 )
-"""The settings of ``data/demo_height.txt.gz``."""
+"""Settings of ``data/demo_height.txt.gz``."""

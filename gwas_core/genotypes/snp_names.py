@@ -1,4 +1,4 @@
-"""What a SNP's name says of its place, and the order in which a person lists chromosomes."""
+"""SNP names that hold chromosome and position, and the order in which a person lists chromosomes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _LETTERS = ("x", "y", "xy", "w", "z", "m", "mt", "pt")
 
 
 def snp_place(name: str) -> tuple[str, int] | None:
-    """Chromosome, as written, and position (base pairs) in a SNP's name; None where it holds none."""
+    """Return chromosome (as written) and position (base pairs) in a SNP's name, or None if it holds none."""
     match = _SNP_NAME.fullmatch(name)
     return (match["chromosome"], int(match["position"])) if match else None
 
 
 def snp_table(names: Sequence[str]) -> pd.DataFrame:
-    """``Dataset.snps`` of some names; chromosome ``""`` and position 0 where the name says nothing."""
+    """Return the table of SNPs (see ``Dataset.snps``), with chromosome ``""`` and position 0 for names without them."""
     places = [snp_place(name) or ("", 0) for name in names]
     return pd.DataFrame(
         {
@@ -50,10 +50,10 @@ def snp_table(names: Sequence[str]) -> pd.DataFrame:
 
 
 def chromosome_key(chromosome: str) -> tuple[int, int, str, str]:
-    """Sort key for chromosomes as a person lists them.
+    """Return the sort key of a chromosome, in the order in which a person lists them.
 
     Numbers count as numbers (``Gm2`` before ``Gm10``, ``1A`` before ``1B`` before ``2A``); then come
-    X, Y and other letters, then scaffolds and contigs, then other names, and last the unknown (``""``).
+    X, Y and other letters, then scaffolds and contigs, then other names, and last unknown (``""``).
     """
     text = chromosome.casefold()
     if not text:
@@ -69,5 +69,5 @@ def chromosome_key(chromosome: str) -> tuple[int, int, str, str]:
 
 
 def sorted_chromosomes(chromosomes: Iterable[str]) -> list[str]:
-    """The different chromosomes, as a person would sort them."""
+    """Return the different chromosomes in the order in which a person lists them."""
     return sorted(set(chromosomes), key=chromosome_key)

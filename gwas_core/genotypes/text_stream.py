@@ -1,4 +1,4 @@
-"""From a file to blocks of complete rows: gzip, encodings, line ends, size limits, and files that are no tables."""
+"""Stream of complete rows of a file: gzip, encodings, line ends, size limits, and files that are no tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gwas_core.errors import InputError
 from gwas_core.messages import quoted
 
 SIZE_LIMIT = 4 * 1024**3
-"""Bytes a table may have once decompressed; more is taken for a mistake or an attack."""
+"""Largest size of a table in bytes after decompression; more is taken for a mistake or an attack."""
 
 ROW_LIMIT = 32 * 1024**2
-"""Bytes one row may have: without it, a compressed file without line ends could fill the memory."""
+"""Largest size of a row in bytes: without it, a compressed file without line ends could fill the memory."""
 
 # Large enough that numpy's cost per call vanishes, small enough that the index arrays of a
 # block (about 20 bytes a byte of text) stay far below the size of the genotypes themselves.
@@ -54,16 +54,18 @@ def read_row_blocks(
 ) -> Iterator[bytes]:
     r"""Yield the text of a file, plain or gzip, as blocks of complete rows.
 
-    Every row ends with ``\n``, the last one too; a byte order mark and blank rows at the
-    end of the file (spreadsheets write them as rows of delimiters) are left out. About
-    ``chunk_size`` bytes are held at a time, unless a row is longer than that.
+    Every row ends with ``\n``, the last one too; a byte order mark and blank rows at the end of the file (spreadsheets
+    write them as rows of delimiters) are left out.
 
     Args:
+        path: the file.
         file_name: what messages call the file (default: its name on disk).
+        size_limit: in bytes after decompression.
+        chunk_size: bytes that are held at a time, unless a row is longer.
 
     Raises:
-        InputError: the file cannot be read, is damaged, is no text in UTF-8 or ASCII, or
-            passes ``size_limit`` (bytes after decompression) or ``ROW_LIMIT``.
+        InputError: the file cannot be read, is damaged, is no text in UTF-8 or ASCII, or exceeds ``size_limit`` or
+            ``ROW_LIMIT``.
     """
     file_name = file_name or path.name
     pending: list[bytes] = []

@@ -22,6 +22,7 @@ from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.kubeflow import steps
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, Prepared, recorded, trial_directory, whole
 from gwas_core.model.bundle import open_bundle
+from gwas_core.serialization import to_json_values
 from gwas_core.workspace import Workspace
 
 TRIAL = "height-1"
@@ -57,7 +58,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def prepare(run: Run, *, out: Path, experiment: str = PIPELINE_RUNS, dataset: str | None = None) -> dict[str, Any]:
     # Numbers as pipelines hand them on.
-    settings = {name: as_floats(value.to_dict()) for name, value in (("preprocessing", SETTINGS), ("split", SPLIT))}
+    settings = {
+        name: as_floats(to_json_values(value)) for name, value in (("preprocessing", SETTINGS), ("split", SPLIT))
+    }
     return steps.prepare(
         workspace=run.workspace,
         experiment=experiment,

@@ -148,7 +148,7 @@ def test_lines_without_phenotype_can_be_left_out(open_page: OpenPage, tmp_path: 
     assert "1 line of 40 has no value" in app.error[0].value.replace("\\", "")
     app.checkbox[0].check().run()
     assert not app.error
-    assert "Left out for want of a phenotype" in app.markdown[-1].value
+    assert "Left out, since they have no phenotype" in app.markdown[-1].value
 
 
 def test_snp_columns_can_be_chosen(open_page: OpenPage, tmp_path: Path) -> None:
