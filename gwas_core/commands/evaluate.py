@@ -14,7 +14,7 @@ from gwas_core.evaluation.intervals import FIGURES
 from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, default_folds, tuning_name
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate
-from gwas_core.messages import duration, duration_range
+from gwas_core.messages import counted, duration, duration_range
 from gwas_core.processes.threads import usable_cores
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.evaluation import evaluation_rows
@@ -147,7 +147,8 @@ def _bar(title: str, total: int, unit: str, *, done: int = 0) -> tqdm[Any]:
 
 
 def _print(result: EvaluationResult) -> None:
-    print(printable(f"{result.name}: {result.trait}, {result.lines:,} lines in {len(result.held_out)} parts"))
+    sets = counted(len(result.held_out), "held-out set")
+    print(printable(f"{result.name}: {result.trait}, {counted(result.lines, 'line')} in {sets}"))
     print()
     header = [SHORT_FIGURE_TITLES[figure] for figure in FIGURES]
     for title, rows in evaluation_rows(result).items():

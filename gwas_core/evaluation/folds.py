@@ -191,7 +191,7 @@ def check_folds(dataset: Dataset, folds: Sequence[int], *, field: str) -> None:
     Args:
         dataset: with folds.
         folds: their numbers, at least one.
-        field: of the error, for whoever shows it beside the setting.
+        field: name of the setting, which the error carries.
 
     Raises:
         SettingsError: if a fold does not exist.

@@ -22,7 +22,7 @@ from gwas_core.tuning.records import TrialRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace, Value
 
 Range = tuple[float | None, float | None]
-"""Lowest and highest value, both included; None where that side is open."""
+"""Lowest and highest value, both included; None if that side is open."""
 
 MAXIMUM_RANGES = 100
 MAXIMUM_TEXT_LENGTH = 30_000

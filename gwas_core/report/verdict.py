@@ -38,6 +38,13 @@ class Outcome(StrEnum):
     UNDECIDED = "unsure"
 
 
+_CLAUSES = {
+    Outcome.BETTER: "is better than {against} in",
+    Outcome.WORSE: "is worse than {against} in",
+    Outcome.UNDECIDED: "is not clearly different from {against} in",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contrast:
     """Difference of the network from one baseline in one figure, the network less the baseline.
@@ -201,13 +208,6 @@ def _evaluation_sentence(verdict: Verdict) -> str:
         if (contrasts := verdict.of_outcome(outcome))
     ]
     return f"The network {', and '.join(clauses)} (95 % confidence intervals in brackets)."
-
-
-_CLAUSES = {
-    Outcome.BETTER: "is better than {against} in",
-    Outcome.WORSE: "is worse than {against} in",
-    Outcome.UNDECIDED: "is not clearly different from {against} in",
-}
 
 
 def _in_words(contrast: Contrast) -> str:

@@ -60,19 +60,19 @@ def test_folds_are_kept_where_there_are_some_and_made_where_not(dataset: Dataset
     assert (made != other).any()
 
 
-def test_parts_hold_every_line_once(dataset: Dataset) -> None:
+def test_held_out_sets_hold_every_line_once(dataset: Dataset) -> None:
     assert dataset.folds is not None
     assert dataset.family is not None
-    for part, fold in zip(held_out_folds(dataset, (6, 10)), (6, 10), strict=True):
-        assert (part.name, part.title) == (f"fold-{fold}", f"fold {fold}")
-        assert sorted([*part.train, *part.test]) == list(range(dataset.lines))
-        assert set(dataset.folds[part.test]) == {fold}
-        assert fold not in dataset.folds[part.train]
+    for held_out, fold in zip(held_out_folds(dataset, (6, 10)), (6, 10), strict=True):
+        assert (held_out.name, held_out.title) == (f"fold-{fold}", f"fold {fold}")
+        assert sorted([*held_out.train, *held_out.test]) == list(range(dataset.lines))
+        assert set(dataset.folds[held_out.test]) == {fold}
+        assert fold not in dataset.folds[held_out.train]
     names = np.unique(dataset.family).tolist()
-    for part, name in zip(held_out_families(dataset), names, strict=True):
-        assert set(dataset.family[part.test]) == {name}
-        assert name not in dataset.family[part.train]
-    assert [part.title for part in held_out_families(dataset, names[1:2])] == [f"family {names[1]}"]
+    for held_out, name in zip(held_out_families(dataset), names, strict=True):
+        assert set(dataset.family[held_out.test]) == {name}
+        assert name not in dataset.family[held_out.train]
+    assert [held_out.title for held_out in held_out_families(dataset, names[1:2])] == [f"family {names[1]}"]
 
 
 def test_families_too_small_to_be_judged_by_are_left_out_unless_named(dataset: Dataset) -> None:
@@ -81,13 +81,13 @@ def test_families_too_small_to_be_judged_by_are_left_out_unless_named(dataset: D
     family[:6] = "../small"
     odd = replace(dataset, family=family)
     assert len(held_out_families(odd)) == 3
-    (part,) = held_out_families(odd, ("../small",))
-    assert (part.name, part.title, part.test.tolist()) == ("family-000", "family ../small", list(range(6)))
+    (held_out,) = held_out_families(odd, ("../small",))
+    assert (held_out.name, held_out.title, held_out.test.tolist()) == ("family-000", "family ../small", list(range(6)))
 
 
 def test_a_network_stops_by_training_lines_that_differ_from_seed_to_seed(dataset: Dataset) -> None:
-    (part,) = held_out_folds(dataset, (6,))
-    prepared = prepare_held_out_set(dataset, part, SETTINGS)
+    (held_out,) = held_out_folds(dataset, (6,))
+    prepared = prepare_held_out_set(dataset, held_out, SETTINGS)
     splits = [prepared.split(number) for number in range(VALIDATION_FOLDS + 1)]
     for split in splits:
         assert sorted([*split.train, *split.validation]) == prepared.train.tolist()
@@ -100,33 +100,33 @@ def test_a_network_stops_by_training_lines_that_differ_from_seed_to_seed(dataset
 
 def test_nothing_of_the_test_lines_reaches_the_training_lines(dataset: Dataset) -> None:
     """Whatever test lines hold, training lines are filtered and imputed alike, and no model sees their phenotype."""
-    (part,) = held_out_folds(dataset, (7,))
+    (held_out,) = held_out_folds(dataset, (7,))
     random = np.random.default_rng(0)
     genotypes, phenotype = dataset.genotypes.copy(), dataset.phenotype.copy()
-    genotypes[part.test] = random.integers(-1, 3, (len(part.test), genotypes.shape[1]))
-    phenotype[part.test] = random.normal(50, 10, len(part.test))
+    genotypes[held_out.test] = random.integers(-1, 3, (len(held_out.test), genotypes.shape[1]))
+    phenotype[held_out.test] = random.normal(50, 10, len(held_out.test))
     changed = replace(dataset, genotypes=genotypes, phenotype=phenotype)
     for imputation in ("mode", "mean", "within_family_mode"):
         settings = PreprocessingSettings(imputation=imputation)  # type: ignore[arg-type]
-        before, after = (prepare_held_out_set(each, part, settings) for each in (dataset, changed))
+        before, after = (prepare_held_out_set(each, held_out, settings) for each in (dataset, changed))
         assert before.dataset.snps.equals(after.dataset.snps)
         rows = before.train
         assert (before.dataset.genotypes[rows] == after.dataset.genotypes[rows]).all()
         assert (before.dataset.phenotype == after.dataset.phenotype).all()
-        assert (before.dataset.phenotype[before.test] == dataset.phenotype[part.train].mean()).all()
+        assert (before.dataset.phenotype[before.test] == dataset.phenotype[held_out.train].mean()).all()
         assert before.sentences == after.sentences
 
 
 def test_test_lines_are_imputed_by_the_training_lines(dataset: Dataset) -> None:
     """A SNP that is 0 in all but a few training lines is filled in with 0, though all called test lines have 2."""
-    (part,) = held_out_folds(dataset, (7,))
+    (held_out,) = held_out_folds(dataset, (7,))
     genotypes = dataset.genotypes.copy()
     genotypes[:, 0] = 0
-    genotypes[part.train[:9], 0] = 2
-    genotypes[part.test, 0] = 2
-    genotypes[part.test[0], 0] = MISSING
-    prepared = prepare_held_out_set(replace(dataset, genotypes=genotypes), part, SETTINGS)
-    assert prepared.dataset.genotypes[prepared.test, 0].tolist() == [0, *[2] * (len(part.test) - 1)]
+    genotypes[held_out.train[:9], 0] = 2
+    genotypes[held_out.test, 0] = 2
+    genotypes[held_out.test[0], 0] = MISSING
+    prepared = prepare_held_out_set(replace(dataset, genotypes=genotypes), held_out, SETTINGS)
+    assert prepared.dataset.genotypes[prepared.test, 0].tolist() == [0, *[2] * (len(held_out.test) - 1)]
 
 
 def test_the_missing_pattern_alone_is_a_control(dataset: Dataset) -> None:
@@ -134,8 +134,8 @@ def test_the_missing_pattern_alone_is_a_control(dataset: Dataset) -> None:
     assert dataset.family is not None
     effect = 30.0 * np.unique(dataset.family, return_inverse=True)[1]
     structured = replace(dataset, phenotype=dataset.phenotype + effect)
-    (part,) = held_out_folds(structured, (6,))
-    predictions = predict_with_baselines(prepare_held_out_set(structured, part, SETTINGS), threads=1)
+    (held_out,) = held_out_folds(structured, (6,))
+    predictions = predict_with_baselines(prepare_held_out_set(structured, held_out, SETTINGS), threads=1)
     assert list(predictions) == ["mean", "family_mean", "gblup", "gblup_family", MISSING_PATTERN]
     likeness = pearson(predictions[MISSING_PATTERN], predictions["family_mean"])
     assert likeness is not None
@@ -146,13 +146,13 @@ def test_the_missing_pattern_alone_is_a_control(dataset: Dataset) -> None:
 def test_a_pattern_that_says_nothing_predicts_the_mean(dataset: Dataset) -> None:
     """A genotype is missing in a test line only: no training line can teach what that means."""
     complete = replace(dataset, genotypes=np.maximum(dataset.genotypes, 0))
-    (part,) = held_out_folds(complete, (6,))
-    assert prepare_held_out_set(complete, part, SETTINGS).missing_pattern is None
+    (held_out,) = held_out_folds(complete, (6,))
+    assert prepare_held_out_set(complete, held_out, SETTINGS).missing_pattern is None
     genotypes = complete.genotypes.copy()
     # A SNP that the filters keep.
-    genotypes[part.test[0], int(np.argmax(complete.genotypes[part.train].std(axis=0)))] = MISSING
+    genotypes[held_out.test[0], int(np.argmax(complete.genotypes[held_out.train].std(axis=0)))] = MISSING
     predictions = predict_with_baselines(
-        prepare_held_out_set(replace(complete, genotypes=genotypes), part, SETTINGS), threads=1
+        prepare_held_out_set(replace(complete, genotypes=genotypes), held_out, SETTINGS), threads=1
     )
     assert (predictions[MISSING_PATTERN] == predictions["mean"]).all()
 
@@ -165,13 +165,13 @@ def test_lines_that_miss_too_much_go_before_lines_are_divided(dataset: Dataset) 
     assert usable.lines == dataset.lines - 1
     assert dataset.line_names[3] in sentences[0]
     assert usable_lines(dataset, SETTINGS) == (dataset, ())
-    (part,) = (
+    (held_out,) = (
         held_out_folds(emptier, (6,))
         if dataset.folds is None or dataset.folds[3] != 6
         else held_out_folds(emptier, (7,))
     )
     with pytest.raises(InputError, match="before lines are divided"):
-        prepare_held_out_set(emptier, part, SETTINGS)
+        prepare_held_out_set(emptier, held_out, SETTINGS)
 
 
 def test_what_is_not_there_cannot_be_left_out(dataset: Dataset) -> None:
@@ -187,7 +187,7 @@ def test_what_is_not_there_cannot_be_left_out(dataset: Dataset) -> None:
         held_out_folds(replace(dataset, folds=folds), (1,))
 
 
-def test_a_part_is_of_rows(dataset: Dataset) -> None:
-    (part,) = held_out_folds(dataset, (6,))
-    assert isinstance(part, HeldOutSet)
-    assert part.train.dtype == np.int64
+def test_a_held_out_set_is_of_rows(dataset: Dataset) -> None:
+    (held_out,) = held_out_folds(dataset, (6,))
+    assert isinstance(held_out, HeldOutSet)
+    assert held_out.train.dtype == np.int64

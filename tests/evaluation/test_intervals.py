@@ -11,7 +11,7 @@ from gwas_core.evaluation.intervals import FIGURES, HeldOutPredictions, compare,
 from gwas_core.model.metrics import compute_metrics
 
 
-def part(
+def predictions(
     random: np.random.Generator, *, families: int = 5, lines: int = 13, effects: np.ndarray | None = None
 ) -> HeldOutPredictions:
     """Lines of families with different means; the network knows a little more of them than the baseline."""
@@ -27,13 +27,13 @@ def part(
     )
 
 
-def test_estimates_are_means_over_parts_of_each_parts_metrics() -> None:
+def test_estimates_are_means_over_held_out_sets() -> None:
     random = np.random.default_rng(1)
-    parts = [part(random), part(random, lines=9), part(random, families=3)]
-    comparison = compare(parts, resamples=50)
+    held_out = [predictions(random), predictions(random, lines=9), predictions(random, families=3)]
+    comparison = compare(held_out, resamples=50)
     for name in ("network", "gblup"):
-        judged = [compute_metrics(each.observed, each.predicted[name], family=each.family) for each in parts]
-        assert judged == [entry[name] for entry in held_out_metrics(parts)]
+        judged = [compute_metrics(each.observed, each.predicted[name], family=each.family) for each in held_out]
+        assert judged == [entry[name] for entry in held_out_metrics(held_out)]
         for figure in FIGURES:
             mean = np.mean([getattr(judgement, figure) for judgement in judged])
             assert comparison.models[name][figure].value == pytest.approx(mean, rel=1e-12)
@@ -47,7 +47,7 @@ def test_estimates_are_means_over_parts_of_each_parts_metrics() -> None:
 def test_scipy_finds_the_same_intervals() -> None:
     """One stratum, where scipy can do the same: 20,000 resamples each, so that both know their limits."""
     random = np.random.default_rng(2)
-    made = part(random, families=1, lines=250)
+    made = predictions(random, families=1, lines=250)
     observed, network, gblup = made.observed, made.predicted["network"], made.predicted["gblup"]
     ours = compare([HeldOutPredictions(observed=observed, predicted=made.predicted)], resamples=20_000, seed=3)
 
@@ -86,15 +86,15 @@ def test_scipy_finds_the_same_intervals() -> None:
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
-    """300 populations of 2 parts x 6 families x 13 lines; the truth is the mean over 1,000 others."""
+    """300 populations of 2 held_out x 6 families x 13 lines; the truth is the mean over 1,000 others."""
     random = np.random.default_rng(5)
     effects = random.normal(size=6)
 
     def draw() -> list[HeldOutPredictions]:
-        return [part(random, families=6, effects=effects) for _ in range(2)]
+        return [predictions(random, families=6, effects=effects) for _ in range(2)]
 
-    def values(parts: list[HeldOutPredictions]) -> np.ndarray:
-        judged = held_out_metrics(parts)
+    def values(held_out: list[HeldOutPredictions]) -> np.ndarray:
+        judged = held_out_metrics(held_out)
         network, gblup = (
             np.mean([[getattr(entry[name], figure) for figure in FIGURES] for entry in judged], axis=0)
             for name in ("network", "gblup")
@@ -117,8 +117,8 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
     assert (covered / repeats < 0.985).all(), covered / repeats
 
 
-def test_a_pairing_makes_differences_surer_than_their_parts() -> None:
-    made = part(np.random.default_rng(6), families=4, lines=60)
+def test_a_pairing_makes_differences_surer_than_their_terms() -> None:
+    made = predictions(np.random.default_rng(6), families=4, lines=60)
     comparison = compare([made], resamples=400)
     for figure in FIGURES:
         alone, together = comparison.models["network"][figure], comparison.differences["gblup"][figure]
@@ -128,7 +128,7 @@ def test_a_pairing_makes_differences_surer_than_their_parts() -> None:
 
 
 def test_a_model_against_itself_differs_by_nothing() -> None:
-    made = part(np.random.default_rng(7))
+    made = predictions(np.random.default_rng(7))
     same = HeldOutPredictions(
         observed=made.observed,
         family=made.family,
@@ -139,13 +139,13 @@ def test_a_model_against_itself_differs_by_nothing() -> None:
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    parts = [part(np.random.default_rng(8))]
-    assert compare(parts, resamples=80, seed=1) == compare(parts, resamples=80, seed=1)
-    assert compare(parts, resamples=80, seed=1) != compare(parts, resamples=80, seed=2)
+    held_out = [predictions(np.random.default_rng(8))]
+    assert compare(held_out, resamples=80, seed=1) == compare(held_out, resamples=80, seed=1)
+    assert compare(held_out, resamples=80, seed=1) != compare(held_out, resamples=80, seed=2)
 
 
 def test_means_have_no_correlation_and_no_interval_of_it() -> None:
-    made = part(np.random.default_rng(9))
+    made = predictions(np.random.default_rng(9))
     assert made.family is not None
     mean = np.full(len(made.observed), made.observed.mean())
     family_mean = np.array([made.observed[made.family == name].mean() for name in made.family])
@@ -164,9 +164,9 @@ def test_means_have_no_correlation_and_no_interval_of_it() -> None:
     assert (entry["pearson"], entry["intervals"]["pearson"]) == (None, None)
 
 
-def test_a_network_that_collapsed_in_one_part_is_not_spared_that_part() -> None:
+def test_a_network_that_collapsed_in_one_held_out_set_is_not_spared_it() -> None:
     random = np.random.default_rng(10)
-    good, other = part(random), part(random)
+    good, other = predictions(random), predictions(random)
     collapsed = HeldOutPredictions(
         observed=other.observed,
         family=other.family,
@@ -180,7 +180,7 @@ def test_a_network_that_collapsed_in_one_part_is_not_spared_that_part() -> None:
 
 
 def test_without_families_there_is_nothing_within_them() -> None:
-    made = part(np.random.default_rng(11))
+    made = predictions(np.random.default_rng(11))
     plain = HeldOutPredictions(observed=made.observed, predicted=made.predicted)
     comparison = compare([plain], resamples=50)
     assert comparison.models["network"]["within_family_pearson"].value is None
@@ -188,7 +188,7 @@ def test_without_families_there_is_nothing_within_them() -> None:
 
 
 def test_what_does_not_fit_together_is_refused() -> None:
-    made = part(np.random.default_rng(12))
+    made = predictions(np.random.default_rng(12))
     with pytest.raises(InputError, match="no predictions"):
         compare([])
     with pytest.raises(InputError, match="same models"):
