@@ -14,7 +14,7 @@ from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import read_table
-from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 from gwas_core.messages import elapsed
 from gwas_core.processes.detached import import_environment
 from gwas_core.processes.threads import thread_environment, usable_cores

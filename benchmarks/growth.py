@@ -22,7 +22,7 @@ from plotly.subplots import make_subplots
 
 from benchmarks.common import BATCH
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
 from gwas_core.processes.memory import peak_bytes
 from gwas_core.processes.threads import usable_cores

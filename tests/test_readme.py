@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

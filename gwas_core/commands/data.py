@@ -12,7 +12,7 @@ from gwas_core.serialization import to_json_values
 
 def simulate(options: argparse.Namespace) -> None:
     """Write a simulated population, and its causal SNPs beside it."""
-    from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+    from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 
     given = {
         name: getattr(options, option)

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from gwas_core.cli import main
-from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 from gwas_core.model.bundle import open_bundle
 from gwas_core.tuning.demo import DEMO_FILE
 from gwas_core.tuning.local import LocalEngine

@@ -23,7 +23,7 @@ from gwas_core.evaluation.folds import (
 from gwas_core.evaluation.models import MISSING_PATTERN, predict_with_baselines
 from gwas_core.genotypes.dataset import MISSING, Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.model.metrics import pearson
 
 SETTINGS = PreprocessingSettings()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from gwas_core.files import write_json
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings, make_split, save_split
 from gwas_core.kubeflow import driver
 from gwas_core.kubeflow.driver import TERMINATED, Tail, main

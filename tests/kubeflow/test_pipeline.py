@@ -16,7 +16,7 @@ from gwas_core.errors import SettingsError
 from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.readers import read_table
-from gwas_core.genotypes.simulate import SimulationSettings, simulate, write_table
+from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.kubeflow.pipeline import ARTIFACTS, compile_pipeline, pipeline_name
 from gwas_core.kubeflow.settings import ClusterSettings

@@ -17,7 +17,7 @@ from gwas_core.errors import InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.kubeflow import steps
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, Prepared, recorded, trial_directory, whole

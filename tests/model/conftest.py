@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
 
 

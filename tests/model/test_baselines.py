@@ -15,7 +15,7 @@ from gwas_core.errors import InputError
 from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.readers import read_table
-from gwas_core.genotypes.simulate import DEMO, SimulationSettings, simulate
+from gwas_core.genotypes.simulation import DEMO, SimulationSettings, simulate
 from gwas_core.genotypes.splits import Split, SplitSettings, make_split
 from gwas_core.model import baselines
 from gwas_core.model.baselines import BASELINES, evaluate_baselines, family_means, predict_baselines

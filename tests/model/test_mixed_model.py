@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gwas_core.errors import InputError
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.model.mixed_model import decompose, fit_mixed_model, genomic_relationship
 
 SIMULATION = simulate(

@@ -10,7 +10,7 @@ from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.tuning.creation import check_fits_network, create_experiment
 from gwas_core.tuning.space import PRESETS, SearchSpace

@@ -14,7 +14,7 @@ import pytest
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
-from gwas_core.genotypes.simulate import SimulationSettings, simulate
+from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.processes.detached import import_environment, module_command
 from gwas_core.serialization import from_json_values, to_json_values

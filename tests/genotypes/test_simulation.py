@@ -16,7 +16,7 @@ from gwas_core.errors import SettingsError
 from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.genetic_map import CHROMOSOMES
 from gwas_core.genotypes.readers import read_table
-from gwas_core.genotypes.simulate import (
+from gwas_core.genotypes.simulation import (
     CAUSAL_COLUMNS,
     DEMO,
     Simulation,
