@@ -1,4 +1,4 @@
-"""Command line: ``python -m gwas_core COMMAND`` (or ``./run COMMAND``).
+"""Command line: ``deep-gwas COMMAND``, ``./run COMMAND`` in a clone, or ``python -m gwas_core COMMAND``.
 
 Exit codes: 0 done, 1 the work failed (one sentence on stderr), 2 wrong usage. With
 ``--json`` the last thing on stdout is one JSON value; progress and notes go to stderr.
@@ -16,21 +16,22 @@ from pathlib import Path
 import gwas_core
 from gwas_core.errors import GwasError, SettingsError
 from gwas_core.processes.command_messages import MessageKind, say
+from gwas_core.workspace import program_name
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _EXAMPLES = """\
 examples:
-  ./run                                            open the dashboard; the first time, it starts a demo experiment
-  ./run --no-demo                                  open it without (like GWAS_NO_DEMO=1 streamlit run app.py)
-  ./run demo                                       search on simulated data, to see how it works
-  ./run inspect IMP_height.txt.gz                  what does the file hold, and is it sound?
-  ./run tune IMP_height.txt.gz --max-trials 35     search for the best network
-  ./run status                                     all experiments
-  ./run trials imp-height                          the trials of one experiment
-  ./run bundle imp-height --out best.zip           save the best model
-  ./run predict best.zip new_lines.txt --out predicted.csv
-  ./run evaluate IMP_height.txt.gz                 does a network beat linear models, and with what certainty?
+  {program} dashboard                                  open the dashboard; the first time, it starts a demo experiment
+  {program} dashboard --no-demo                        open it without (like GWAS_NO_DEMO=1)
+  {program} demo                                       search on simulated data, to see how it works
+  {program} inspect IMP_height.txt.gz                  what does the file hold, and is it sound?
+  {program} tune IMP_height.txt.gz --max-trials 35     search for the best network
+  {program} status                                     all experiments
+  {program} trials imp-height                          the trials of one experiment
+  {program} bundle imp-height --out best.zip           save the best model
+  {program} predict best.zip new_lines.txt --out predicted.csv
+  {program} evaluate IMP_height.txt.gz                 does a network beat linear models, and with what certainty?
 """
 
 
@@ -43,7 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         ``DONE``, ``FAILED``, ``USAGE`` or ``INTERRUPTED``.
     """
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options, others = parser.parse_known_args(arguments)
+    if others and not hasattr(options, "streamlit_options"):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    options.streamlit_options = others
     if options.workspace is not None:
         os.environ["GWAS_WORKSPACE"] = str(options.workspace)
     module, _, function = options.command.partition(":")
@@ -68,9 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands and their options."""
     parser = argparse.ArgumentParser(
-        prog=os.environ.get("GWAS_PROGRAM", "python -m gwas_core"),
+        prog=program_name(),
         description="Tune a deep-learning GWAS network, compare it with simple baselines, and save the best model.",
-        epilog=_EXAMPLES,
+        epilog=_EXAMPLES.format(program=program_name()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=gwas_core.__version__)
@@ -78,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--workspace", type=Path, metavar="FOLDER", help="where experiments are kept (default: GWAS_WORKSPACE)"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_dashboard_command(commands)
     _add_data_commands(commands)
     _add_search_commands(commands)
     _add_model_commands(commands)
@@ -98,6 +104,17 @@ def _add(
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+
+
+def _add_dashboard_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    dashboard = _add(commands, "dashboard", "open the dashboard in the browser", "dashboard:open_dashboard")
+    dashboard.usage = "%(prog)s [--no-demo] [STREAMLIT OPTIONS]"
+    dashboard.epilog = (
+        "All other options go to Streamlit, as in --server.port 8600. On port 8888 of a Kubeflow notebook server, "
+        "the dashboard is served under NB_PREFIX."
+    )
+    dashboard.add_argument("--no-demo", action="store_true", help="start no demo experiment (as GWAS_NO_DEMO=1)")
+    dashboard.set_defaults(streamlit_options=[])
 
 
 def _add_data_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

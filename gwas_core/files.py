@@ -10,14 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-INSTALLED_APPLICATION = Path(__file__).resolve().parent / "_dashboard"
-"""Where an installed package has what lies beside ``gwas_core`` in a clone: see ``[tool.hatch]`` in pyproject.toml."""
-
-
-def application_folder() -> Path:
-    """Return the folder that holds ``app.py``, its pages and the demo data: the clone, or a part of the package."""
-    return INSTALLED_APPLICATION if INSTALLED_APPLICATION.is_dir() else Path(__file__).resolve().parents[1]
-
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

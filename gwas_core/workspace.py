@@ -14,6 +14,9 @@ from gwas_core.messages import quoted
 # experiment can move from this machine to a cluster without being renamed. It also
 # keeps names from ever being paths.
 MAXIMUM_NAME_LENGTH = 40
+_PACKAGE = Path(__file__).resolve().parent
+# Where an installed package has what lies beside gwas_core in a clone (see [tool.hatch] in pyproject.toml).
+_INSTALLED_DASHBOARD = _PACKAGE / "_dashboard"
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -35,6 +38,19 @@ def check_experiment_name(name: str) -> str:
             field="name",
         )
     return name
+
+
+def application_folder() -> Path:
+    """Return the folder that holds ``app.py``, its pages and the demo data: the clone, or a part of the package."""
+    return _INSTALLED_DASHBOARD if _INSTALLED_DASHBOARD.is_dir() else _PACKAGE.parent
+
+
+def program_name() -> str:
+    """Return how a person calls the command line here, for texts that name a command.
+
+    ``GWAS_PROGRAM``, as ``./run`` sets it; else ``deep-gwas`` of an installed package, or ``python -m gwas_core``.
+    """
+    return os.environ.get("GWAS_PROGRAM") or ("deep-gwas" if _INSTALLED_DASHBOARD.is_dir() else "python -m gwas_core")
 
 
 @dataclass(frozen=True)

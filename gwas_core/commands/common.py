@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
+from gwas_core.api import choose_roles
 from gwas_core.errors import SettingsError
-from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
+from gwas_core.genotypes.column_roles import ColumnRoles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.genotypes.readers import SnpChoice, read_table
@@ -50,22 +50,15 @@ def roles(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
     Raises:
         SettingsError: the options contradict each other.
     """
-    guessed = guess_roles(table)
-    given: dict[str, Any] = {
-        name: getattr(options, name)
-        for name in ("phenotype", "line_name", "folds", "family")
-        if getattr(options, name) is not None
-    }
-    if options.no_families:
-        given |= {"family": None, "family_characters": None}
-    elif options.family is not None:
-        given["family_characters"] = None
-    elif options.family_characters is not None:
-        given |= {"family": None, "family_characters": _characters(options.family_characters)}
-    # A column given for one role may have been guessed for another: what was given wins.
-    taken = {value for value in given.values() if isinstance(value, str)}
-    freed = {role: None for role, column in guessed.named().items() if column in taken and role not in given}
-    return replace(guessed, **{**freed, **given})
+    characters = options.family_characters
+    return choose_roles(
+        table,
+        phenotype=options.phenotype,
+        line_name=options.line_name,
+        folds=options.folds,
+        family=False if options.no_families else options.family,
+        family_characters=None if characters is None else _characters(characters),
+    )
 
 
 def _characters(text: str) -> tuple[int, int]:

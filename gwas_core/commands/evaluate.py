@@ -9,9 +9,8 @@ from typing import Any
 from tqdm import tqdm
 
 from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say, say_notes
-from gwas_core.evaluation.folds import usable_lines, with_folds
 from gwas_core.evaluation.intervals import FIGURES
-from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, default_folds, tuning_name
+from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, plan_evaluation
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate
 from gwas_core.messages import counted, duration, duration_range
@@ -32,22 +31,18 @@ def run(options: argparse.Namespace) -> None:
     read, notes = load_dataset(options)
     settings = _search_settings(options)
     preprocessing = settings.pop("preprocessing")
-    usable, sentences = usable_lines(read, preprocessing)
-    dataset = with_folds(usable, seed=options.seed)
-    tune_folds, test_folds = default_folds(dataset)
-    stem = options.name or free_name(options.file.name, taken=())
-    plan = EvaluationPlan(
-        name=options.name or (f"{stem}-families" if options.leave_family_out else stem),
-        dataset=dataset.content_hash,
+    dataset, plan, sentences = plan_evaluation(
+        read,
+        name=options.name,
+        stem=free_name(options.file.name, taken=()),
         source=options.file.name,
         preprocessing=preprocessing,
-        made_folds=usable.folds is None,
-        tune_folds=tune_folds if options.tune_folds is None else whole_numbers(options.tune_folds, field="tune_folds"),
-        test_folds=test_folds if options.test_folds is None else whole_numbers(options.test_folds, field="test_folds"),
+        tuning=TuningSettings(**settings),
+        tune_folds=_folds(options, "tune_folds"),
+        test_folds=_folds(options, "test_folds"),
         leave_family_out=options.leave_family_out,
-        families=() if options.families is None else tuple(name.strip() for name in options.families.split(",")),
-        experiment=options.reuse or tuning_name(stem),
-        tuning=None if options.reuse else TuningSettings(**settings),
+        families=() if options.families is None else [name.strip() for name in options.families.split(",")],
+        reuse=options.reuse,
         seeds=options.seeds,
         seed=options.seed,
     )
@@ -73,6 +68,11 @@ def run(options: argparse.Namespace) -> None:
         print_json(result.to_dict())
     else:
         _print(result)
+
+
+def _folds(options: argparse.Namespace, field: str) -> tuple[int, ...] | None:
+    text = getattr(options, field)
+    return None if text is None else whole_numbers(text, field=field)
 
 
 def _search_settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from gwas_core.errors import GwasError, InputError, SettingsError
-from gwas_core.evaluation.folds import HeldOutSet, check_folds, held_out_families, held_out_folds
+from gwas_core.evaluation.folds import (
+    HeldOutSet,
+    check_folds,
+    held_out_families,
+    held_out_folds,
+    usable_lines,
+    with_folds,
+)
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
@@ -148,6 +156,58 @@ class EvaluationPlan:
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of a search that are given; no early stopping is a choice, not a default."""
     return {name: value for name, value in settings.items() if value is not None or name == "early_stopping"}
+
+
+def plan_evaluation(
+    dataset: Dataset,
+    *,
+    name: str | None,
+    stem: str,
+    source: str,
+    preprocessing: PreprocessingSettings,
+    tuning: TuningSettings,
+    tune_folds: Sequence[int] | None = None,
+    test_folds: Sequence[int] | None = None,
+    leave_family_out: bool = False,
+    families: Sequence[str] = (),
+    reuse: str | None = None,
+    seeds: int,
+    seed: int,
+) -> tuple[Dataset, EvaluationPlan, tuple[str, ...]]:
+    """Return the lines to evaluate on, with folds, the plan, and sentences about lines that were left out.
+
+    Args:
+        dataset: as read; ten folds are made within families if it has none.
+        name: of the evaluation; made from ``stem`` if None.
+        stem: name that the evaluation, and the experiment that tunes, have by default.
+        tuning: settings of the search, not used if an experiment is reused.
+        tune_folds: the first half of the folds if None.
+        test_folds: the other half if None.
+        reuse: name of the experiment whose best hyperparameters are taken instead of tuning.
+
+    Raises:
+        SettingsError: with ``field`` naming the setting that is refused.
+    """
+    usable, sentences = usable_lines(dataset, preprocessing)
+    folded = with_folds(usable, seed=seed)
+    first_half, second_half = default_folds(folded)
+    stem = name or stem
+    plan = EvaluationPlan(
+        name=name or (f"{stem}-families" if leave_family_out else stem),
+        dataset=folded.content_hash,
+        source=source,
+        preprocessing=preprocessing,
+        made_folds=usable.folds is None,
+        tune_folds=first_half if tune_folds is None else tuple(tune_folds),
+        test_folds=second_half if test_folds is None else tuple(test_folds),
+        leave_family_out=leave_family_out,
+        families=tuple(families),
+        experiment=reuse or tuning_name(stem),
+        tuning=None if reuse else tuning,
+        seeds=seeds,
+        seed=seed,
+    )
+    return folded, plan, sentences
 
 
 def default_folds(dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:

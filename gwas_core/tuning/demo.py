@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gwas_core.errors import ExperimentError
-from gwas_core.files import application_folder
 from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.readers import read_table
 from gwas_core.tuning.store import Store
-from gwas_core.workspace import Workspace
+from gwas_core.workspace import Workspace, application_folder
 
 DEMO_FILE = application_folder() / "data" / "demo_height.txt.gz"
 DEMO_NAME = "demo"

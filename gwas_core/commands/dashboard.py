@@ -1,0 +1,43 @@
+"""``dashboard``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from gwas_core.workspace import application_folder
+
+_NOTEBOOK_PORT = "8888"
+
+
+def open_dashboard(options: argparse.Namespace) -> None:
+    """Become the Streamlit server of the dashboard; does not return."""
+    environment = dashboard_environment(os.environ, options.streamlit_options)
+    if options.no_demo:
+        environment["GWAS_NO_DEMO"] = "1"
+    script = str(application_folder() / "app.py")
+    # -P: files of the folder that somebody happens to be in are no modules of ours.
+    command = [sys.executable, "-P", "-m", "streamlit", "run", script, *options.streamlit_options]
+    sys.stderr.flush()
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own script, without a shell
+
+
+def dashboard_environment(environment: Mapping[str, str], streamlit_options: Sequence[str]) -> dict[str, str]:
+    """Return the server's environment, with the address that Kubeflow gives a notebook server.
+
+    Port 8888 of a Kubeflow notebook server is seen under ``NB_PREFIX``. Any other port is reached through Jupyter's
+    proxy, which takes the prefix off.
+    """
+    found = dict(environment)
+    if _port(environment, streamlit_options) == _NOTEBOOK_PORT and not found.get("STREAMLIT_SERVER_BASE_URL_PATH"):
+        found["STREAMLIT_SERVER_BASE_URL_PATH"] = environment.get("NB_PREFIX") or "/"
+    return found
+
+
+def _port(environment: Mapping[str, str], streamlit_options: Sequence[str]) -> str:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--server.port", dest="port")
+    given: str | None = parser.parse_known_args(list(streamlit_options))[0].port
+    return given or environment.get("STREAMLIT_SERVER_PORT", "")
