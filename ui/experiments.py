@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from gwas_core.report.history import baseline_levels, sparkline
+from gwas_core.report.titles import model_title
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import experiment_actions
 from ui.states import STATE_LABELS
@@ -128,8 +129,8 @@ def _columns() -> dict[str, Any]:
             help="The lowest error found up to each trial that succeeded", width="small"
         ),
         "Best baseline": st.column_config.TextColumn("Which baseline"),
-        "Mean": st.column_config.NumberColumn("Training mean", format="%.4f", help=error),
-        "GBLUP": st.column_config.NumberColumn(format="%.4f", help=error),
+        "Mean": st.column_config.NumberColumn(model_title("mean"), format="%.4f", help=error),
+        "GBLUP": st.column_config.NumberColumn(model_title("gblup"), format="%.4f", help=error),
         "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
         "Note": st.column_config.TextColumn(width="large"),
     }

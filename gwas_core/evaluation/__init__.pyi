@@ -14,6 +14,7 @@ from .intervals import held_out_metrics as held_out_metrics
 from .plan import EvaluationPlan as EvaluationPlan
 from .plan import TuningSettings as TuningSettings
 from .plan import default_folds as default_folds
+from .plan import plan_evaluation as plan_evaluation
 from .plan import tuning_name as tuning_name
 from .result import EvaluationResult as EvaluationResult
 from .result import HeldOutResult as HeldOutResult
@@ -47,6 +48,7 @@ __all__ = [
     "held_out_families",
     "held_out_folds",
     "held_out_metrics",
+    "plan_evaluation",
     "prepare_held_out_set",
     "stratified_folds",
     "tuning_name",
