@@ -14,7 +14,7 @@ from gwas_core.report.evaluation import MARKS_LEGEND, differences_figure, differ
 from gwas_core.report.titles import FIGURE_TITLES
 from gwas_core.report.verdict import evaluation_verdict, verdict_sentence
 from gwas_core.tuning.records import ExperimentRecord
-from gwas_core.workspace import Workspace
+from gwas_core.workspace import Workspace, program_name
 from ui.charts import show
 from ui.store import show_error
 from ui.text import markdown_text
@@ -30,7 +30,7 @@ def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
             "on half of the folds, predicts each of the other folds with networks trained on all folds but that one, "
             "and gives confidence intervals. Use the path of your file:"
         )
-        st.code(f"./run evaluate {shlex.quote(record.experiment.source)}", language="bash")
+        st.code(f"{program_name()} evaluate {shlex.quote(record.experiment.source)}", language="bash")
         return
     name = next(iter(folders))
     if len(folders) > 1:

@@ -45,7 +45,10 @@ def subheaders(app: AppTest) -> list[str]:
     return [header.value for header in app.subheader]
 
 
-def test_where_there_is_none_it_says_how_to_make_one(open_page: OpenPage, workspace: Workspace) -> None:
+def test_where_there_is_none_it_says_how_to_make_one(
+    open_page: OpenPage, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWAS_PROGRAM", "./run")
     app = open_page(PAGE, experiment="made")
     assert "Confidence intervals" in subheaders(app)
     assert [code.value for code in app.code][:1] == ["./run evaluate quick.txt"]

@@ -13,6 +13,7 @@ import yaml
 from gwas_core.errors import GwasError
 from gwas_core.messages import counted
 from gwas_core.tuning.space import MAXIMUM_FILE_BYTES, PRESETS, ParameterKind, Scale, SearchSpace
+from gwas_core.workspace import program_name
 from ui.search.space_rows import (
     SEARCH_TITLE,
     TITLES,
@@ -90,7 +91,7 @@ def space_editor(form: str) -> SpaceReading:
         on_click="ignore",
         disabled=reading.space is None,
         key=f"space-download-{form}",
-        help="The search space as YAML: open it here again, or use it with ./run tune FILE --space",
+        help=f"The search space as YAML: open it here again, or use it with {program_name()} tune FILE --space",
     )
     for problem in reading.problems:
         st.error(markdown_text(problem.describe()), icon=":material/error:")
