@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from gwas_core.workspace import application_folder
 
@@ -17,9 +18,12 @@ def open_dashboard(options: argparse.Namespace) -> None:
     environment = dashboard_environment(os.environ, options.streamlit_options)
     if options.no_demo:
         environment["GWAS_NO_DEMO"] = "1"
-    script = str(application_folder() / "app.py")
+    folder = application_folder()
+    # plotly.js is copied there when the first chart is drawn; Streamlit warns at its start where the folder is missing.
+    with suppress(OSError):
+        (folder / "static").mkdir(exist_ok=True)
     # -P: files of the folder that somebody happens to be in are no modules of ours.
-    command = [sys.executable, "-P", "-m", "streamlit", "run", script, *options.streamlit_options]
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(folder / "app.py"), *options.streamlit_options]
     sys.stderr.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606 - our own script, without a shell
 
