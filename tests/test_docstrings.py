@@ -21,7 +21,7 @@ PREPOSITIONS = (
     "beyond but by despite down during except for from if in inside into like near of off on onto out outside over "
     "past per since than through throughout till to toward towards under until up upon via with within without"
 )
-PRONOUNS = "he her his i it its my one our she so some such that their them there these they this those we you your"
+PRONOUNS = "he her his i it its my our she so some such that their them there these they this those we you your"
 QUESTIONS = "how what whatever when whenever where whether which who whoever whom whose why"
 # "Whether the server is alive." is what a property that is true or false is.
 BEGINS_A_PROPERTY = frozenset(["whether"])

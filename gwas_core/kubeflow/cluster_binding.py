@@ -46,7 +46,7 @@ class ClusterBinding:
 
     @property
     def external_names(self) -> dict[str, str] | None:
-        """Our parameter name by Katib's, of an experiment made elsewhere; None for one of our own."""
+        """Parameter names of this project by Katib's, for an experiment made elsewhere; None for one of our own."""
         return self.names if self.read_only else None
 
     def answered(self) -> ClusterBinding:

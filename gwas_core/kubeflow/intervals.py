@@ -1,4 +1,4 @@
-"""How often the cluster is asked, and how long one look may take."""
+"""Intervals at which the cluster is asked, and time limits of one look."""
 
 from __future__ import annotations
 

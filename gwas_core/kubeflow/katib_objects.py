@@ -1,4 +1,4 @@
-"""An experiment's objects on a cluster: created, looked at, deleted, and taken over by a new start.
+"""Objects of an experiment on a cluster: created, looked at, deleted, and taken over by a new start.
 
 Katib cannot pause. As its maintainers advise (katib #934), stopping deletes the Experiment and orphans what it
 owns; a new Experiment of the same name then finds trials and Suggestion by their names. Being owned

@@ -1,4 +1,4 @@
-"""What Katib's objects say, as this project's types: pure functions on what the API returned.
+"""Status of Katib's objects, as this project's types: pure functions on what the API returned.
 
 Field names are those of Katib 0.19 (kubeflow.org/v1beta1); times are RFC 3339 texts in UTC.
 """

@@ -1,4 +1,4 @@
-"""When something was last done for a folder, as far as this process knows."""
+"""Times at which something was last done for a folder, as far as this process knows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an experiment that Katib says is running makes no progress, and what helps.
+"""Reasons why an experiment that Katib says is running makes no progress, and what helps.
 
 Katib retries most errors for ever and says "running" meanwhile, so the reason is looked for in the suggestion service
 and in the pods.

@@ -18,7 +18,7 @@ VARIABLE = "GWAS_MESSAGES"
 
 
 class MessageKind(StrEnum):
-    """What a message is about."""
+    """Subject of a message."""
 
     PROGRESS = "progress"
     NOTE = "note"
