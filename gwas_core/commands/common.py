@@ -17,19 +17,19 @@ from gwas_core.messages import quoted
 from gwas_core.processes.command_messages import MessageKind, printable, say
 
 __all__ = [
+    "format_number",
     "load_dataset",
-    "number",
     "print_json",
     "print_table",
     "printable",
-    "read",
-    "roles",
+    "read_input_table",
+    "roles_from_options",
     "say",
     "say_notes",
 ]
 
 
-def read(options: argparse.Namespace) -> GenotypeTable:
+def read_input_table(options: argparse.Namespace) -> GenotypeTable:
     """Return the content of ``options.file``.
 
     Raises:
@@ -44,7 +44,7 @@ def read(options: argparse.Namespace) -> GenotypeTable:
     return read_table(options.file, snp_columns=choice)
 
 
-def roles(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
+def roles_from_options(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
     """Return the column of each role: that of the options, or a guess.
 
     Raises:
@@ -79,8 +79,10 @@ def load_dataset(options: argparse.Namespace) -> tuple[Dataset, tuple[str, ...]]
         InputError: the file cannot be used.
         SettingsError: an option does not fit the file.
     """
-    table = read(options)
-    dataset, notes = make_dataset(table, roles(options, table), drop_missing_phenotype=options.drop_missing_phenotype)
+    table = read_input_table(options)
+    dataset, notes = make_dataset(
+        table, roles_from_options(options, table), drop_missing_phenotype=options.drop_missing_phenotype
+    )
     return dataset, tuple(notes)
 
 
@@ -118,7 +120,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: 
         print(line.rstrip())
 
 
-def number(value: float | None, *, digits: int = 4) -> str:
+def format_number(value: float | None, *, digits: int = 4) -> str:
     """Return a number as text for a table, or a dash for None."""
     # Adding zero turns -0.0 into 0.0.
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

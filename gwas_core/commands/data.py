@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gwas_core.commands.common import load_dataset, number, print_json, printable, say, say_notes
+from gwas_core.commands.common import format_number, load_dataset, print_json, printable, say, say_notes
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.serialization import to_json_values
 
@@ -63,8 +63,8 @@ def _text(report: QualityReport) -> str:
     chromosomes = {name or "(unknown)": count for name, count in report.chromosomes.items()}
     phenotype = report.phenotype
     spread = (
-        f"mean {number(phenotype.mean)}, standard deviation {number(phenotype.standard_deviation)}, "
-        f"from {number(phenotype.minimum)} to {number(phenotype.maximum)}"
+        f"mean {format_number(phenotype.mean)}, standard deviation {format_number(phenotype.standard_deviation)}, "
+        f"from {format_number(phenotype.minimum)} to {format_number(phenotype.maximum)}"
     )
     rows = [
         ("lines", f"{report.lines:,}"),

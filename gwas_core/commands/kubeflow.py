@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gwas_core.commands.common import load_dataset, number, print_json, say, say_notes
+from gwas_core.commands.common import format_number, load_dataset, print_json, say, say_notes
 from gwas_core.commands.search import experiment_settings, preparation_settings
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
@@ -67,7 +67,7 @@ def run_pipeline(options: argparse.Namespace) -> None:
             }
         )
         return
-    print(f"validation mean absolute error: {number(run.val_mean_absolute_error)}")
+    print(f"validation mean absolute error: {format_number(run.val_mean_absolute_error)}")
     for path in run.artifacts.values():
         print(path)
 

@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from gwas_core.commands.common import print_json, read, roles, say, say_notes
+from gwas_core.commands.common import print_json, read_input_table, roles_from_options, say, say_notes
 from gwas_core.errors import InputError
 from gwas_core.files import write_text
 from gwas_core.workspace import Workspace
@@ -34,8 +34,8 @@ def predict(options: argparse.Namespace) -> None:
 
     if not options.bundle.is_file():
         raise InputError(f"there is no bundle {options.bundle}: `bundle NAME --out {options.bundle.name}` makes one")
-    table = read(options)
-    chosen = roles(options, table)
+    table = read_input_table(options)
+    chosen = roles_from_options(options, table)
     check_roles(table, chosen)
     names = read_line_names(table, chosen.line_name)
     predictions = predict_lines(

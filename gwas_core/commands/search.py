@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from tqdm import tqdm
 
-from gwas_core.commands.common import load_dataset, number, print_json, print_table, printable, say, say_notes
+from gwas_core.commands.common import format_number, load_dataset, print_json, print_table, printable, say, say_notes
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
@@ -151,21 +151,21 @@ def _follow(engine: Engines, name: str) -> ExperimentRecord:
 
 
 def _trial_line(record: ExperimentRecord, trial: TrialRecord) -> str:
-    score = number(trial.value) if trial.value is not None else trial.reason
+    score = format_number(trial.value) if trial.value is not None else trial.reason
     best = " (best so far)" if record.best is not None and record.best.number == trial.number else ""
     return f"trial {trial.number:>3} {trial.state.value:<9} {score}{best}"
 
 
 def _baselines_line(baselines: Mapping[str, Any]) -> str:
     errors = (
-        f"{model_title(name)} {number(result['validation']['mean_absolute_error'])}"
+        f"{model_title(name)} {format_number(result['validation']['mean_absolute_error'])}"
         for name, result in baselines.items()
     )
     return f"baselines, validation MAE: {', '.join(errors)}"
 
 
 def _postfix(record: ExperimentRecord) -> str:
-    parts = [] if record.best is None else [f"best {number(record.best.value)}"]
+    parts = [] if record.best is None else [f"best {format_number(record.best.value)}"]
     remaining = remaining_seconds(record)
     if remaining is not None:
         parts.append(f"{duration_range(*remaining)} left")
@@ -196,7 +196,7 @@ def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
     print(printable(f"{record.name}: {record.state.value}{f' ({record.reason})' if record.reason else ''}"))
     print(f"trials: {record.finished_trials} of {record.experiment.max_trials} finished ({done or 'none begun'})")
     if record.best is not None:
-        print(f"best: trial {record.best.number}, {record.experiment.objective} {number(record.best.value)}")
+        print(f"best: trial {record.best.number}, {record.experiment.objective} {format_number(record.best.value)}")
     for part in ("validation", "test"):
         rows = comparison(record, part)
         if rows:
@@ -214,7 +214,10 @@ def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
 def _print_comparison(rows: Sequence[ModelMetrics], part: str) -> None:
     print_table(
         (f"{part} lines", *SHORT_FIGURE_TITLES.values()),
-        [(("* " if row.is_network else "  ") + row.title, *(number(value) for value in row.figures())) for row in rows],
+        [
+            (("* " if row.is_network else "  ") + row.title, *(format_number(value) for value in row.figures()))
+            for row in rows
+        ],
         right=(1, 2, 3, 4),
     )
 
@@ -261,7 +264,7 @@ def status(options: argparse.Namespace) -> None:
                 summary.name,
                 summary.state.value,
                 f"{summary.finished_trials}/{summary.max_trials}",
-                number(None if summary.best is None else summary.best[1]),
+                format_number(None if summary.best is None else summary.best[1]),
                 summary.source,
                 summary.created[:16].replace("T", " "),
             )
@@ -286,7 +289,7 @@ def trials(options: argparse.Namespace) -> None:
                 (
                     trial.number,
                     trial.state.value,
-                    number(trial.value),
+                    format_number(trial.value),
                     trial.epochs,
                     *(_short(trial.parameters.get(name)) for name in names),
                     trial.reason[:80],

@@ -86,7 +86,7 @@ class Dataset:
             raise InputError("no two SNPs may have the same name")
         for name, values in (("family", self.family), ("folds", self.folds)):
             if values is not None and values.shape != (lines,):
-                raise InputError(f"{name} must have one value a line ({lines}), not shape {values.shape}")
+                raise InputError(f"{name} must have one value for each line ({lines}), not shape {values.shape}")
 
     @property
     def lines(self) -> int:

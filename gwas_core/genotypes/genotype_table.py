@@ -39,10 +39,12 @@ class GenotypeTable:
     def __post_init__(self) -> None:
         lines, snps = self.genotypes.shape
         if len(self.snps) != snps:
-            raise InputError(f"there must be one row a SNP ({snps}) in the SNP table, not {len(self.snps)}")
+            raise InputError(f"the SNP table must have one row for each SNP ({snps}), not {len(self.snps)}")
         for name, values in self.columns.items():
             if len(values) != lines:
-                raise InputError(f"column {quoted(name)} must have one value a line ({lines}), not {len(values)}")
+                raise InputError(
+                    f"column {quoted(name)} must have one value for each line ({lines}), not {len(values)}"
+                )
 
     @property
     def lines(self) -> int:

@@ -54,7 +54,7 @@ class ImputationTable:
         if genotypes.ndim != 2 or genotypes.shape[1] != len(self.values):
             raise InputError(f"genotypes of {len(self.values)} SNPs are expected, not of shape {genotypes.shape}")
         if family is not None and len(family) != len(genotypes):
-            raise InputError(f"one family a line ({len(genotypes)}) is expected, not {len(family)}")
+            raise InputError(f"one family for each line ({len(genotypes)}) is expected, not {len(family)}")
         filled = np.array(genotypes, dtype=np.int8)
         by_family = self.by_family or {}
         families = np.array([None] * len(filled) if family is None else [str(name) for name in family], dtype=object)

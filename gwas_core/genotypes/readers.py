@@ -143,7 +143,7 @@ class _Layout:
 def read_table(
     path: Path, *, file_name: str = "", snp_columns: SnpChoice | None = None, size_limit: int = SIZE_LIMIT
 ) -> GenotypeTable:
-    """Read, check and encode a whole file.
+    """Return the content of a file after checking and encoding it.
 
     Memory: one byte a genotype, the text of the other columns, and a few megabytes.
 
@@ -158,7 +158,7 @@ def read_table(
     blocks = read_row_blocks(path, file_name=file_name, size_limit=size_limit)
     first = next(blocks, b"")
     if not first:
-        raise InputError(f"{quoted(file_name)} is empty: it needs a row of column names and one row a line")
+        raise InputError(f"{quoted(file_name)} is empty: it needs a row of column names and one row for each line")
     header_row, _, first = first.partition(b"\n")
     _check_header_row(header_row, file_name)
     first = first or next(blocks, b"")

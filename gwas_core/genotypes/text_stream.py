@@ -90,7 +90,7 @@ def read_row_blocks(
 
 
 def _without_blank_tail(block: bytes) -> bytes:
-    """``block`` up to the end of its last row that holds more than blanks and delimiters."""
+    """Return a block up to the end of its last row that holds more than blanks and delimiters."""
     return block[: block.find(b"\n", len(block.rstrip(_BLANK))) + 1] if block.strip(_BLANK) else b""
 
 
@@ -99,7 +99,7 @@ def _unix_line_ends(block: bytes) -> bytes:
 
 
 def _chunks(path: Path, file_name: str, *, size_limit: int, chunk_size: int) -> Iterator[bytes]:
-    """Decompressed bytes in chunks; the first one is checked for what the file is."""
+    """Yield decompressed bytes in chunks; the first one is checked for the kind of file."""
     with _open(path, file_name) as file:
         stream = _decompressed(file)
         total = 0
