@@ -6,6 +6,9 @@ error is a bug.
 
 from __future__ import annotations
 
+import errno
+from enum import StrEnum
+
 
 class GwasError(Exception):
     """Base class of all errors that this project raises on purpose."""
@@ -27,8 +30,62 @@ class SettingsError(GwasError, ValueError):
         self.field = field
 
 
+class FailureKind(StrEnum):
+    """Kind of reason for which a trial failed, stored with it: what to advise follows from it.
+
+    Members:
+        OUT_OF_MEMORY: the process could not get the memory it asked for.
+        NOT_FINITE: the loss, an error or another figure is no finite number: training diverged.
+        INVALID_SETTINGS: hyperparameters or data that do not fit each other.
+        DISK_FULL: nothing more can be written.
+        FILES_LOST: a file that was there is gone.
+        WORKER_DIED: the process ended without an answer; most often the system killed it to free memory.
+        INTERRUPTED: the process that ran the search died again and again while this trial ran.
+        PROGRAM_ERROR: an error that nobody foresaw.
+        UNKNOWN: nothing but the reason in words is known, as of trials stored before kinds were.
+    """
+
+    OUT_OF_MEMORY = "out_of_memory"
+    NOT_FINITE = "not_finite"
+    INVALID_SETTINGS = "invalid_settings"
+    DISK_FULL = "disk_full"
+    FILES_LOST = "files_lost"
+    WORKER_DIED = "worker_died"
+    INTERRUPTED = "interrupted"
+    PROGRAM_ERROR = "program_error"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def of(cls, error: BaseException) -> FailureKind:
+        """Return the kind of failure that an error means for the trial that raised it."""
+        match error:
+            case TrialFailed():
+                return error.kind
+            case MemoryError():
+                return cls.OUT_OF_MEMORY
+            case InputError() | SettingsError():
+                return cls.INVALID_SETTINGS
+            case FileNotFoundError():
+                return cls.FILES_LOST
+            case OSError(errno=errno.ENOSPC):
+                return cls.DISK_FULL
+            case GwasError():
+                return cls.UNKNOWN
+            case _:
+                return cls.PROGRAM_ERROR
+
+    @classmethod
+    def read(cls, text: object) -> FailureKind:
+        """Return the kind that a stored text names; ``UNKNOWN`` for anything else."""
+        return cls(text) if isinstance(text, str) and text in set(cls) else cls.UNKNOWN
+
+
 class TrialFailed(GwasError, RuntimeError):
     """Failure of one trial for a reason of its own (non-finite loss, out of memory); the search goes on."""
+
+    def __init__(self, message: str, *, kind: FailureKind = FailureKind.UNKNOWN) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class TrialPruned(GwasError):

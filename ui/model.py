@@ -43,7 +43,7 @@ def not_judged(record: ExperimentRecord) -> str:
         if record.state.is_active():
             return "No trial has succeeded yet. The model appears here once the search has finished."
         return "No trial has succeeded, so there is no model. The page of the experiment shows why."
-    if record.result is None or record.result.get("trial") != best.number:
+    if record.evaluated_best is None:
         found = f"Trial {best.number} is the best so far, but it has not been judged on the test lines yet. "
         if record.state.is_active():
             return found + "That is done once, when the search has finished."
@@ -251,9 +251,9 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
 
 
 def _test_note(record: ExperimentRecord) -> str:
-    uses = (record.result or {}).get("test_evaluations", 1)
-    lines = (record.result or {}).get("test", {}).get("lines")
-    count = "" if lines is None else f"{counted(lines, 'line')}, "
+    evaluation = record.final_evaluation
+    uses = 1 if evaluation is None else evaluation.test_evaluations
+    count = "" if evaluation is None else f"{counted(evaluation.test.lines, 'line')}, "
     if uses == 1:
         return f"{count}used only once, after the search. Errors are in the unit of the trait."
     return f"{count}used {uses} times, because the search was extended, so these figures may be somewhat too good."

@@ -142,7 +142,7 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
     st.markdown(markdown_text(" · ".join(facts)))
     if trial.state is TrialState.FAILED:
         reason = sentence(trial.reason) or "It failed and gave no reason."
-        st.error(f"{markdown_text(reason)}\n\n**Next step:** {next_step(trial.reason)}", icon=":material/error:")
+        st.error(f"{markdown_text(reason)}\n\n**Next step:** {next_step(trial.failure)}", icon=":material/error:")
     elif trial.reason:
         st.info(markdown_text(sentence(trial.reason)), icon=":material/info:")
     _trial_curve(record, trial)

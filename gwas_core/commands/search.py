@@ -16,6 +16,7 @@ from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import duration_range
+from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.comparison import ModelMetrics, comparison
@@ -156,9 +157,9 @@ def _trial_line(record: ExperimentRecord, trial: TrialRecord) -> str:
     return f"trial {trial.number:>3} {trial.state.value:<9} {score}{best}"
 
 
-def _baselines_line(baselines: Mapping[str, Any]) -> str:
+def _baselines_line(baselines: Mapping[str, BaselineMetrics]) -> str:
     errors = (
-        f"{model_title(name)} {format_number(result['validation']['mean_absolute_error'])}"
+        f"{model_title(name)} {format_number(result.validation.mean_absolute_error)}"
         for name, result in baselines.items()
     )
     return f"baselines, validation MAE: {', '.join(errors)}"

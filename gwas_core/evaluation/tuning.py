@@ -139,6 +139,6 @@ def _best_of(record: ExperimentRecord, *, lines: int) -> ChosenHyperparameters:
         value=best.value,
         hyperparameters=dict(best.parameters),
         # As it was trained while tuning: "auto" was measured once for the whole search.
-        xla=bool((record.calibration or {}).get("xla")) if xla == "auto" else xla == "on",
+        xla=(record.calibration is not None and record.calibration.xla) if xla == "auto" else xla == "on",
         lines=lines,
     )

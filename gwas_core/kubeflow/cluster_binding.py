@@ -88,7 +88,7 @@ def find_binding(store: Store, name: str) -> ClusterBinding | None:
         ExperimentError: there is no such experiment.
         SettingsError: the binding holds a value that is refused.
     """
-    values = store.storage.get_study_user_attrs(store.study_id(name)).get(KUBEFLOW)
+    values = store.engine_attribute(name, KUBEFLOW)
     if not isinstance(values, Mapping):
         return None
     # Another version may have written entries that this one does not know.
@@ -109,7 +109,7 @@ def load_own_binding(store: Store, name: str) -> ClusterBinding:
 
 def save_binding(store: Store, name: str, binding: ClusterBinding) -> None:
     """Write the binding of an experiment."""
-    store.storage.set_study_user_attr(store.study_id(name), KUBEFLOW, to_json_values(binding))
+    store.set_engine_attribute(name, KUBEFLOW, to_json_values(binding))
 
 
 def _now() -> datetime:

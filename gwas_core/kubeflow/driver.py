@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gwas_core.errors import GwasError, InputError, TrialFailed, describe_unexpected
+from gwas_core.errors import FailureKind, GwasError, InputError, TrialFailed, describe_unexpected
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import load_split
@@ -33,7 +33,7 @@ from gwas_core.kubeflow.kubernetes_api import ClusterError
 from gwas_core.kubeflow.parameters import from_assignments
 from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState, token_path
 from gwas_core.kubeflow.settings import ClusterSettings
-from gwas_core.kubeflow.steps import experiment_directory, run_and_record, trial_directory
+from gwas_core.kubeflow.steps import experiment_directory, read_failure_kind, run_and_record, trial_directory
 from gwas_core.kubeflow.trial_files import FAILURE_FILE, METRICS_FILE, RESULT_FILE, STEP_LOGS
 from gwas_core.kubeflow.trial_inputs import read_experiment, trial_seed
 from gwas_core.messages import quoted
@@ -86,8 +86,9 @@ def _run(options: argparse.Namespace, directory: Path) -> None:
             say(traceback.format_exc())
         # Katib itself says of a failed trial only that it failed.
         reason = str(failure) if isinstance(failure, GwasError) else describe_unexpected(failure)
-        write_json(directory / FAILURE_FILE, {"reason": reason})
-        raise TrialFailed(reason) from failure
+        kind = FailureKind.of(failure)
+        write_json(directory / FAILURE_FILE, {"reason": reason, "kind": kind})
+        raise TrialFailed(reason, kind=kind) from failure
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,7 +147,7 @@ def _train_in_pipeline(
         say(f"pipeline run {run.run_id}")
         run = _followed(pipelines, run, Tail(directory / METRICS_FILE), objective, poll=options.poll)
     if run.state is not RunState.SUCCEEDED:
-        raise TrialFailed(_failure(run, directory))
+        raise _failure(run, directory)
     return _objective(directory)
 
 
@@ -247,21 +248,22 @@ def _objective(directory: Path) -> float:
             f"the run has succeeded, but {directory / RESULT_FILE} has no result: do its steps mount the same volume?"
         ) from error
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise TrialFailed(f"the objective is {value}, which is no finite number")
+        raise TrialFailed(f"the objective is {value}, which is no finite number", kind=FailureKind.NOT_FINITE)
     return float(value)
 
 
-def _failure(run: Run, directory: Path) -> str:
+def _failure(run: Run, directory: Path) -> TrialFailed:
     """Which step failed and why, in one sentence; the end of what it had to say is printed."""
     if run.state is RunState.CANCELED:
-        return "the pipeline run was cancelled"
+        return TrialFailed("the pipeline run was cancelled")
     for log in (log for folder in (directory, directory.parent) for log in sorted((folder / STEP_LOGS).glob("*.log"))):
         say(_end_of(log))
-        return f"step {log.stem} failed: {last_line(log)}"
+        return TrialFailed(f"step {log.stem} failed: {last_line(log)}", kind=read_failure_kind(log))
     for name, state, message in run.steps:
         if state is RunState.FAILED and name:
-            return f"step {name} failed: {message or run.message or 'without a word; see the log of its pod'}"
-    return (
+            words = message or run.message or "without a word; see the log of its pod"
+            return TrialFailed(f"step {name} failed: {words}")
+    return TrialFailed(
         f"the pipeline run has {run.state.name.lower()}: {run.message or 'no step says why; see the logs of its pods'}"
     )
 
@@ -292,7 +294,7 @@ class Objective:
         """
         for value in values:
             if not math.isfinite(value):
-                raise TrialFailed(f"{OBJECTIVE} became {value}")
+                raise TrialFailed(f"{OBJECTIVE} became {value}", kind=FailureKind.NOT_FINITE)
             self._best = min(self._best, value)
             print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={value!r}", flush=True)
 

@@ -59,7 +59,7 @@ class FinalEvaluation:
     def is_needed(self, record: ExperimentRecord) -> bool:
         """Return whether there is a best trial that is not evaluated, and could be."""
         best = record.best
-        if best is None or (record.result is not None and record.result["trial"] == best.number):
+        if best is None or record.evaluated_best is not None:
             return False
         return not self.failure(record)
 
@@ -71,12 +71,11 @@ class FinalEvaluation:
 
     def forget_failures(self, name: str) -> None:
         """Have everything that could not be evaluated tried again."""
-        study_id = self._store.study_id(name)
         for key in (_FAILURE, _STARTS):
-            self._store.storage.set_study_user_attr(study_id, key, {})
+            self._store.set_engine_attribute(name, key, {})
 
     def _attribute(self, name: str, key: str) -> dict[str, Any]:
-        return dict(self._store.storage.get_study_user_attrs(self._store.study_id(name)).get(key) or {})
+        return dict(self._store.engine_attribute(name, key) or {})
 
     def _ensure_process(self, record: ExperimentRecord, trial: int) -> bool:
         """Start the process unless one is at work; return whether one is.
@@ -90,12 +89,10 @@ class FinalEvaluation:
             starts = self._attribute(record.name, _STARTS)
             if starts.get(str(trial), 0) >= _MOST_STARTS:
                 words = last_line(record.directory / LOG_FILE) or "no last words"
-                _write_failure(
-                    ExperimentWriter(self._store, record.name), trial, f"the process ended by itself ({words})"
-                )
+                _write_failure(self._store, record.name, trial, f"the process ended by itself ({words})")
                 return False
             starts[str(trial)] = starts.get(str(trial), 0) + 1
-            self._store.storage.set_study_user_attr(self._store.study_id(record.name), _STARTS, starts)
+            self._store.set_engine_attribute(record.name, _STARTS, starts)
             _start(self._store.workspace, record.name, trial, lock.fileno())
             return True
 
@@ -115,11 +112,11 @@ def _start(workspace: Workspace, name: str, trial: int, lock: int) -> None:
     )  # fmt: skip
 
 
-def _write_failure(writer: ExperimentWriter, trial: int, reason: str) -> None:
+def _write_failure(store: Store, name: str, trial: int, reason: str) -> None:
     if trial == _BASELINES:
-        writer.set_baselines(None, reason=reason)
+        ExperimentWriter(store, name).set_baselines_failure(reason)
     else:
-        writer.study.set_user_attr(_FAILURE, {"trial": trial, "reason": reason})
+        store.set_engine_attribute(name, _FAILURE, {"trial": trial, "reason": reason})
 
 
 def _evaluate(store: Store, name: str, trial: int) -> None:
@@ -133,14 +130,13 @@ def _evaluate(store: Store, name: str, trial: int) -> None:
             from gwas_core.model.baselines import evaluate_baselines
 
             baselines = evaluate_baselines(dataset, split, threads=usable_cores())
-            writer.set_baselines({key: value.to_dict() for key, value in baselines.items()})
+            writer.set_baselines({key: value.stored for key, value in baselines.items()})
         else:
-            evaluation = model_functions().finalise(dataset, split, record.directory, record.trials[trial].directory)
-            evaluations = 1 if record.result is None else record.result["test_evaluations"] + 1
-            writer.set_result({"trial": trial, **evaluation, "test_evaluations": evaluations})
+            metrics = model_functions().finalise(dataset, split, record.directory, record.trials[trial].directory)
+            writer.add_final_evaluation(trial, **metrics)
     except Exception as error:
         _logger.exception("the final evaluation failed")
-        _write_failure(writer, trial, str(error) if isinstance(error, GwasError) else describe_unexpected(error))
+        _write_failure(store, name, trial, str(error) if isinstance(error, GwasError) else describe_unexpected(error))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from gwas_core.errors import FailureKind
 from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.trial_files import finite_number
 from gwas_core.model.training import OBJECTIVE
@@ -29,6 +30,7 @@ class KatibTrial:
         value: the objective that Katib goes by, to be minimised; None without one.
         reason: why it failed or was pruned.
         created, started, finished: times, RFC 3339; None before.
+        failure: why it failed, where Katib's report says it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class KatibTrial:
     created: str = ""
     started: str | None = None
     finished: str | None = None
+    failure: FailureKind | None = None
 
 
 def read_trial(trial: Resource) -> KatibTrial:
@@ -50,7 +53,9 @@ def read_trial(trial: Resource) -> KatibTrial:
     metric = str((spec.get("objective") or {}).get("objectiveMetricName", OBJECTIVE))
     state, reason = _state(trial)
     value = objective(trial)
+    failure = None
     if state is TrialState.SUCCEEDED and value is None:
+        failure = FailureKind.NOT_FINITE
         state, reason = TrialState.FAILED, f"it ended without reporting a finite {metric}"
     return KatibTrial(
         name=trial["metadata"]["name"],
@@ -61,6 +66,7 @@ def read_trial(trial: Resource) -> KatibTrial:
         created=str(trial["metadata"].get("creationTimestamp", "")),
         started=status.get("startTime"),
         finished=status.get("completionTime"),
+        failure=failure,
     )
 
 

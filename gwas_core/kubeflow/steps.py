@@ -23,7 +23,7 @@ import pandas as pd
 
 from gwas_core.association.regression import COUNTED_ALLELE, associate
 from gwas_core.association.thresholds import genomic_inflation
-from gwas_core.errors import GwasError, InputError, SettingsError
+from gwas_core.errors import FailureKind, GwasError, InputError, SettingsError
 from gwas_core.files import write_json, write_text
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
@@ -47,6 +47,7 @@ PIPELINE_RUNS = "_pipelines"
 """Takes the place of the experiment for runs that belong to none."""
 
 _DATASET = "dataset"
+_KIND_SUFFIX = ".kind"  # beside a step's log: the ``FailureKind``
 _MODEL_FILES = ("model.keras", "hyperparameters.json", "log.txt")
 _TRIAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -80,11 +81,22 @@ def recorded(directory: Path, step: str) -> Iterator[None]:
     try:
         yield
     except GwasError as error:
+        # The log last: who finds it takes the kind to be there.
+        write_text(log.with_suffix(_KIND_SUFFIX), FailureKind.of(error))
         write_text(log, f"{error}\n")
         raise
-    except Exception:
+    except Exception as error:
+        write_text(log.with_suffix(_KIND_SUFFIX), FailureKind.of(error))
         write_text(log, traceback.format_exc())
         raise
+
+
+def read_failure_kind(log: Path) -> FailureKind:
+    """Return why a step failed, by the log that ``recorded`` left of it."""
+    try:
+        return FailureKind.read(log.with_suffix(_KIND_SUFFIX).read_text(encoding="utf-8").strip())
+    except (OSError, ValueError):
+        return FailureKind.UNKNOWN
 
 
 def whole(value: Any) -> Any:
@@ -217,7 +229,7 @@ def run_and_record(
     if xla == "auto" and functions.calibrate is not None and directory.parent.name != PIPELINE_RUNS:
         xla = _measured_xla(dataset, split, hyperparameters, directory.parent / CALIBRATION_FILE, functions.calibrate)
     result = functions.run_trial(dataset, split, hyperparameters, directory, report=report, seed=seed, xla=xla)
-    values: dict[str, Any] = {**result.to_dict(), "seed": seed}
+    values: dict[str, Any] = {**to_json_values(result), "seed": seed}
     write_json(directory / RESULT_FILE, values)
     return values
 
@@ -229,7 +241,7 @@ def _measured_xla(
     try:
         calibration = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        calibration = calibrate(dataset, split, hyperparameters).to_dict()
+        calibration = to_json_values(calibrate(dataset, split, hyperparameters))
         write_json(path, calibration)
     return "on" if calibration["xla"] else "off"
 

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import SettingsError
+from gwas_core.errors import FailureKind, SettingsError
 from gwas_core.kubeflow.katib_status import KatibTrial
 from gwas_core.kubeflow.parameters import from_assignments
 from gwas_core.kubeflow.trial_files import FAILURE_FILE, RESULT_FILE, finite_number, read_history, read_object
-from gwas_core.model.training import OBJECTIVE
+from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.store import Store
+from gwas_core.tuning.store import Store, read_record
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 
 # What Kubernetes allows as a name, and therefore no path.
@@ -136,15 +136,21 @@ def _outcome(
 ) -> Outcome:
     if katib_trial.state is TrialState.SUCCEEDED:
         assert katib_trial.value is not None
-        values: dict[str, Any] = {"best_epoch": min(history, key=lambda entry: entry[1])[0]} if history else {}
+        best_epoch = min(history, key=lambda entry: entry[1])[0] if history else None
         # The trial's own figure where it left one: Katib's is the least of all that was printed.
         own = finite_number(result.get(OBJECTIVE))
-        values |= {**result, OBJECTIVE: katib_trial.value if own is None else own}
-        return Outcome(state=TrialState.SUCCEEDED, result=values, finished=katib_trial.finished)
+        value = katib_trial.value if own is None else own
+        read = read_record(TrialResult, {"best_epoch": best_epoch, **result, OBJECTIVE: value})
+        if read is None:
+            read = TrialResult(val_mean_absolute_error=value, best_epoch=best_epoch)
+        return Outcome(state=TrialState.SUCCEEDED, result=read, finished=katib_trial.finished)
     reason = failure.get("reason")
     if katib_trial.state is TrialState.FAILED and isinstance(reason, str) and reason:
-        return Outcome(state=TrialState.FAILED, reason=reason[:500], finished=katib_trial.finished)
-    return Outcome(state=katib_trial.state, reason=katib_trial.reason, finished=katib_trial.finished)
+        kind = FailureKind.read(failure.get("kind"))
+        return Outcome(state=TrialState.FAILED, reason=reason[:500], failure=kind, finished=katib_trial.finished)
+    return Outcome(
+        state=katib_trial.state, reason=katib_trial.reason, failure=katib_trial.failure, finished=katib_trial.finished
+    )
 
 
 def put_back_running_trials(writer: ExperimentWriter, store: Store) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +32,20 @@ BASELINES: Mapping[str, str] = {
 """Every baseline and what to call it; those with ``family`` need a dataset with families."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaselineMetrics:
+    """What is stored of a baseline: how well it predicts, without its predictions.
+
+    Attributes:
+        validation, test: on these parts of the split.
+        variance: REML estimates of the GBLUP baselines by name, with the proportion explained; None for the means.
+    """
+
+    validation: PredictionMetrics
+    test: PredictionMetrics
+    variance: Mapping[str, float] | None = None
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BaselineResult:
     """How a baseline, fitted to the training lines alone, did on the two other parts of a split.
@@ -50,15 +63,16 @@ class BaselineResult:
     test_predictions: Floats
     variance: VarianceComponents | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the judgements and the variances, not the predictions."""
+    @property
+    def stored(self) -> BaselineMetrics:
+        """Everything but the predictions."""
         variance = None
         if self.variance is not None:
             variance = asdict(self.variance) | {
                 "ratio": self.variance.ratio,
                 "proportion_explained": self.variance.proportion_explained,
             }
-        return {"validation": self.validation.to_dict(), "test": self.test.to_dict(), "variance": variance}
+        return BaselineMetrics(validation=self.validation, test=self.test, variance=variance)
 
 
 def evaluate_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> dict[str, BaselineResult]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,38 +10,40 @@ import pandas as pd
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.metrics import compute_metrics
+from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 
 PREDICTIONS_FILE = "predictions.csv"
 
 
-def finalise(dataset: Dataset, split: Split, experiment_directory: Path, trial_directory: Path) -> dict[str, Any]:
+def finalise(
+    dataset: Dataset, split: Split, experiment_directory: Path, trial_directory: Path
+) -> dict[str, PredictionMetrics]:
     """Judge the best trial's network on the validation and the test lines.
 
     Writes ``predictions.csv`` (line, part, family where there is one, observed, predicted) into the
     experiment's folder, for the picture of observed against predicted.
 
     Returns:
-        ``{"validation": PredictionMetrics, "test": PredictionMetrics}``, both as JSON-ready dicts.
+        Metrics of the two parts, ``validation`` and ``test``.
 
     Raises:
         InputError: when the trial's network cannot be loaded.
     """
     model = load_model(trial_directory / "model.keras")
     standardisation = Standardisation.of(dataset.phenotype[split.train])
-    judgements: dict[str, Any] = {}
+    metrics: dict[str, PredictionMetrics] = {}
     tables = []
     for part in ("validation", "test"):
         lines = getattr(split, part)
         observed = dataset.phenotype[lines]
         predicted = predict(model, np.ascontiguousarray(dataset.genotypes[lines]), standardisation)
         family = None if dataset.family is None else dataset.family[lines]
-        judgements[part] = compute_metrics(observed, predicted, family=family).to_dict()
+        metrics[part] = compute_metrics(observed, predicted, family=family)
         table = pd.DataFrame({"line": [dataset.line_names[i] for i in lines], "part": part})
         if family is not None:
             table["family"] = family
         tables.append(table.assign(observed=observed, predicted=predicted))
     with atomic_path(experiment_directory / PREDICTIONS_FILE) as path:
         pd.concat(tables).to_csv(path, index=False)
-    return judgements
+    return metrics

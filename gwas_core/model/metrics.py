@@ -52,6 +52,10 @@ class PredictionMetrics:
             if value is not None and not -1 <= value <= 1:
                 raise InputError(f"{name} must lie between -1 and 1, not {value}")
 
+    def figures(self) -> dict[str, float | None]:
+        """Return the figures by name, without the number of lines; None marks a correlation that is not defined."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "lines"}
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``None`` marks a correlation that is not defined."""
         return asdict(self)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gwas_core.errors import InputError, SettingsError, TrialFailed, TrialPruned
+from gwas_core.errors import FailureKind, InputError, SettingsError, TrialFailed, TrialPruned
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
@@ -39,6 +39,8 @@ OBJECTIVE = "val_mean_absolute_error"
 class TrialResult:
     """What a finished trial is judged by.
 
+    ``run_trial`` gives all of it. Of a trial on a cluster perhaps only the objective is known; the rest is None then.
+
     Attributes:
         val_mean_absolute_error: of the best epoch, in the phenotype's unit.
         best_epoch: counted from 1; 0 when no epoch was better than what the network started from.
@@ -50,19 +52,12 @@ class TrialResult:
     """
 
     val_mean_absolute_error: float
-    best_epoch: int
-    epochs: int
-    validation: PredictionMetrics
-    seconds: float
-    weights: int
-    xla: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"validation": self.validation.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrialResult:
-        return cls(**{**values, "validation": PredictionMetrics.from_dict(values["validation"])})
+    best_epoch: int | None = None
+    epochs: int | None = None
+    validation: PredictionMetrics | None = None
+    seconds: float | None = None
+    weights: int | None = None
+    xla: bool | None = None
 
 
 def import_dependencies() -> None:
@@ -209,7 +204,8 @@ def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except (MemoryError, errors.ResourceExhaustedError) as error:
         raise TrialFailed(
-            "memory ran out: use a smaller batch size, fewer dense units or fewer parallel trials"
+            "memory ran out: use a smaller batch size, fewer dense units or fewer parallel trials",
+            kind=FailureKind.OUT_OF_MEMORY,
         ) from error
 
 
@@ -218,7 +214,8 @@ def _check_finite(epoch: int, metrics: Mapping[str, float], hyperparameters: Hyp
         if not math.isfinite(value):
             raise TrialFailed(
                 f"{name} became {value} in epoch {epoch}: training diverged; a learning rate below "
-                f"{hyperparameters.learning_rate:g} or weaker penalties may hold it"
+                f"{hyperparameters.learning_rate:g} or weaker penalties may hold it",
+                kind=FailureKind.NOT_FINITE,
             )
 
 

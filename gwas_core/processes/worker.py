@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from gwas_core.errors import GwasError, describe_unexpected
+from gwas_core.errors import FailureKind, GwasError, describe_unexpected
 from gwas_core.processes.channel import Channel
 from gwas_core.processes.memory import give_back_memory, held_bytes
 
@@ -19,7 +19,8 @@ about 100 MB of every network whose shapes it had not seen before."""
 def serve_jobs(channel: Channel, do: Callable[[Mapping[str, Any]], dict[str, Any]]) -> NoReturn:
     """Do jobs for as long as the other end of the channel sends them.
 
-    Every job is answered by one message with a ``type``: what ``do`` returned, or ``failed`` with a ``reason``. Its
+    Every job is answered by one message with a ``type``: what ``do`` returned, or ``failed`` with a ``reason`` and
+    its ``kind`` (``FailureKind``). Its
     entry ``spent`` says whether the worker should be replaced: after an unforeseen error, or once it has grown by more
     than ``MOST_GROWTH``.
 
@@ -42,8 +43,13 @@ def _answer(do: Callable[[Mapping[str, Any]], dict[str, Any]], job: Mapping[str,
     try:
         return do(job)
     except GwasError as error:
-        return {"type": "failed", "reason": str(error)}
+        return {"type": "failed", "reason": str(error), "kind": FailureKind.of(error)}
     except Exception as error:  # noqa: BLE001 - whatever a job raises is the job's end, never the search's
         traceback.print_exc()
         # After an error nobody foresaw, or without memory, this process is not to be trusted with another job.
-        return {"type": "failed", "reason": describe_unexpected(error), "spent": True}
+        return {
+            "type": "failed",
+            "reason": describe_unexpected(error),
+            "kind": FailureKind.of(error),
+            "spent": True,
+        }

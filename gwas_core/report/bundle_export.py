@@ -123,7 +123,8 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
     best = record.best
     if best is None:
         raise ExperimentError(f"{record.name} has no finished trial yet, so there is no model to pack")
-    if record.result is None or record.result.get("trial") != best.number:
+    evaluation = record.evaluated_best
+    if evaluation is None:
         raise ExperimentError(
             f"{record.name} is {record.state.value}, and its best trial has not met the test lines yet: "
             f"wait for it, or let it finish with `resume {record.name}`"
@@ -131,10 +132,14 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
     dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
     split = load_split(record.directory)
     preparation = Preparation.load(record.directory)
+    baselines = {name: to_json_values(result) for name, result in (record.baselines or {}).items()}
     metrics = {
-        "network": {part: record.result[part] for part in ("validation", "test")},
-        "baselines": record.baselines,
-        "test_evaluations": record.result.get("test_evaluations"),
+        "network": {
+            "validation": to_json_values(evaluation.validation),
+            "test": to_json_values(evaluation.test),
+        },
+        "baselines": baselines or None,
+        "test_evaluations": evaluation.test_evaluations,
     }
     files: dict[str, bytes | Path] = {
         "model.keras": best.directory / "model.keras",

@@ -41,10 +41,10 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
     Raises:
         ValueError: if no trial was evaluated on the test lines.
     """
-    experiment, best, result = record.experiment, record.best, record.result
-    if best is None or result is None:
+    experiment, best, evaluation = record.experiment, record.best, record.final_evaluation
+    if best is None or evaluation is None:
         raise ValueError("the experiment has no judged trial")
-    uses = result.get("test_evaluations", 1)
+    uses = evaluation.test_evaluations
     times = "once" if uses == 1 else f"{uses} times (the search was extended): read the test figures as optimistic"
     parameters = "\n".join(
         f"| {_text(name)} | {_text(value)} |" for name, value in {**experiment.space.fixed, **best.parameters}.items()

@@ -46,13 +46,11 @@ def comparison(record: ExperimentRecord, part: str) -> Sequence[ModelMetrics]:
         Models by mean absolute error, lowest first; empty before anything was evaluated.
     """
     rows = []
-    if record.result is not None and part in record.result:
-        rows.append(
-            ModelMetrics(name=NETWORK, title=NETWORK_TITLE, metrics=PredictionMetrics.from_dict(record.result[part]))
-        )
+    if record.final_evaluation is not None:
+        metrics = getattr(record.final_evaluation, part)
+        rows.append(ModelMetrics(name=NETWORK, title=NETWORK_TITLE, metrics=metrics))
     rows += [
-        ModelMetrics(name=name, title=model_title(name), metrics=PredictionMetrics.from_dict(result[part]))
+        ModelMetrics(name=name, title=model_title(name), metrics=getattr(result, part))
         for name, result in (record.baselines or {}).items()
-        if part in result
     ]
     return sorted(rows, key=lambda row: row.metrics.mean_absolute_error)

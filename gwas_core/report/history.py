@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.report.figure_style import (
     BLUE,
     GREEN,
@@ -121,8 +122,8 @@ def sparkline(summary: ExperimentSummary) -> list[float]:
     return [best[round(at)] for at in np.linspace(0, len(best) - 1, SPARKLINE_POINTS)]
 
 
-def baseline_levels(baselines: Mapping[str, Any] | None) -> pd.DataFrame:
-    """Return the validation MAE of every baseline; damaged entries are left out.
+def baseline_levels(baselines: Mapping[str, BaselineMetrics] | None) -> pd.DataFrame:
+    """Return the validation MAE of every baseline.
 
     Args:
         baselines: as in ``ExperimentRecord``.
@@ -132,10 +133,7 @@ def baseline_levels(baselines: Mapping[str, Any] | None) -> pd.DataFrame:
     """
     rows = []
     for name, result in (baselines or {}).items():
-        validation = result.get("validation") if isinstance(result, Mapping) else None
-        value = validation.get("mean_absolute_error") if isinstance(validation, Mapping) else None
-        if isinstance(value, int | float) and np.isfinite(value):
-            rows.append((name, model_title(name), float(value)))
+        rows.append((name, model_title(name), result.validation.mean_absolute_error))
     table = pd.DataFrame(rows, columns=["name", "title", "value"]).astype({"value": "float64"})
     return table.sort_values("value", ignore_index=True)
 

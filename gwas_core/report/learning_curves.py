@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gwas_core.messages import counted
+from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.report.figure_style import COLOURS, GREY, add_levels, new_figure, value_range, whole_ticks
 from gwas_core.report.history import baseline_levels
 from gwas_core.report.text import plot_text
@@ -58,7 +59,7 @@ def learning_curves(
     trials: Iterable[TrialRecord],
     *,
     highlighted: Collection[int] = (),
-    baselines: Mapping[str, Any] | None = None,
+    baselines: Mapping[str, BaselineMetrics] | None = None,
 ) -> LearningCurves:
     """Return the facts of the learning curves of some trials.
 

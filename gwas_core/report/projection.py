@@ -80,15 +80,8 @@ def past_search(record: ExperimentRecord, *, genotypes: int) -> PastSearch:
         genotypes=genotypes,
         network=_network(record.experiment.space),
         trial_seconds=(low, high) if len(seconds) >= _FEWEST_TRIALS else None,
-        calibration=_calibration(record),
+        calibration=record.calibration,
     )
-
-
-def _calibration(record: ExperimentRecord) -> Calibration | None:
-    # One that failed left a reason instead of times.
-    if record.calibration is None or "with_xla" not in record.calibration:
-        return None
-    return Calibration.from_dict(record.calibration)
 
 
 def project_measured(

@@ -36,8 +36,7 @@ def summarise(record: ExperimentRecord) -> dict[str, Any]:
             name: {
                 f"{prefix}_{figure}": value
                 for prefix, part in _PREFIXES.items()
-                for figure, value in result.get(part, {}).items()
-                if figure != "lines"
+                for figure, value in getattr(result, part).figures().items()
             }
             for name, result in (record.baselines or {}).items()
         },
@@ -51,7 +50,7 @@ def _best(record: ExperimentRecord) -> dict[str, Any] | None:
     if best is None:
         return None
     figures: dict[str, Any] = dict(best.metrics)
-    if record.result is not None and record.result.get("trial") == best.number:
-        figures |= {f"test_{name}": value for name, value in record.result["test"].items() if name != "lines"}
-        figures["test_evaluations"] = record.result.get("test_evaluations")
+    if (evaluation := record.evaluated_best) is not None:
+        figures |= {f"test_{name}": value for name, value in evaluation.test.figures().items()}
+        figures["test_evaluations"] = evaluation.test_evaluations
     return {"trial": best.number, **figures, "parameters": dict(best.parameters)}

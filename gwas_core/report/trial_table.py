@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from gwas_core.errors import FailureKind
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
@@ -21,15 +22,15 @@ _ORDER = (
     TrialState.FAILED,
 )
 
-_NEXT_STEPS = (
-    (("diverged", "finite", "became nan", "became inf"), "Lower the highest learning rate in the search space."),
-    (
-        ("memory", "signal 9"),
-        "Run fewer trials in parallel, or lower the largest batch size, filters and units in the search space.",
-    ),
-    (("no space left", "disk"), "Free some disk space, then resume the experiment."),
-    (("lost", "no such file"), "Its files were removed while it ran: resume the experiment, or start it anew."),
-)
+_FEWER = "Run fewer trials in parallel, or lower the largest batch size, filters and units in the search space."
+_NEXT_STEPS = {
+    FailureKind.NOT_FINITE: "Lower the highest learning rate in the search space.",
+    FailureKind.OUT_OF_MEMORY: _FEWER,
+    # Nearly always it was the system that ended it, to free memory.
+    FailureKind.WORKER_DIED: _FEWER,
+    FailureKind.DISK_FULL: "Free some disk space, then resume the experiment.",
+    FailureKind.FILES_LOST: "Its files were removed while it ran: resume the experiment, or start it anew.",
+}
 _OTHERWISE = "The end of its log says more. If other trials succeed, it can be left alone."
 
 
@@ -120,13 +121,9 @@ def trials_since_improvement(record: ExperimentRecord) -> int:
     )
 
 
-def next_step(reason: str) -> str:
-    """Return what a person can do about a trial that failed for this reason."""
-    words = reason.lower()
-    for signs, advice in _NEXT_STEPS:
-        if any(sign in words for sign in signs):
-            return advice
-    return _OTHERWISE
+def next_step(failure: FailureKind | None) -> str:
+    """Return what a person can do about a trial that failed, by the kind of its failure."""
+    return _OTHERWISE if failure is None else _NEXT_STEPS.get(failure, _OTHERWISE)
 
 
 def _comparison_row(name: str, values: Sequence[Any], trials: Sequence[TrialRecord]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def create_experiment(
         sentences=(*notes, *prepared.report.sentences()),
     ).save(store.workspace.experiment_directory(name))
     if calibration is not None:
-        ExperimentWriter(store, name).set_calibration(calibration.to_dict())
+        ExperimentWriter(store, name).set_calibration(calibration)
     return experiment
 
 

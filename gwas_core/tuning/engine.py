@@ -117,5 +117,5 @@ def wait_until_stopped(sync: Callable[[str], ExperimentRecord], name: str, *, se
 
 def has_work_left(record: ExperimentRecord) -> bool:
     """Whether a finished experiment still has something to do: trials, or the judgement of its best one."""
-    judged = record.result is not None and record.best is not None and record.result["trial"] == record.best.number
-    return record.finished_trials < record.experiment.max_trials or (record.best is not None and not judged)
+    is_evaluated = record.best is None or record.evaluated_best is not None
+    return record.finished_trials < record.experiment.max_trials or not is_evaluated

@@ -10,7 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gwas_core.model.training import OBJECTIVE
+from gwas_core.errors import FailureKind
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 
 
@@ -26,7 +30,8 @@ class TrialRecord:
         history: (epoch from 1, objective) after each epoch of the latest attempt.
         reason: why it failed, was pruned, or is running again; empty where there is nothing to say.
         attempts: how often it was begun.
-        result: what the trial function returned, JSON-ready; None until it succeeded.
+        result: what the trial function returned; None until the trial succeeded.
+        failure: the kind of reason for which it failed; None unless it did.
         started: of the latest attempt.
         directory: where the trial's files are.
     """
@@ -39,16 +44,17 @@ class TrialRecord:
     reason: str
     attempts: int
     seed: int | None
-    result: Mapping[str, Any] | None
+    result: TrialResult | None
     started: datetime | None
     finished: datetime | None
     directory: Path
+    failure: FailureKind | None = None
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch (from 1) whose weights were kept, or that is best so far."""
-        if self.result is not None and isinstance(self.result.get("best_epoch"), int):
-            return int(self.result["best_epoch"])
+        if self.result is not None and self.result.best_epoch is not None:
+            return self.result.best_epoch
         return min(self.history, key=lambda entry: entry[1])[0] if self.history else None
 
     @property
@@ -67,10 +73,9 @@ class TrialRecord:
     def metrics(self) -> dict[str, float]:
         """The objective, and the other figures on the validation lines, under ``val_`` names."""
         metrics: dict[str, float] = {} if self.value is None else {OBJECTIVE: self.value}
-        validation = None if self.result is None else self.result.get("validation")
-        if isinstance(validation, Mapping):
-            for name, value in validation.items():
-                if isinstance(value, float) and f"val_{name}" != OBJECTIVE:
+        if self.result is not None and self.result.validation is not None:
+            for name, value in self.result.validation.figures().items():
+                if value is not None and f"val_{name}" != OBJECTIVE:
                     metrics[f"val_{name}"] = value
         return metrics
 
@@ -84,6 +89,7 @@ class TrialRecord:
             "best_epoch": self.best_epoch,
             "epochs": self.epochs,
             "reason": self.reason,
+            "failure": self.failure,
             "attempts": self.attempts,
             "seed": self.seed,
             "started": iso(self.started),
@@ -94,17 +100,33 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinalMetrics:
+    """The best trial's network on the lines that it was not trained on.
+
+    Attributes:
+        trial: number of the trial.
+        validation, test: figures on these parts of the split.
+        test_evaluations: number of networks that were evaluated on the test lines so far: more than one once the
+            search was extended and found a better one.
+    """
+
+    trial: int
+    validation: PredictionMetrics
+    test: PredictionMetrics
+    test_evaluations: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentRecord:
     """One experiment with all its trials.
 
     Attributes:
         experiment: as it was created, with ``max_trials`` as it was extended since.
         reason: why it is in this state, where there is something to say.
-        baselines: results of the simple methods by name, JSON-ready; None until they are there.
+        baselines: metrics of the simple methods by name; None until they are there.
         baselines_reason: why they are not there although they were tried.
-        calibration: how long training takes here, with and without XLA, JSON-ready; None until it was measured.
-        result: of the best trial, once it was judged on the test lines: ``trial`` (its number),
-            ``validation``, ``test`` and ``test_evaluations`` (how often test lines were used).
+        calibration: how long training takes here, with and without XLA; None until it was measured, or if that failed.
+        final_evaluation: of the best trial, on the test lines; it may be the one of an earlier best trial.
         started: first start; finished: when it last stopped being worked on.
     """
 
@@ -112,10 +134,10 @@ class ExperimentRecord:
     state: ExperimentState
     reason: str
     trials: tuple[TrialRecord, ...]
-    baselines: Mapping[str, Any] | None
+    baselines: Mapping[str, BaselineMetrics] | None
     baselines_reason: str
-    calibration: Mapping[str, Any] | None
-    result: Mapping[str, Any] | None
+    calibration: Calibration | None
+    final_evaluation: FinalMetrics | None
     started: datetime | None
     finished: datetime | None
     directory: Path
@@ -140,6 +162,13 @@ class ExperimentRecord:
         succeeded = [trial for trial in self.trials if trial.state is TrialState.SUCCEEDED and trial.value is not None]
         return min(succeeded, key=lambda trial: (trial.value, trial.number), default=None)
 
+    @property
+    def evaluated_best(self) -> FinalMetrics | None:
+        """Final evaluation of the trial that is the best one now."""
+        evaluation = self.final_evaluation
+        is_of_best = evaluation is not None and self.best is not None and evaluation.trial == self.best.number
+        return evaluation if is_of_best else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentSummary:
@@ -159,7 +188,7 @@ class ExperimentSummary:
     max_trials: int
     counts: Counter[TrialState]
     values: tuple[tuple[int, float], ...]
-    baselines: Mapping[str, Any] | None
+    baselines: Mapping[str, BaselineMetrics] | None
 
     @property
     def best(self) -> tuple[int, float] | None:

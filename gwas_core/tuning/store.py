@@ -14,10 +14,14 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
-from gwas_core.errors import ExperimentError
+from gwas_core.errors import ExperimentError, FailureKind, InputError
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
+from gwas_core.serialization import Record, from_json_values
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
-from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord, moment
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, FinalMetrics, TrialRecord, moment
 from gwas_core.tuning.storage import open_storage, translated_errors
 from gwas_core.tuning.tables import Reader, TrialRow
 from gwas_core.workspace import Workspace, check_experiment_name
@@ -30,6 +34,8 @@ STOP_REQUESTED = "stop_requested"
 BASELINES = "baselines"
 CALIBRATION = "calibration"
 RESULT = "result"
+
+_OWN_ATTRIBUTES = {EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT}
 
 # User attributes of a trial.
 ATTEMPT = "attempt"
@@ -152,6 +158,22 @@ class Store:
         replace(self.load(name).experiment, max_trials=max_trials)  # refuses what an experiment would refuse
         self._set(name, MAX_TRIALS, max_trials)
 
+    def engine_attribute(self, name: str, key: str) -> Any:
+        """Return what an engine keeps of its own with an experiment; None if there is nothing of that name."""
+        study_id = self.study_id(name)
+        with translated_errors():
+            return self._reader.study_attributes(study_id).get(key)
+
+    def set_engine_attribute(self, name: str, key: str, value: Any) -> None:
+        """Store what an engine keeps of its own with an experiment, such as where on a cluster it runs.
+
+        Args:
+            key: none of the store's own attributes.
+            value: JSON values.
+        """
+        assert key not in _OWN_ATTRIBUTES, key
+        self._set(name, key, value)
+
     def study_id(self, name: str) -> int:
         """Optuna's number of an experiment.
 
@@ -190,10 +212,10 @@ class Store:
             state=state,
             reason=status["reason"],
             trials=tuple(self._trial(experiment, row, active=state.is_active()) for row in rows),
-            baselines=baselines.get("results"),
+            baselines=read_baselines(attributes.get(BASELINES)),
             baselines_reason=baselines.get("reason", ""),
-            calibration=attributes.get(CALIBRATION),
-            result=attributes.get(RESULT),
+            calibration=read_record(Calibration, attributes.get(CALIBRATION)),
+            final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
             started=moment(status["started"]),
             finished=moment(status["finished"]),
             directory=self.workspace.experiment_directory(experiment.name),
@@ -215,7 +237,8 @@ class Store:
             reason=outcome.get("reason") or attempt.get("reason") or "",
             attempts=attempt.get("number", 0),
             seed=attempt.get("seed"),
-            result=outcome.get("result"),
+            result=read_record(TrialResult, outcome.get("result")),
+            failure=FailureKind.read(outcome.get("failure")) if state is TrialState.FAILED else None,
             started=moment(attempt.get("started")) or row.started,
             finished=moment(outcome.get("finished")) or row.finished,
             directory=self._trial_directory(experiment.name, row),
@@ -225,6 +248,25 @@ class Store:
         directory = self.workspace.trial_directory(name, row.number)
         folder = row.attributes.get(FOLDER)
         return directory.with_name(folder) if folder else directory
+
+
+def read_record(kind: type[Record], values: Any) -> Record | None:
+    """Return what a stored attribute holds; None if it is not there, or another version wrote it in another form."""
+    if values is None:
+        return None
+    try:
+        return from_json_values(kind, values, name=kind.__name__, error=InputError, ignore_unknown=True)
+    except InputError:
+        return None
+
+
+def read_baselines(values: Any) -> dict[str, BaselineMetrics] | None:
+    """Return the baselines of a stored attribute, without those that another version wrote in another form."""
+    results = values.get("results") if isinstance(values, Mapping) else None
+    if not isinstance(results, Mapping):
+        return None
+    read = {name: read_record(BaselineMetrics, result) for name, result in results.items()}
+    return {name: metrics for name, metrics in read.items() if metrics is not None}
 
 
 def _unfinished_state(optuna_state: str, *, active: bool) -> TrialState:
@@ -249,5 +291,5 @@ def _summary(attributes: Mapping[str, Any], outcomes: list[tuple[int, str, float
             _FINISHED.get(name) or _unfinished_state(name, active=state.is_active()) for _, name, _ in outcomes
         ),
         values=tuple((number, value) for number, name, value in outcomes if name == "COMPLETE" and value is not None),
-        baselines=(attributes.get(BASELINES) or {}).get("results"),
+        baselines=read_baselines(attributes.get(BASELINES)),
     )

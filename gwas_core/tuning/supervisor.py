@@ -23,17 +23,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import ExperimentError, GwasError, SpaceExhausted
+from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
 from gwas_core.genotypes.splits import SPLIT_FILE
-from gwas_core.model.training import OBJECTIVE
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.processes.detached import last_line
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
+from gwas_core.serialization import Record, from_json_values
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.progress import Ending, Progress, search_ending
-from gwas_core.tuning.store import Store
+from gwas_core.tuning.store import Store, read_record
 from gwas_core.tuning.suggest import make_sampler, suggest
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
@@ -110,8 +114,7 @@ class Supervisor:
             self._writer.forgive_failures()
         self._writer.take_over(maximum_crashes=MAXIMUM_CRASHES)
         self._count()
-        baselines = self._writer.baselines()
-        if baselines is None or baselines["results"] is None:
+        if not self._writer.has_baselines():
             self._queue.append(Task({"job": "baselines", "threads": self._threads}))
         self._writer.set_status(ExperimentState.RUNNING)
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -202,7 +205,7 @@ class Supervisor:
     # Whether XLA pays here: measured once, so that all trials of an experiment run alike.
 
     def _needs_calibration(self) -> bool:
-        return self._experiment.xla == "auto" and self._can_calibrate and self._writer.calibration() is None
+        return self._experiment.xla == "auto" and self._can_calibrate and self._writer.measured_xla() is None
 
     def _calibration_task(self) -> Task:
         space = self._experiment.space
@@ -211,7 +214,7 @@ class Supervisor:
     def _xla(self) -> str:
         if self._experiment.xla != "auto":
             return self._experiment.xla
-        return "on" if (self._writer.calibration() or {}).get("xla") else "off"
+        return "on" if self._writer.measured_xla() else "off"
 
     # Trials: suggested, begun, put back.
 
@@ -270,8 +273,8 @@ class Supervisor:
     # The one judgement of the best trial on the test lines.
 
     def _needs_final_judgement(self) -> bool:
-        result = self._writer.result()
-        return self._progress.best is not None and (result is None or result["trial"] != self._progress.best)
+        evaluation = self._writer.final_evaluation()
+        return self._progress.best is not None and (evaluation is None or evaluation.trial != self._progress.best)
 
     def _final_task(self) -> Task:
         assert self._progress.best is not None
@@ -328,28 +331,26 @@ class Supervisor:
                 assert task.trial is not None
                 self._finish_trial(task.trial, Outcome(state=TrialState.PRUNED, reason=content["reason"]))
             case "failed":
-                self._on_failure(task, content["reason"])
+                self._on_failure(task, content["reason"], FailureKind.read(content.get("kind")))
 
     def _on_done(self, task: Task, result: dict[str, Any]) -> None:
         if task.trial is not None:
             self._finish_trial(task.trial, outcome_of(result))
         elif task.kind == "baselines":
-            self._writer.set_baselines(result)
+            self._writer.set_baselines({name: _read(BaselineMetrics, values) for name, values in result.items()})
         elif task.kind == "calibrate":
-            self._writer.set_calibration(result)
+            self._writer.set_calibration(_read(Calibration, result))
         else:
-            before = self._writer.result()
-            evaluations = 1 if before is None else before["test_evaluations"] + 1
-            self._writer.set_result({"trial": task.job["trial"], **result, "test_evaluations": evaluations})
+            metrics = {part: _read(PredictionMetrics, values) for part, values in result.items()}
+            self._writer.add_final_evaluation(task.job["trial"], **metrics)
 
-    def _on_failure(self, task: Task, reason: str) -> None:
+    def _on_failure(self, task: Task, reason: str, kind: FailureKind) -> None:
         if task.trial is not None:
-            self._finish_trial(task.trial, Outcome(state=TrialState.FAILED, reason=reason))
+            self._finish_trial(task.trial, Outcome(state=TrialState.FAILED, reason=reason, failure=kind))
         elif task.kind == "baselines":
-            self._writer.set_baselines(None, reason=reason)
+            self._writer.set_baselines_failure(reason)
         elif task.kind == "calibrate":
-            # The trials will tell more of what is wrong; without XLA there is less that can be.
-            self._writer.set_calibration({"xla": False, "reason": reason})
+            self._writer.set_calibration_failure(reason)
         else:
             self._fatal = Ending(
                 state=ExperimentState.FAILED, reason=f"the best model could not be judged on the test lines: {reason}"
@@ -376,7 +377,8 @@ class Supervisor:
         if task.trial is not None:
             task.deaths = self._writer.attempt(task.trial).deaths + 1
         if task.deaths >= MAXIMUM_DEATHS:
-            self._on_failure(task, f"{words}, twice: perhaps memory ran out; use fewer parallel trials")
+            reason = f"{words}, twice: perhaps memory ran out; use fewer parallel trials"
+            self._on_failure(task, reason, FailureKind.WORKER_DIED)
         elif task.trial is not None:
             self._writer.put_back(task.trial, death=True, reason=f"begun again: {words}")
             self._count()
@@ -386,10 +388,16 @@ class Supervisor:
 
 def outcome_of(result: dict[str, Any]) -> Outcome:
     """What a trial's result means: success, if its objective is a number a search can use."""
-    value = result.get(OBJECTIVE)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return Outcome(state=TrialState.FAILED, reason=f"the trial returned no finite {OBJECTIVE}")
-    return Outcome(state=TrialState.SUCCEEDED, result=result)
+    read = read_record(TrialResult, result)
+    if read is None or not math.isfinite(read.val_mean_absolute_error):
+        reason = f"the trial returned no finite {OBJECTIVE}"
+        return Outcome(state=TrialState.FAILED, reason=reason, failure=FailureKind.NOT_FINITE)
+    return Outcome(state=TrialState.SUCCEEDED, result=read)
+
+
+def _read(kind: type[Record], values: Any) -> Record:
+    """Return what a worker sent."""
+    return from_json_values(kind, values, name=kind.__name__, error=InputError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,13 +20,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import TrialFailed, TrialPruned
+from gwas_core.errors import FailureKind, TrialFailed, TrialPruned
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.channel import Channel, die_with
 from gwas_core.processes.fork_server import serve_forks
 from gwas_core.processes.worker import serve_jobs
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.model_functions import ModelFunctions, model_functions
 
 
@@ -54,7 +55,7 @@ class Worker:
         try:
             json.dumps(result, allow_nan=False)
         except ValueError as error:
-            raise TrialFailed("the result holds a number that is not finite") from error
+            raise TrialFailed("the result holds a number that is not finite", kind=FailureKind.NOT_FINITE) from error
         return {"type": "done", "result": result}
 
     def _trial(self, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,13 +69,12 @@ class Worker:
             seed=job["seed"],
             xla=job["xla"],
         )
-        values: dict[str, Any] = result.to_dict()
-        return values
+        return to_json_values(result)
 
     def _report(self, epoch: int, metrics: Mapping[str, float]) -> None:
         value = metrics[OBJECTIVE]
         if not math.isfinite(value):
-            raise TrialFailed(f"{OBJECTIVE} became {value} in epoch {epoch}")
+            raise TrialFailed(f"{OBJECTIVE} became {value} in epoch {epoch}", kind=FailureKind.NOT_FINITE)
         self._channel.send({"type": "epoch", "epoch": epoch, "value": value})
         if self._channel.receive()["prune"]:
             raise TrialPruned(f"stopped early: other trials were better at epoch {epoch}")
@@ -82,19 +82,18 @@ class Worker:
     def _calibrate(self, job: Mapping[str, Any]) -> dict[str, Any]:
         calibrate = self._functions.calibrate
         assert calibrate is not None
-        values: dict[str, Any] = calibrate(self._dataset, self._split, job["hyperparameters"]).to_dict()
-        return values
+        return to_json_values(calibrate(self._dataset, self._split, job["hyperparameters"]))
 
     def _baselines(self, job: Mapping[str, Any]) -> dict[str, Any]:
         from gwas_core.model.baselines import evaluate_baselines
 
         results = evaluate_baselines(self._dataset, self._split, threads=job["threads"])
-        return {name: result.to_dict() for name, result in results.items()}
+        return {name: to_json_values(result.stored) for name, result in results.items()}
 
     def _finalise(self, job: Mapping[str, Any]) -> dict[str, Any]:
         directories = Path(job["experiment_directory"]), Path(job["trial_directory"])
-        judgements: dict[str, Any] = self._functions.finalise(self._dataset, self._split, *directories)
-        return judgements
+        metrics = self._functions.finalise(self._dataset, self._split, *directories)
+        return {part: to_json_values(values) for part, values in metrics.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from gwas_core.model.training import OBJECTIVE
+from gwas_core.errors import FailureKind
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.training import TrialResult
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
+from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.store import (
     ATTEMPT,
     BASELINES,
@@ -25,6 +31,8 @@ from gwas_core.tuning.store import (
     STATUS,
     STOP_REQUESTED,
     Store,
+    read_baselines,
+    read_record,
 )
 
 _OPTUNA_STATES = {
@@ -62,24 +70,28 @@ class Outcome:
     Attributes:
         state: succeeded, pruned or failed.
         reason: why it failed or was pruned.
-        result: what the trial function returned, JSON-ready, with the objective in it; of a trial that succeeded.
+        result: what the trial function returned; of a trial that succeeded.
+        failure: the kind of the reason, of a trial that failed.
         finished: when, where that was before it is written; ISO 8601.
     """
 
     state: TrialState
     reason: str = ""
-    result: Mapping[str, Any] | None = None
+    result: TrialResult | None = None
+    failure: FailureKind | None = None
     finished: str | None = None
 
     def __post_init__(self) -> None:
         if not self.state.is_finished() or (self.state is TrialState.SUCCEEDED) != (self.result is not None):
             raise ValueError(f"an outcome is succeeded with a result, pruned or failed, not {self.state}")
+        if self.state is TrialState.FAILED and self.failure is None:
+            object.__setattr__(self, "failure", FailureKind.UNKNOWN)
 
     @property
     def value(self) -> float:
         """The objective of a trial that succeeded."""
         assert self.result is not None
-        return float(self.result[OBJECTIVE])
+        return self.result.val_mean_absolute_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,29 +160,47 @@ class ExperimentWriter:
     def _status(self) -> dict[str, Any]:
         return dict(self.study.user_attrs[STATUS])
 
-    def baselines(self) -> dict[str, Any] | None:
-        """The stored baselines record: ``results`` (or None) and ``reason``."""
-        record: dict[str, Any] | None = self.study.user_attrs.get(BASELINES)
-        return record
+    def has_baselines(self) -> bool:
+        """Return whether the baselines are stored."""
+        return read_baselines(self.study.user_attrs.get(BASELINES)) is not None
 
-    def set_baselines(self, results: Mapping[str, Any] | None, *, reason: str = "") -> None:
-        self.study.set_user_attr(BASELINES, {"results": results, "reason": reason})
+    def set_baselines(self, results: Mapping[str, BaselineMetrics]) -> None:
+        """Store the baselines by name."""
+        values = {name: to_json_values(metrics) for name, metrics in results.items()}
+        self.study.set_user_attr(BASELINES, {"results": values, "reason": ""})
 
-    def calibration(self) -> dict[str, Any] | None:
-        """The stored timing of the network, with the choice of XLA that follows from it."""
-        record: dict[str, Any] | None = self.study.user_attrs.get(CALIBRATION)
-        return record
+    def set_baselines_failure(self, reason: str) -> None:
+        """Store why there are no baselines."""
+        self.study.set_user_attr(BASELINES, {"results": None, "reason": reason})
 
-    def set_calibration(self, calibration: Mapping[str, Any]) -> None:
-        self.study.set_user_attr(CALIBRATION, dict(calibration))
+    def measured_xla(self) -> bool | None:
+        """Return whether XLA pays here, False if measuring it failed; None if it was not measured yet."""
+        stored = self.study.user_attrs.get(CALIBRATION)
+        return None if stored is None else bool(stored.get("xla"))
 
-    def result(self) -> dict[str, Any] | None:
-        """The stored result of the best trial."""
-        record: dict[str, Any] | None = self.study.user_attrs.get(RESULT)
-        return record
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Store the timing of the network, with the choice of XLA that follows from it."""
+        self.study.set_user_attr(CALIBRATION, to_json_values(calibration))
 
-    def set_result(self, result: Mapping[str, Any]) -> None:
-        self.study.set_user_attr(RESULT, dict(result))
+    def set_calibration_failure(self, reason: str) -> None:
+        """Store why the network could not be timed; its trials run without XLA."""
+        # Without XLA there is less that can go wrong, and the trials tell more of what does.
+        self.study.set_user_attr(CALIBRATION, {"xla": False, "reason": reason})
+
+    def final_evaluation(self) -> FinalMetrics | None:
+        """Return the stored evaluation of the best trial on the test lines."""
+        return read_record(FinalMetrics, self.study.user_attrs.get(RESULT))
+
+    def add_final_evaluation(self, trial: int, *, validation: PredictionMetrics, test: PredictionMetrics) -> None:
+        """Store how a trial did on the test lines, and that they were used once more."""
+        before = self.final_evaluation()
+        evaluation = FinalMetrics(
+            trial=trial,
+            validation=validation,
+            test=test,
+            test_evaluations=1 if before is None else before.test_evaluations + 1,
+        )
+        self.study.set_user_attr(RESULT, to_json_values(evaluation))
 
     def trials(self, states: Iterable[OptunaState] | None = None) -> list[FrozenTrial]:
         """Optuna's trials, not to be changed."""
@@ -179,7 +209,7 @@ class ExperimentWriter:
     def attempt(self, number: int) -> Attempt:
         """The attempts of a trial so far."""
         stored = self._storage.get_trial(self._trial_id(number)).user_attrs.get(ATTEMPT)
-        return Attempt() if stored is None else Attempt(**stored)
+        return read_record(Attempt, stored) or Attempt()
 
     def add(self, parameters: Mapping[str, Any], *, folder: str) -> int:
         """A new trial that was suggested elsewhere and waits to be begun; its number.
@@ -227,7 +257,7 @@ class ExperimentWriter:
             value=outcome.value if outcome.state is TrialState.SUCCEEDED else None,
             params={name: parameters[name] for name in distributions},
             distributions=distributions,
-            user_attrs={FOLDER: folder, ATTEMPT: asdict(attempt), OUTCOME: _outcome_record(outcome)},
+            user_attrs={FOLDER: folder, ATTEMPT: to_json_values(attempt), OUTCOME: to_json_values(outcome)},
             intermediate_values=dict(history),
         )
         self._storage.create_new_trial(self._study_id, trial)
@@ -301,7 +331,7 @@ class ExperimentWriter:
 
     def write_outcome(self, number: int, outcome: Outcome) -> None:
         """The first half of ``finish``: what belongs to a finished trial, before it counts as one."""
-        self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, _outcome_record(outcome))
+        self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, to_json_values(outcome))
 
     def take_over(self, *, maximum_crashes: int) -> None:
         """Sort out the trials that were under way when an earlier process ended.
@@ -312,11 +342,12 @@ class ExperimentWriter:
         for trial in self.trials([OptunaState.RUNNING]):
             attempt = self.attempt(trial.number)
             crashes = attempt.crashes + attempt.running
-            if (record := trial.user_attrs.get(OUTCOME)) is not None:
-                self._tell(trial.number, Outcome(**record | {"state": TrialState(record["state"])}))
+            if (outcome := read_record(Outcome, trial.user_attrs.get(OUTCOME))) is not None:
+                self._tell(trial.number, outcome)
             elif crashes >= maximum_crashes:
                 reason = f"the experiment was interrupted {crashes} times while this trial ran: perhaps it is the cause"
-                self.finish(trial.number, Outcome(state=TrialState.FAILED, reason=reason))
+                failed = Outcome(state=TrialState.FAILED, reason=reason, failure=FailureKind.INTERRUPTED)
+                self.finish(trial.number, failed)
             elif attempt.running:
                 self.put_back(trial.number, crash=True, reason="begun again: the experiment was interrupted")
             else:
@@ -329,11 +360,7 @@ class ExperimentWriter:
             self.study.tell(number, state=_OPTUNA_STATES[outcome.state])
 
     def _set_attempt(self, trial_id: int, attempt: Attempt) -> None:
-        self._storage.set_trial_user_attr(trial_id, ATTEMPT, asdict(attempt))
+        self._storage.set_trial_user_attr(trial_id, ATTEMPT, to_json_values(attempt))
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-
-
-def _outcome_record(outcome: Outcome) -> dict[str, Any]:
-    return asdict(outcome) | {"state": outcome.state.value}

@@ -76,7 +76,7 @@ def test_start_stop_resume_extend_delete(engines: Engines, name: str) -> None:
     engines.resume(name)
     *_, last = watch(engines, name, seconds=2.0)
     check_complete(last)
-    assert last.result is not None
+    assert last.final_evaluation is not None
     assert stopped.trials[0].parameters == last.trials[0].parameters
     engines.extend(name, 1)
     *_, longer = watch(engines, name, seconds=2.0)

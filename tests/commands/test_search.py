@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from gwas_core.errors import ExperimentError
-from gwas_core.model.calibration import Calibration
 from gwas_core.tuning.demo import first_start, first_start_is_over
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
@@ -108,11 +107,11 @@ def test_xla_is_measured_once_and_all_trials_run_alike(searched: Searched) -> No
     workspace = Workspace(Path(tuned.json["directory"]).parent)
     record = Store(workspace).load("measured")
     assert record.calibration is not None
-    measured = Calibration.from_dict(record.calibration)
+    measured = record.calibration
     assert measured.with_xla.start_seconds > 0
     for trial in record.trials:
         assert trial.result is not None
-        assert trial.result["xla"] is measured.xla
+        assert trial.result.xla is measured.xla
     assert searched.run("delete", "measured", "--yes").code == 0
 
 

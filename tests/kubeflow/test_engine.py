@@ -266,7 +266,7 @@ def test_from_afar_everything_is_copied_there_and_back(quick_server: KatibServer
     last = synced(far, ended)
     assert last.state is ExperimentState.SUCCEEDED, last.reason
     assert last.finished_trials == 4
-    assert last.result is not None, "evaluated here, with the network from there"
+    assert last.final_evaluation is not None, "evaluated here, with the network from there"
     assert transfer_pods(quick_server) == []
     assert far.engine.extend("quick", 1).state is ExperimentState.RUNNING
     assert synced(far, ended).finished_trials == 5
@@ -461,7 +461,7 @@ def test_a_model_that_cannot_be_evaluated_is_said(
     assert bench.engine.resume("quick").state is ExperimentState.RUNNING
     record = synced(bench, ended)
     assert record.state is ExperimentState.SUCCEEDED
-    assert record.result is not None
+    assert record.final_evaluation is not None
     assert len(connect(settings).list("trials")) == 1
 
 
@@ -501,7 +501,7 @@ def test_an_experiment_made_elsewhere_is_shown_and_left_alone(quick_server: Kati
     assert [trial.state for trial in record.trials] == [TrialState.SUCCEEDED] * 3
     assert all(trial.value == pytest.approx(trial.parameters["learning_rate"]) for trial in record.trials)
     assert record.baselines is None
-    assert record.result is None
+    assert record.final_evaluation is None
     engine.delete("theirs")
     assert engine.experiments() == ()
     assert api.get("experiments", "theirs")

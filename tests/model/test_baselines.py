@@ -20,6 +20,7 @@ from gwas_core.genotypes.splits import Split, SplitSettings, make_split
 from gwas_core.model import baselines
 from gwas_core.model.baselines import BASELINES, evaluate_baselines, family_means, predict_baselines
 from gwas_core.model.metrics import compute_metrics
+from gwas_core.serialization import to_json_values
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def test_every_baseline_is_judged_on_both_parts(dataset: Dataset, split: Split) 
 
 
 def test_the_result_is_json_ready(dataset: Dataset, split: Split) -> None:
-    written = {name: result.to_dict() for name, result in evaluate_baselines(dataset, split).items()}
+    written = {name: to_json_values(result.stored) for name, result in evaluate_baselines(dataset, split).items()}
     again = json.loads(json.dumps(written, allow_nan=False))
     assert again == written
     assert again["mean"]["variance"] is None

@@ -19,6 +19,7 @@ from gwas_core.model.finalise import finalise
 from gwas_core.model.metrics import compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.training import TrialResult, run_trial
+from gwas_core.serialization import from_json_values, to_json_values
 
 QUICK = {"epochs": 8, "learning_rate": 3e-3, "batch_size": 16}
 
@@ -38,7 +39,7 @@ def test_a_trial_beats_the_mean_and_leaves_its_records(dataset: Dataset, split: 
     mean_error = np.abs(dataset.phenotype[split.validation] - dataset.phenotype[split.train].mean()).mean()
     # On so few lines GBLUP stands at 0.95 of it, and one with a family effect at 0.93.
     assert result.val_mean_absolute_error < 0.95 * mean_error
-    assert TrialResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert from_json_values(TrialResult, to_json_values(result), name="result") == result
 
     written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [(entry.pop("epoch"), entry) for entry in written] == reported
@@ -146,8 +147,8 @@ def test_calibration_chooses_the_faster_way(dataset: Dataset, split: Split) -> N
 def test_the_test_lines_are_judged_and_every_prediction_is_kept(dataset: Dataset, split: Split, tmp_path: Path) -> None:
     result = trial(dataset, split, tmp_path / "trial", QUICK)
     judged = finalise(dataset, split, tmp_path, tmp_path / "trial")
-    assert judged["validation"] == result.validation.to_dict()
-    assert judged["test"]["lines"] == len(split.test)
+    assert judged["validation"] == result.validation
+    assert judged["test"].lines == len(split.test)
     rows = (tmp_path / "predictions.csv").read_text().splitlines()
     assert rows[0] == "line,part,family,observed,predicted"
     assert len(rows) == 1 + len(split.validation) + len(split.test)

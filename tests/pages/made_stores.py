@@ -11,6 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from gwas_core.errors import FailureKind
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.training import TrialResult
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
@@ -24,15 +28,15 @@ DIVERGED = "val_mean_absolute_error became nan in epoch 2: training diverged"
 ERRORS = {"mean": 1.0, "gblup": 0.6}
 
 
-def judgement(error: float) -> dict[str, Any]:
+def judgement(error: float) -> PredictionMetrics:
     """What the network or a baseline reached on some lines."""
-    return {
-        "lines": 12,
-        "mean_absolute_error": error,
-        "root_mean_squared_error": 1.3 * error,
-        "pearson": 0.5,
-        "within_family_pearson": None,
-    }
+    return PredictionMetrics(
+        lines=12,
+        mean_absolute_error=error,
+        root_mean_squared_error=1.3 * error,
+        pearson=0.5,
+        within_family_pearson=None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +74,16 @@ def begin(made: MadeExperiment, *errors: float) -> int:
 
 def succeed(made: MadeExperiment, *errors: float) -> int:
     number = begin(made, *errors)
-    result = {"val_mean_absolute_error": min(errors), "best_epoch": 1, "epochs": len(errors)}
-    made.writer.finish(
-        number, Outcome(state=TrialState.SUCCEEDED, result=result | {"validation": judgement(min(errors))})
+    result = TrialResult(
+        val_mean_absolute_error=min(errors), best_epoch=1, epochs=len(errors), validation=judgement(min(errors))
     )
+    made.writer.finish(number, Outcome(state=TrialState.SUCCEEDED, result=result))
     return number
 
 
-def fail(made: MadeExperiment, reason: str = DIVERGED) -> int:
+def fail(made: MadeExperiment, reason: str = DIVERGED, failure: FailureKind = FailureKind.NOT_FINITE) -> int:
     number = begin(made, 0.9)
-    made.writer.finish(number, Outcome(state=TrialState.FAILED, reason=reason))
+    made.writer.finish(number, Outcome(state=TrialState.FAILED, reason=reason, failure=failure))
     return number
 
 
@@ -96,7 +100,7 @@ def mixed_store(root: Path, state: ExperimentState, *, reason: str = "") -> Made
     fail(made)
     begin(made, 0.9)
     made.writer.set_baselines(
-        {name: {"validation": judgement(error), "test": judgement(error)} for name, error in ERRORS.items()}
+        {name: BaselineMetrics(validation=judgement(error), test=judgement(error)) for name, error in ERRORS.items()}
     )
     if state is not ExperimentState.RUNNING:
         made.writer.set_status(state, reason)

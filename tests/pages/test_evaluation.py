@@ -25,7 +25,7 @@ def workspace(tmp_path: Path) -> Workspace:
     workspace = Workspace(tmp_path / "workspace")
     workspace.root.mkdir()
     made = mixed_store(workspace.root, ExperimentState.RUNNING)
-    made.writer.set_result({"trial": 1, "validation": judgement(0.5), "test": judgement(0.55), "test_evaluations": 1})
+    made.writer.add_final_evaluation(1, validation=judgement(0.5), test=judgement(0.55))
     made.writer.set_status(ExperimentState.SUCCEEDED)
     return workspace
 

@@ -66,8 +66,8 @@ def test_the_choice_outlives_a_change_of_state(open_page: OpenPage, root: Path) 
 
 def test_a_judged_one_whose_files_are_lost(open_page: OpenPage, root: Path) -> None:
     made = mixed_store(root, ExperimentState.RUNNING)
-    parts = {"validation": judgement(0.5), "test": judgement(0.55)}
-    made.writer.set_result({"trial": 1, **parts, "test_evaluations": 2})
+    made.writer.add_final_evaluation(0, validation=judgement(0.6), test=judgement(0.7))
+    made.writer.add_final_evaluation(1, validation=judgement(0.5), test=judgement(0.55))
     made.writer.set_status(ExperimentState.SUCCEEDED)
     app = open_page(PAGE, experiment="made")
     said = words(app)

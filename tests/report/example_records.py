@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import PredictionMetrics
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
-from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.records import ExperimentRecord, FinalMetrics, TrialRecord
 from gwas_core.tuning.space import SearchSpace, Value
 from gwas_core.tuning.suggest import AlgorithmSettings
 from tests.report.made_records import SPACE
@@ -19,17 +21,17 @@ START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 TRIAL_FIELDS = {"parameters", "value", "history", "reason", "directory"}
 
 
-def judgement(mean_absolute_error: float, pearson: float | None, within: float | None = None) -> dict[str, Any]:
-    return {
-        "lines": 100,
-        "mean_absolute_error": mean_absolute_error,
-        "root_mean_squared_error": 1.3 * mean_absolute_error,
-        "pearson": pearson,
-        "within_family_pearson": within,
-    }
+def judgement(mean_absolute_error: float, pearson: float | None, within: float | None = None) -> PredictionMetrics:
+    return PredictionMetrics(
+        lines=100,
+        mean_absolute_error=mean_absolute_error,
+        root_mean_squared_error=1.3 * mean_absolute_error,
+        pearson=pearson,
+        within_family_pearson=within,
+    )
 
 
-def baselines() -> dict[str, Any]:
+def baselines() -> dict[str, BaselineMetrics]:
     """In the order in which they are computed; two so near each other that their labels would collide."""
     figures = {
         "mean": (0.777, None, None),
@@ -38,7 +40,7 @@ def baselines() -> dict[str, Any]:
         "gblup_family": (0.514, 0.746, 0.569),
     }
     return {
-        name: {"validation": judgement(*values), "test": judgement(*values), "variance": None}
+        name: BaselineMetrics(validation=judgement(*values), test=judgement(*values))
         for name, values in figures.items()
     }
 
@@ -67,7 +69,7 @@ def record(
     *,
     space: SearchSpace | None = None,
     with_baselines: bool = True,
-    result: dict[str, Any] | None = None,
+    final_evaluation: FinalMetrics | None = None,
     directory: Path = Path("example"),
 ) -> ExperimentRecord:
     return ExperimentRecord(
@@ -84,7 +86,7 @@ def record(
         trials=tuple(trials),
         baselines=baselines() if with_baselines else None,
         baselines_reason="",
-        result=result,
+        final_evaluation=final_evaluation,
         calibration=None,
         started=START,
         finished=None,

@@ -73,7 +73,7 @@ def made_record(
         baselines=None,
         baselines_reason="",
         calibration=None,
-        result=None,
+        final_evaluation=None,
         started=STARTED,
         finished=None,
         directory=Path("made"),

@@ -2,31 +2,32 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import PredictionMetrics
 from gwas_core.report.card import metrics_table
 from gwas_core.report.comparison import comparison
 from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.summary import summarise
 from gwas_core.report.verdict import Outcome, experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import ExperimentState, TrialState
-from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.records import ExperimentRecord, FinalMetrics, TrialRecord
 from tests.tuning.quick_experiments import quick_experiment
 
 DRAW = "The network does not beat GBLUP (REML) on the test lines (MAE 0.0% higher), nor any other baseline."
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def judgement(error: float, pearson: float | None = 0.5) -> dict[str, Any]:
-    return {
-        "lines": 20,
-        "mean_absolute_error": error,
-        "root_mean_squared_error": error * 1.2,
-        "pearson": pearson,
-        "within_family_pearson": None,
-    }
+def judgement(error: float, pearson: float | None = 0.5) -> PredictionMetrics:
+    return PredictionMetrics(
+        lines=20,
+        mean_absolute_error=error,
+        root_mean_squared_error=error * 1.2,
+        pearson=pearson,
+        within_family_pearson=None,
+    )
 
 
 def trial(number: int, state: TrialState, *, seconds: float | None = None, value: float | None = None) -> TrialRecord:
@@ -53,20 +54,21 @@ def record(
     **baselines: float,
 ) -> ExperimentRecord:
     """An experiment of 12 trials, 3 at a time."""
-    result = None
+    evaluation = None
     if network is not None:
-        result = {"trial": 0, "validation": judgement(network), "test": judgement(network), "test_evaluations": 1}
+        evaluation = FinalMetrics(trial=0, validation=judgement(network), test=judgement(network))
     return ExperimentRecord(
         experiment=quick_experiment("0" * 64, max_trials=12, parallel_trials=3),
         state=state,
         reason="",
         trials=trials,
         baselines={
-            name: {"validation": judgement(error), "test": judgement(error)} for name, error in baselines.items()
+            name: BaselineMetrics(validation=judgement(error), test=judgement(error))
+            for name, error in baselines.items()
         },
         baselines_reason="",
         calibration=None,
-        result=result,
+        final_evaluation=evaluation,
         started=START,
         finished=None,
         directory=Path("experiment"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gwas_core.errors import FailureKind
 from gwas_core.report.trial_table import (
     compare_trials,
     next_step,
@@ -70,18 +71,20 @@ def test_trials_since_the_best_one_count_by_time_not_by_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "advice"),
+    ("failure", "advice"),
     [
-        ("val_mean_absolute_error became nan in epoch 3: training diverged", "learning rate"),
-        ("memory ran out: use a smaller batch size", "fewer trials in parallel"),
-        ("the worker was killed by signal 9 (SIGKILL), twice", "fewer trials in parallel"),
-        ("OSError: [Errno 28] No space left on device", "disk space"),
-        ("RuntimeError: surprise", "log"),
-        ("", "log"),
+        (FailureKind.NOT_FINITE, "learning rate"),
+        (FailureKind.OUT_OF_MEMORY, "fewer trials in parallel"),
+        (FailureKind.WORKER_DIED, "fewer trials in parallel"),
+        (FailureKind.DISK_FULL, "disk space"),
+        (FailureKind.FILES_LOST, "resume"),
+        (FailureKind.PROGRAM_ERROR, "log"),
+        (FailureKind.UNKNOWN, "log"),
+        (None, "log"),
     ],
 )
-def test_a_failure_comes_with_a_next_step(reason: str, advice: str) -> None:
-    assert advice in next_step(reason)
+def test_a_failure_comes_with_a_next_step(failure: FailureKind | None, advice: str) -> None:
+    assert advice in next_step(failure)
 
 
 def test_searched_names_are_those_of_the_space() -> None:

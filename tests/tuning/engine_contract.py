@@ -75,9 +75,9 @@ class EngineContract:
         check_complete(record)
         assert record.best is not None
         assert record.best.value == min(trial.value for trial in record.trials if trial.value is not None)
-        assert record.best.number == record.result["trial"]
-        assert record.result["test_evaluations"] == 1
-        assert record.result["validation"]["mean_absolute_error"] == pytest.approx(record.best.value)
+        assert record.best.number == record.final_evaluation.trial
+        assert record.final_evaluation.test_evaluations == 1
+        assert record.final_evaluation.validation.mean_absolute_error == pytest.approx(record.best.value)
         assert {"mean", "gblup"} <= set(record.baselines)
         assert record.started is not None
         assert record.finished is not None
@@ -95,8 +95,8 @@ class EngineContract:
         check_complete(longer)
         assert longer.experiment.max_trials == 8
         assert finished(record).items() <= finished(longer).items()
-        assert longer.result["test_evaluations"] == (1 if longer.best.number == record.best.number else 2)
-        assert longer.result["trial"] == longer.best.number
+        assert longer.final_evaluation.test_evaluations == (1 if longer.best.number == record.best.number else 2)
+        assert longer.final_evaluation.trial == longer.best.number
 
     def test_stop_resume_and_extend_on_the_way(self, bench: Bench) -> None:
         experiment = bench.experiment(max_trials=6, fixed={"epoch_seconds": 0.15, "epochs": 3})
@@ -106,7 +106,7 @@ class EngineContract:
         assert stopped.state is ExperimentState.STOPPED
         assert 2 <= stopped.finished_trials < 6
         assert stopped.counts[TrialState.RUNNING] == 0
-        assert stopped.result is None, "test lines are for the chosen model only"
+        assert stopped.final_evaluation is None, "test lines are for the chosen model only"
         with pytest.raises(ExperimentError, match="not running"):
             bench.engine.stop("quick")
         resumed = bench.engine.resume("quick")

@@ -12,7 +12,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,12 @@ from gwas_core.errors import TrialFailed
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.metrics import compute_metrics
+from gwas_core.model.metrics import PredictionMetrics, compute_metrics
+from gwas_core.model.training import TrialResult
 from gwas_core.processes.worker import MOST_GROWTH
 
 MODEL = "tests.tuning.quick_trial"
 """This module, as ``GWAS_MODEL`` names it."""
-
-
-@dataclass(frozen=True)
-class QuickResult:
-    """JSON-ready values of one trial."""
-
-    values: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.values
 
 
 def run_trial(
@@ -48,7 +38,7 @@ def run_trial(
     report: Callable[[int, dict[str, float]], None],
     seed: int = 0,
     xla: str = "auto",
-) -> QuickResult:
+) -> TrialResult:
     """Fit, reporting each penalty as an epoch; misbehave as told."""
     directory.mkdir(parents=True)  # fails if an earlier attempt's folder is still there
     write_json(directory / "hyperparameters.json", dict(hyperparameters))
@@ -66,16 +56,13 @@ def run_trial(
             time.sleep(float(hyperparameters.get("epoch_seconds", 0.0)))
             misbehave(behaviour, directory, epoch)
             report(epoch, {"val_mean_absolute_error": math.nan if behaviour == "not_finite" else error})
-    write_json(directory / "model.json", {"penalty": float(hyperparameters["penalty"])})
+    write_json(directory / "model.json", {"penalty": float(hyperparameters["penalty"]), "worker": os.getpid()})
     observed = dataset.phenotype[split.validation]
-    return QuickResult(
-        {
-            "val_mean_absolute_error": math.inf if behaviour == "infinite" else errors[-1],
-            "best_epoch": epochs,
-            "epochs": epochs,
-            "worker": os.getpid(),
-            "validation": compute_metrics(observed, predict(dataset, split, penalty, split.validation)).to_dict(),
-        }
+    return TrialResult(
+        val_mean_absolute_error=math.inf if behaviour == "infinite" else errors[-1],
+        best_epoch=epochs,
+        epochs=epochs,
+        validation=compute_metrics(observed, predict(dataset, split, penalty, split.validation)),
     )
 
 
@@ -100,11 +87,13 @@ def misbehave(behaviour: str, directory: Path, epoch: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def finalise(dataset: Dataset, split: Split, experiment_directory: Path, trial_directory: Path) -> dict[str, Any]:
+def finalise(
+    dataset: Dataset, split: Split, experiment_directory: Path, trial_directory: Path
+) -> dict[str, PredictionMetrics]:
     """Judge the stored model on the validation and test lines."""
     penalty = json.loads((trial_directory / "model.json").read_text(encoding="utf-8"))["penalty"]
     return {
-        part: compute_metrics(dataset.phenotype[lines], predict(dataset, split, penalty, lines)).to_dict()
+        part: compute_metrics(dataset.phenotype[lines], predict(dataset, split, penalty, lines))
         for part, lines in (("validation", split.validation), ("test", split.test))
     }
 

@@ -53,7 +53,7 @@ def test_what_was_measured_before_is_not_measured_again(store: Store, dataset: D
     calibration = Calibration(xla=False, without_xla=TIMING, with_xla=TIMING, device="cpu")
     for name, given in (("known", calibration), ("unknown", None)):
         create_experiment(store, dataset, name=name, source="made.txt", space=SPACE, calibration=given)
-    assert store.load("known").calibration == calibration.to_dict()
+    assert store.load("known").calibration == calibration
     assert store.load("unknown").calibration is None
 
 

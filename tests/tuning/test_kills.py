@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gwas_core.model.training import TrialResult
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.points import tried_points
@@ -87,7 +88,7 @@ def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> 
     assert len(record.trials) == 14
     assert record.counts == {TrialState.SUCCEEDED: 14}
     assert seen.items() <= finished(record).items()
-    assert record.result["test_evaluations"] == 1
+    assert record.final_evaluation.test_evaluations == 1
     # No point was tried twice.
     assert len({trial.parameters["penalty"] for trial in record.trials}) == 14
     wait_until_gone(workspace)
@@ -153,7 +154,7 @@ def test_killed_between_writing_an_outcome_and_telling_it(engine: LocalEngine) -
         writer.study.ask(writer.experiment.space.to_distributions())
         writer.begin(number)
         writer.report(number, 1, 0.5)
-    writer.write_outcome(0, Outcome(state=TrialState.SUCCEEDED, result={"val_mean_absolute_error": 0.5}))
+    writer.write_outcome(0, Outcome(state=TrialState.SUCCEEDED, result=TrialResult(val_mean_absolute_error=0.5)))
     writer.write_outcome(1, Outcome(state=TrialState.PRUNED, reason="others were better"))
     assert store.load("quick").finished_trials == 0
     assert take_over(store) is TrialState.SUCCEEDED

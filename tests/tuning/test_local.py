@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -147,7 +148,7 @@ def test_workers_are_replaced_before_they_grow_too_large(bench: Bench) -> None:
     engine.start(bench.experiment(max_trials=5, parallel_trials=1, fixed={"behaviour": "grows"}))
     *_, record = watch(engine, "quick")
     check_complete(record)
-    workers = [trial.result["worker"] for trial in record.trials if trial.result is not None]
+    workers = [json.loads((trial.directory / "model.json").read_text())["worker"] for trial in record.trials]
     # Four fifths of what is allowed a trial: the first worker began with the baselines, the second one with a trial.
     assert [workers.count(worker) for worker in dict.fromkeys(workers)] == [2, 3]
 

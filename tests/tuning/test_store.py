@@ -16,11 +16,16 @@ from pathlib import Path
 import optuna
 import pytest
 
-from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.errors import ExperimentError, FailureKind, SettingsError
+from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.store import Store
+from gwas_core.tuning.store import BASELINES, CALIBRATION, RESULT, Store
 from gwas_core.tuning.tables import Reader
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
@@ -32,6 +37,13 @@ HASH = "0123456789abcdef" * 4
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(Workspace(tmp_path))
+
+
+def metrics(error: float) -> PredictionMetrics:
+    """What a model reached on some lines."""
+    return PredictionMetrics(
+        lines=12, mean_absolute_error=error, root_mean_squared_error=2 * error, pearson=0.25, within_family_pearson=None
+    )
 
 
 def begun(writer: ExperimentWriter, count: int) -> None:
@@ -46,27 +58,35 @@ def test_what_is_written_comes_back(store: Store) -> None:
     store.create(experiment)
     created = store.load("quick")
     assert (created.state, created.experiment, created.trials) == (ExperimentState.CREATED, experiment, ())
-    assert (created.best, created.baselines, created.result, created.started) == (None, None, None, None)
+    assert (created.best, created.baselines, created.final_evaluation, created.started) == (None, None, None, None)
 
     writer = ExperimentWriter(store, "quick")
     writer.set_status(ExperimentState.RUNNING)
     begun(writer, 4)
     for epoch, value in enumerate([0.9, 0.5, 0.7], start=1):
         writer.report(0, epoch, value)
-    validation = {"lines": 12, "mean_absolute_error": 0.5, "pearson": 0.25, "within_family_pearson": None}
-    result = {"val_mean_absolute_error": 0.5, "best_epoch": 2, "epochs": 3, "validation": validation}
+    validation = metrics(0.5)
+    result = TrialResult(val_mean_absolute_error=0.5, best_epoch=2, epochs=3, validation=validation)
     writer.finish(0, Outcome(state=TrialState.SUCCEEDED, result=result))
     writer.report(1, 1, 2.0)
     writer.finish(1, Outcome(state=TrialState.PRUNED, reason="others were better"))
-    writer.finish(2, Outcome(state=TrialState.FAILED, reason="no luck"))
-    writer.set_baselines({"mean": {"test": 1.0}})
+    writer.finish(2, Outcome(state=TrialState.FAILED, reason="no luck", failure=FailureKind.OUT_OF_MEMORY))
+    baselines = {"mean": BaselineMetrics(validation=metrics(1.0), test=metrics(1.5), variance={"ratio": 2.0})}
+    writer.set_baselines(baselines)
+    writer.add_final_evaluation(0, validation=metrics(0.5), test=metrics(0.75))
 
     record = store.load("quick")
     assert [trial.state for trial in record.trials] == ["succeeded", "pruned", "failed", "running"]
     first = record.trials[0]
     assert first.history == ((1, 0.9), (2, 0.5), (3, 0.7))
     assert (first.value, first.best_epoch, first.epochs, first.attempts) == (0.5, 2, 3, 1)
-    assert first.metrics == {"val_mean_absolute_error": 0.5, "val_pearson": 0.25}
+    assert first.result == result
+    assert first.metrics == {
+        "val_mean_absolute_error": 0.5,
+        "val_root_mean_squared_error": 1.0,
+        "val_pearson": 0.25,
+    }
+    assert [trial.failure for trial in record.trials] == [None, None, FailureKind.OUT_OF_MEMORY, None]
     assert first.parameters["epochs"] == 3
     assert first.seed == experiment.trial_seed(0)
     assert first.directory == store.workspace.trial_directory("quick", 0)
@@ -76,7 +96,12 @@ def test_what_is_written_comes_back(store: Store) -> None:
     assert record.trials[1].metrics == {"val_mean_absolute_error": 2.0}
     assert record.best == first
     assert record.finished_trials == 3
-    assert record.baselines == {"mean": {"test": 1.0}}
+    assert record.baselines == baselines
+    assert record.final_evaluation == FinalMetrics(trial=0, validation=metrics(0.5), test=metrics(0.75))
+    assert record.evaluated_best == record.final_evaluation
+    writer.add_final_evaluation(1, validation=metrics(0.5), test=metrics(0.75))
+    assert writer.final_evaluation() == replace(record.final_evaluation, trial=1, test_evaluations=2)
+    assert store.load("quick").evaluated_best is None
     for trial in record.trials:
         json.dumps(trial.to_dict(), allow_nan=False)
 
@@ -97,7 +122,9 @@ def test_what_is_written_comes_back(store: Store) -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(state=TrialState.SUCCEEDED, result={"val_mean_absolute_error": 0.5}, finished="2026-01-01T00:02:00Z"),
+        Outcome(
+            state=TrialState.SUCCEEDED, result=TrialResult(val_mean_absolute_error=0.5), finished="2026-01-01T00:02:00Z"
+        ),
         Outcome(state=TrialState.PRUNED, reason="others were better", finished="2026-01-01T00:02:00Z"),
         Outcome(state=TrialState.FAILED, reason="no luck", finished="2026-01-01T00:02:00Z"),
     ],
@@ -236,6 +263,40 @@ def test_reads_what_optuna_reads(store: Store) -> None:
     assert outcomes == [(trial.number, trial.state.name, trial.value) for trial in trials]
 
 
+def test_what_another_version_wrote_in_another_form_is_passed_over(store: Store) -> None:
+    experiment = quick_experiment(HASH)
+    store.create(experiment)
+    study_id = store.study_id("quick")
+    good = to_json_values(BaselineMetrics(validation=metrics(1.0), test=metrics(1.5)))
+    results = {
+        "good": {**good, "later": 1},
+        "half": {"validation": {"mean_absolute_error": 0.4}},
+        "text": "lost",
+        "empty": {},
+        "infinite": {**good, "test": {**good["test"], "mean_absolute_error": math.inf}},
+        "none": {"validation": None},
+    }
+    for key, value in (
+        (BASELINES, {"results": results, "reason": ""}),
+        (CALIBRATION, {"xla": False, "reason": "memory ran out"}),
+        (RESULT, {"trial": 0, "validation": {}}),
+    ):
+        store.storage.set_study_user_attr(study_id, key, value)
+    begun(ExperimentWriter(store, "quick"), 1)
+    record = store.load("quick")
+    assert record.baselines == {"good": BaselineMetrics(validation=metrics(1.0), test=metrics(1.5))}
+    assert (record.calibration, record.final_evaluation) == (None, None)
+    assert ExperimentWriter(store, "quick").measured_xla() is False
+    assert store.experiments()[0].baselines == record.baselines
+
+
+def test_an_engine_keeps_notes_of_its_own(store: Store) -> None:
+    store.create(quick_experiment(HASH))
+    assert store.engine_attribute("quick", "kubeflow") is None
+    store.set_engine_attribute("quick", "kubeflow", {"uid": "1"})
+    assert store.engine_attribute("quick", "kubeflow") == {"uid": "1"}
+
+
 def test_a_thousand_trials_are_read_in_a_moment(store: Store) -> None:
     space = SearchSpace.preset("tutorial")
     store.create(quick_experiment(HASH, space=space, max_trials=1000))
@@ -243,7 +304,7 @@ def test_a_thousand_trials_are_read_in_a_moment(store: Store) -> None:
     begun(writer, 1)
     for epoch in range(1, 16):
         writer.report(0, epoch, 1.0 / epoch)
-    result = {"val_mean_absolute_error": 0.5, "best_epoch": 2, "validation": {"pearson": 0.5}}
+    result = TrialResult(val_mean_absolute_error=0.5, best_epoch=2, validation=metrics(0.5))
     writer.finish(0, Outcome(state=TrialState.SUCCEEDED, result=result))
     multiply_trial(store.workspace.root / "_experiments.sqlite3", 1000)
     assert best_seconds(lambda: store.load("quick")) < 0.3
