@@ -76,7 +76,7 @@ def _folds(options: argparse.Namespace, field: str) -> tuple[int, ...] | None:
 
 
 def _search_settings(options: argparse.Namespace) -> dict[str, Any]:
-    settings = search_settings(
+    options_given = search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
         preprocessing={
             name: getattr(options, name)
@@ -93,6 +93,7 @@ def _search_settings(options: argparse.Namespace) -> dict[str, Any]:
         seed=options.seed,
         xla=options.xla,
     )
+    settings: dict[str, Any] = {**options_given}
     del settings["split"]
     return settings
 

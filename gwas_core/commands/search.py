@@ -28,7 +28,7 @@ from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
-from gwas_core.tuning.search_settings import free_name, search_settings
+from gwas_core.tuning.search_settings import SearchOptions, free_name, search_settings
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
@@ -74,7 +74,7 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
     _follow_or_leave(engine, experiment.name, options)
 
 
-def experiment_settings(options: argparse.Namespace) -> dict[str, Any]:
+def experiment_settings(options: argparse.Namespace) -> SearchOptions:
     """Return the fields of an experiment that the options give; fields not given keep their defaults."""
     return search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),

@@ -1,9 +1,9 @@
-"""From a dataset and settings to an experiment in the store, which an engine can start."""
+"""Making an experiment of a dataset and settings, and adding it to the store, from which an engine can start it."""
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, Unpack
 
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.dataset import Dataset
@@ -14,6 +14,7 @@ from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.networks import parse_network
 from gwas_core.tuning.experiment import Experiment
+from gwas_core.tuning.search_settings import SearchOptions
 from gwas_core.tuning.space import Parameter, SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
@@ -26,32 +27,29 @@ def create_experiment(
     *,
     name: str,
     source: str,
-    space: SearchSpace,
-    preprocessing: PreprocessingSettings | None = None,
-    split: SplitSettings | None = None,
     notes: tuple[str, ...] = (),
     calibration: Calibration | None = None,
-    **settings: Any,
+    **options: Unpack[SearchOptions],
 ) -> Experiment:
-    """Prepare the dataset, check that everything fits together, and add the experiment to the store.
+    """Prepare the dataset, check that everything fits together, and return the experiment added to the store.
 
     An engine starts it. The dataset is in the library afterwards, where the next search finds it.
 
     Args:
+        store: to which the experiment is added.
         dataset: as read; missing genotypes are imputed here.
-        source: the file's name, for people.
-        notes: what reading the file had to say; kept with the experiment.
+        name: of the experiment.
+        source: name of the file, for people.
+        notes: sentences from reading the file, kept with the experiment.
         calibration: of this network on these data and this machine, if it was measured; saves measuring it again.
-        settings: the other fields of ``Experiment``.
+        options: the search space, and the other fields of ``Experiment`` that are not to have their default.
 
     Raises:
-        SettingsError: a setting that does not fit the others or the data.
+        SettingsError: a setting does not fit the others or the data.
         InputError: nothing is left of the data after the filters.
         ExperimentError: the name is taken.
     """
-    experiment, prepared = describe_experiment(
-        dataset, name=name, source=source, space=space, preprocessing=preprocessing, split=split, **settings
-    )
+    experiment, prepared = describe_experiment(dataset, name=name, source=source, **options)
     library = DatasetLibrary(store.workspace)
     if not library.holds(dataset.content_hash):
         library.add(dataset, source=source, notes=notes)
@@ -68,43 +66,30 @@ def create_experiment(
 
 
 def describe_experiment(
-    dataset: Dataset,
-    *,
-    name: str,
-    source: str,
-    space: SearchSpace,
-    preprocessing: PreprocessingSettings | None = None,
-    split: SplitSettings | None = None,
-    **settings: Any,
+    dataset: Dataset, *, name: str, source: str, **options: Unpack[SearchOptions]
 ) -> tuple[Experiment, PreprocessedDataset]:
-    """The experiment that ``create_experiment`` would make, and its data, without writing anything.
+    """Return the experiment that ``create_experiment`` would make, and its prepared data, without writing anything.
 
     Raises:
-        As ``create_experiment``.
+        SettingsError: a setting does not fit the others or the data.
+        InputError: nothing is left of the data after the filters.
     """
     check_experiment_name(name)
-    preprocessing = preprocessing or PreprocessingSettings()
-    split = split or SplitSettings()
-    prepared = preprocess(dataset, preprocessing)
-    make_split(prepared.dataset, split)  # refused here, beside the field, rather than in the engine
-    check_fits_network(space)
-    experiment = Experiment(
-        name=name,
-        dataset=prepared.dataset.content_hash,
-        source=source,
-        space=space,
-        preprocessing=preprocessing,
-        split=split,
-        **settings,
-    )
+    if "space" not in options:
+        raise SettingsError("an experiment needs a search space", field="space")
+    prepared = preprocess(dataset, options.setdefault("preprocessing", PreprocessingSettings()))
+    # Refused here, beside the field, rather than in the engine.
+    make_split(prepared.dataset, options.setdefault("split", SplitSettings()))
+    check_fits_network(options["space"])
+    experiment = Experiment(name=name, dataset=prepared.dataset.content_hash, source=source, **options)
     return experiment, prepared
 
 
 def check_fits_network(space: SearchSpace) -> None:
-    """See that the network takes every value the space can suggest.
+    """Check that the network takes every value the space can suggest.
 
     Raises:
-        SettingsError: with ``field`` naming the end of the range, or the list, that it refuses
+        SettingsError: it does not; ``field`` names the end of the range, or the list, that it refuses
             (``"dropout_rate.maximum"``), the name it does not know (``"dropout.name"``), or the fixed value
             that it refuses (``"fixed.epochs"``).
     """
@@ -127,7 +112,7 @@ def _check_fits(hyperparameters: dict[str, Any], *, field: str) -> None:
 
 
 def _ends(parameter: Parameter) -> tuple[tuple[str, Any], ...]:
-    """What has to fit for all of a parameter's values to fit, and where it stands."""
+    """Return the values that have to fit for all values of a parameter to fit, each with its attribute."""
     if parameter.kind.is_range():
         return ("minimum", parameter.minimum), ("maximum", parameter.last)
     return tuple(("choices", choice) for choice in parameter.choices)

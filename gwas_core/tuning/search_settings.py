@@ -1,16 +1,18 @@
-"""From what a person types to the fields of an experiment: the same for the command line and the pages."""
+"""Reading what a person typed as the fields of an experiment: the same for the command line and the pages."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.messages import quoted
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
+from gwas_core.tuning.experiment import EngineName, Xla
+from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH
 
@@ -22,40 +24,69 @@ _MOST_FOLDS_IN_A_RANGE = 10_000
 _LONGEST_STEM = MAXIMUM_NAME_LENGTH - 5
 
 
+class SearchOptions(TypedDict, total=False):
+    """Fields of an ``Experiment`` that whoever starts a search may set; what is left out keeps its default."""
+
+    space: SearchSpace
+    preprocessing: PreprocessingSettings
+    split: SplitSettings
+    algorithm: AlgorithmSettings
+    early_stopping: EarlyStoppingSettings | None
+    max_trials: int
+    parallel_trials: int
+    max_failed_trials: int
+    seed: int
+    xla: Xla
+    engine: EngineName
+
+
 def search_settings(
     *,
     preprocessing: Mapping[str, Any],
     split: Mapping[str, Any],
+    space: SearchSpace | None = None,
     algorithm: str | None = None,
     early_stopping: str = NO_EARLY_STOPPING,
-    **others: Any,
-) -> dict[str, Any]:
-    """The settings for ``creation.create_experiment``; what is left out, or None, keeps its default.
+    max_trials: int | None = None,
+    parallel_trials: int | None = None,
+    max_failed_trials: int | None = None,
+    seed: int | None = None,
+    xla: Xla | None = None,
+    engine: EngineName | None = None,
+) -> SearchOptions:
+    """Return the options for ``creation.create_experiment``; what is left out, or None, keeps its default.
 
     Args:
-        preprocessing, split: by the names of their dataclasses' fields; folds may be text such as ``"1,2"``.
-        algorithm: its name.
+        preprocessing: values by the names of the fields of ``PreprocessingSettings``.
+        split: values by the names of the fields of ``SplitSettings``; folds may be text such as ``"1,2"``.
+        algorithm: name of the algorithm.
         early_stopping: ``"medianstop"`` or ``"none"``.
-        others: fields of ``Experiment`` as they are.
 
     Raises:
-        SettingsError: naming the setting that is refused.
+        SettingsError: a value is refused; ``field`` names its setting.
     """
-    settings = {
-        **_given(others),
-        "preprocessing": PreprocessingSettings(**_given(preprocessing)),
-        "split": split_settings(split),
-        "early_stopping": None
-        if early_stopping == NO_EARLY_STOPPING
-        else EarlyStoppingSettings(algorithm=early_stopping),
+    plain = {
+        "space": space,
+        "max_trials": max_trials,
+        "parallel_trials": parallel_trials,
+        "max_failed_trials": max_failed_trials,
+        "seed": seed,
+        "xla": xla,
+        "engine": engine,
     }
+    options = cast(SearchOptions, _given(plain))
+    options["preprocessing"] = PreprocessingSettings(**_given(preprocessing))
+    options["split"] = split_settings(split)
+    options["early_stopping"] = (
+        None if early_stopping == NO_EARLY_STOPPING else EarlyStoppingSettings(algorithm=early_stopping)
+    )
     if algorithm is not None:
-        settings["algorithm"] = AlgorithmSettings(name=algorithm)
-    return settings
+        options["algorithm"] = AlgorithmSettings(name=algorithm)
+    return options
 
 
 def split_settings(values: Mapping[str, Any]) -> SplitSettings:
-    """As in ``search_settings``."""
+    """Return how lines are divided; values as for ``search_settings``."""
     given = _given(values)
     for name in ("validation_folds", "test_folds"):
         if isinstance(given.get(name), str):
@@ -64,7 +95,7 @@ def split_settings(values: Mapping[str, Any]) -> SplitSettings:
 
 
 def whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
-    """``"1,2"`` or ``"6-10"`` as numbers.
+    """Return the numbers that a text such as ``"1,2"`` or ``"6-10"`` lists.
 
     Raises:
         SettingsError: anything else.
@@ -80,7 +111,7 @@ def whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
 
 
 def free_name(file_name: str, *, taken: Collection[str]) -> str:
-    """An experiment's name from a file's, with a number where it is taken."""
+    """Return a name for an experiment, made from a file's name, with a number behind it if that is taken."""
     stem = file_name.split(".")[0]
     plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:_LONGEST_STEM].strip("-")
     if not plain or not plain[0].isalpha():
