@@ -315,6 +315,8 @@ def tune(
     """
     from gwas_core.engines.launch import launch_experiment
     from gwas_core.engines.selection import Engines
+    from gwas_core.genotypes.preprocessing import PreprocessingSettings
+    from gwas_core.genotypes.splits import SplitSettings
     from gwas_core.tuning.early_stopping import EarlyStoppingSettings
     from gwas_core.tuning.search_settings import free_name
     from gwas_core.tuning.suggest import AlgorithmSettings
@@ -327,8 +329,8 @@ def tune(
         name=name or free_name(dataset.trait, taken=taken),
         source=source or dataset.trait,
         space=_space(space),
-        preprocessing=preprocessing,
-        split=split,
+        preprocessing=preprocessing or PreprocessingSettings(),
+        split=split or SplitSettings(),
         algorithm=AlgorithmSettings(name=algorithm),
         early_stopping=None if early_stopping is None else EarlyStoppingSettings(algorithm=early_stopping),
         max_trials=max_trials,

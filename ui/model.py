@@ -10,6 +10,7 @@ import streamlit as st
 
 from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import counted
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
 from gwas_core.report.bundle_export import bundle_path, export_bundle
 from gwas_core.report.comparison import comparison
 from gwas_core.report.observed_predicted import (
@@ -128,7 +129,7 @@ def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
     """Offer the bundle: one zip file with the model and everything it needs."""
     st.subheader("Download")
     best = record.best
-    lost = [name for name in ("model.keras", "hyperparameters.json") if best and not (best.directory / name).is_file()]
+    lost = [name for name in (MODEL_FILE, HYPERPARAMETERS_FILE) if best and not (best.directory / name).is_file()]
     if lost:
         st.error(f"The file {lost[0]} of the best trial is missing. Run the experiment again.", icon=":material/error:")
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from gwas_core.messages import counted, elapsed
+from gwas_core.model.trial_folder import LOG_FILE
 from gwas_core.report.bundle_export import trials_table
 from gwas_core.report.learning_curves import curves_figure, learning_curves
 from gwas_core.report.trial_table import (
@@ -182,7 +183,7 @@ def _trial_curve(record: ExperimentRecord, trial: TrialRecord) -> None:
 
 
 def _log(record: ExperimentRecord, trial: TrialRecord) -> None:
-    path = trial.directory / "log.txt"
+    path = trial.directory / LOG_FILE
     text = log_tail(path)
     if text is None:
         st.caption("There is no log: the trial has not begun, or its files were deleted.")

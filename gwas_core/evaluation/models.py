@@ -13,6 +13,8 @@ from gwas_core.evaluation.folds import PreparedHeldOutSet
 from gwas_core.evaluation.result import MISSING_PATTERN, NETWORK
 from gwas_core.evaluation.store import ChosenHyperparameters
 from gwas_core.model.baselines import predict_baselines
+from gwas_core.model.trial_folder import MODEL_FILE
+from gwas_core.seeds import training_seed
 
 Floats = NDArray[np.float64]
 
@@ -76,20 +78,7 @@ def predict_with_network(
     )
     standardisation = Standardisation.of(prepared.dataset.phenotype[split.train])
     genotypes = np.ascontiguousarray(prepared.dataset.genotypes[split.test])
-    return {NETWORK: predict(load_model(directory / "model.keras"), genotypes, standardisation)}
-
-
-def training_seed(seed: int, number: int) -> int:
-    """Return the seed of one network of a held-out set.
-
-    Args:
-        seed: of the evaluation.
-        number: of the network, from 0.
-
-    Returns:
-        From 0 to 2**31 - 1; the same for all held-out sets.
-    """
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) & (2**31 - 1)
+    return {NETWORK: predict(load_model(directory / MODEL_FILE), genotypes, standardisation)}
 
 
 def _no_report(_epoch: int, _metrics: dict[str, float]) -> None:

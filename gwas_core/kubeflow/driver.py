@@ -34,10 +34,11 @@ from gwas_core.kubeflow.parameters import from_assignments
 from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState, token_path
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import experiment_directory, read_failure_kind, run_and_record, trial_directory
-from gwas_core.kubeflow.trial_files import FAILURE_FILE, METRICS_FILE, RESULT_FILE, STEP_LOGS
+from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.kubeflow.trial_inputs import read_experiment, trial_seed
 from gwas_core.messages import quoted
 from gwas_core.model.training import OBJECTIVE
+from gwas_core.model.trial_folder import FAILURE_FILE, METRICS_FILE, RESULT_FILE
 from gwas_core.processes.detached import last_line
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.space import Value

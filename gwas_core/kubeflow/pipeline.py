@@ -30,6 +30,7 @@ from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, trial_directory
 from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.messages import quoted
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
 from gwas_core.processes.detached import import_environment, last_line
 from gwas_core.processes.threads import thread_environment
 from gwas_core.serialization import to_json_values
@@ -38,8 +39,8 @@ PIPELINE_NAME = "deep-gwas"
 
 ARTIFACTS = {
     "preprocessing/report": "preprocessing.html",
-    "train/model/model.keras": "model.keras",
-    "train/model/hyperparameters.json": "hyperparameters.json",
+    f"train/model/{MODEL_FILE}": MODEL_FILE,
+    f"train/model/{HYPERPARAMETERS_FILE}": HYPERPARAMETERS_FILE,
     "attribution/attributions": "attributions.csv",
     "manhattan-predicted/plot": "manhattan_predicted.html",
     "association/associations": "associations.csv",

@@ -29,10 +29,11 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_split, save_split
-from gwas_core.kubeflow.trial_files import BUNDLE_FILE, CALIBRATION_FILE, RESULT_FILE, STEP_LOGS
+from gwas_core.kubeflow.trial_files import BUNDLE_FILE, CALIBRATION_FILE, STEP_LOGS
 from gwas_core.messages import counted, quoted
 from gwas_core.model.bundle import write_bundle
 from gwas_core.model.training import OBJECTIVE, Report
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, MODEL_FILE, RESULT_FILE
 from gwas_core.report.attribution_plot import CAVEAT, attribution_figure, attribution_plot
 from gwas_core.report.bundle_export import bundle_origin, data_files
 from gwas_core.report.manhattan import manhattan, manhattan_figure
@@ -48,7 +49,7 @@ PIPELINE_RUNS = "_pipelines"
 
 _DATASET = "dataset"
 _KIND_SUFFIX = ".kind"  # beside a step's log: the ``FailureKind``
-_MODEL_FILES = ("model.keras", "hyperparameters.json", "log.txt")
+_MODEL_FILES = (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)
 _TRIAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -310,7 +311,7 @@ def attribute_snps(
         dataset, lines = given.dataset, given.split.validation
         genotypes = np.ascontiguousarray(dataset.genotypes[lines])
         standardisation = Standardisation.of(dataset.phenotype[given.split.train])
-        result = attribute(load_model(model / "model.keras"), genotypes, standardisation)
+        result = attribute(load_model(model / MODEL_FILE), genotypes, standardisation)
         table = pd.DataFrame(
             {
                 "name": dataset.snps["name"],

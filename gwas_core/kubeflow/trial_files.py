@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.model.training import OBJECTIVE
-
-METRICS_FILE = "metrics.jsonl"
-"""In a trial's folder: figures of each epoch, a line each."""
-
-RESULT_FILE = "result.json"
-"""In a trial's folder, once it has succeeded: its ``TrialResult``, and ``seed``."""
-
-FAILURE_FILE = "failure.json"
-"""In a trial's folder, once it has failed: ``reason``."""
+from gwas_core.model.trial_folder import METRICS_FILE
 
 BUNDLE_FILE = "bundle.zip"
 """In a trial's folder, once its pipeline has ended: its model, to take home."""

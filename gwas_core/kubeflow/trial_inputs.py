@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 from gwas_core.errors import InputError
 from gwas_core.kubeflow.steps import experiment_directory
+from gwas_core.seeds import named_training_seed
 from gwas_core.tuning.experiment import Experiment
 
 EXPERIMENT_FILE = "experiment.json"
 """In an experiment's folder: the experiment, as ``Experiment.to_dict`` gives it."""
-
-_LARGEST_SEED = 2**31
 
 
 def read_experiment(workspace: Path, name: str) -> Experiment:
@@ -40,5 +38,4 @@ def trial_seed(experiment: Experiment, trial: str) -> int:
 
     It is the same whenever the trial is repeated, and unrelated between trials.
     """
-    digest = hashlib.sha256(f"{experiment.seed}/{trial}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") % _LARGEST_SEED
+    return named_training_seed(experiment.seed, trial)

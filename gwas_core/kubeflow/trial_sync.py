@@ -12,8 +12,9 @@ from typing import Any
 from gwas_core.errors import FailureKind, SettingsError
 from gwas_core.kubeflow.katib_status import KatibTrial
 from gwas_core.kubeflow.parameters import from_assignments
-from gwas_core.kubeflow.trial_files import FAILURE_FILE, RESULT_FILE, finite_number, read_history, read_object
+from gwas_core.kubeflow.trial_files import finite_number, read_history, read_object
 from gwas_core.model.training import OBJECTIVE, TrialResult
+from gwas_core.model.trial_folder import FAILURE_FILE, RESULT_FILE
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace

@@ -19,6 +19,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from gwas_core.processes.memory import give_back_memory
+from gwas_core.seeds import layer_seed
 
 _MOST_KEPT = 6
 _kept: OrderedDict[Hashable, CompiledTraining] = OrderedDict()
@@ -72,7 +73,7 @@ class CompiledTraining:
         self._optimizer.learning_rate.assign(numbers["learning_rate"])
         dropouts = [layer for layer in self._model.layers if isinstance(layer, VariableDropout)]
         for place, layer in enumerate(dropouts):
-            layer.state.assign(np.array([(seed + 0x9E3779B9 * place) % 2**32, 0], dtype=np.uint32))
+            layer.state.assign(np.array([layer_seed(seed, place), 0], dtype=np.uint32))
 
     def get_weights(self) -> list[NDArray[Any]]:
         return list(self._model.get_weights())

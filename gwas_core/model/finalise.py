@@ -12,6 +12,7 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
+from gwas_core.model.trial_folder import MODEL_FILE
 
 PREDICTIONS_FILE = "predictions.csv"
 
@@ -30,7 +31,7 @@ def finalise(
     Raises:
         InputError: when the trial's network cannot be loaded.
     """
-    model = load_model(trial_directory / "model.keras")
+    model = load_model(trial_directory / MODEL_FILE)
     standardisation = Standardisation.of(dataset.phenotype[split.train])
     metrics: dict[str, PredictionMetrics] = {}
     tables = []

@@ -27,6 +27,7 @@ from gwas_core.model.hyperparameters import Hyperparameters
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.networks import Network, parse_network
 from gwas_core.model.trainer import Trainer, save_model
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, METRICS_FILE, MODEL_FILE
 
 Report = Callable[[int, dict[str, float]], None]
 """Called after each epoch with its number (from 1) and metrics; may raise ``TrialPruned``."""
@@ -99,12 +100,12 @@ def run_trial(
     use_xla = _resolve_xla(dataset, split, hyperparameters, xla)
     directory.mkdir(parents=True, exist_ok=True)
     write_json(
-        directory / "hyperparameters.json",
+        directory / HYPERPARAMETERS_FILE,
         {"network": network.name, **asdict(chosen), "seed": seed, "xla": use_xla},
     )
     with (
-        (directory / "metrics.jsonl").open("w", encoding="utf-8") as metrics_file,
-        (directory / "log.txt").open("w", encoding="utf-8") as log_file,
+        (directory / METRICS_FILE).open("w", encoding="utf-8") as metrics_file,
+        (directory / LOG_FILE).open("w", encoding="utf-8") as log_file,
     ):
         log = _Log(log_file)
         log(f"network {network.name}, seed {seed}, XLA {'on' if use_xla else 'off'}")
@@ -176,7 +177,7 @@ def _train(
         trainer.predict(genotypes),
         family=None if dataset.family is None else dataset.family[split.validation],
     )
-    save_model(trainer.model, directory / "model.keras")
+    save_model(trainer.model, directory / MODEL_FILE)
     return TrialResult(
         val_mean_absolute_error=validation.mean_absolute_error,
         best_epoch=best_epoch,

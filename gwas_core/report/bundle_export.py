@@ -26,6 +26,7 @@ from gwas_core.model.bundle import write_bundle
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, MODEL_FILE
 from gwas_core.report.card import model_card
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
@@ -142,9 +143,9 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "test_evaluations": evaluation.test_evaluations,
     }
     files: dict[str, bytes | Path] = {
-        "model.keras": best.directory / "model.keras",
-        "hyperparameters.json": best.directory / "hyperparameters.json",
-        "log.txt": best.directory / "log.txt",
+        MODEL_FILE: best.directory / MODEL_FILE,
+        HYPERPARAMETERS_FILE: best.directory / HYPERPARAMETERS_FILE,
+        LOG_FILE: best.directory / LOG_FILE,
         "predictions.csv": record.directory / PREDICTIONS_FILE,
         **data_files(dataset, split, preparation, record.experiment.preprocessing),
         "metrics.json": _json(metrics),

@@ -14,13 +14,13 @@ import plotly.graph_objects as go
 
 from gwas_core.messages import counted
 from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.trial_folder import METRICS_FILE
 from gwas_core.report.figure_style import COLOURS, GREY, add_levels, new_figure, value_range, whole_ticks
 from gwas_core.report.history import baseline_levels
 from gwas_core.report.text import plot_text
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import TrialRecord
 
-METRICS_FILE = "metrics.jsonl"
 MOST_HIGHLIGHTED = len(COLOURS)
 """So many curves can be told apart by colour."""
 

@@ -22,7 +22,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from gwas_core.errors import SettingsError
 from gwas_core.messages import quoted
-from gwas_core.tuning.points import Point, derived_seed, point_of
+from gwas_core.seeds import derived_seed
+from gwas_core.tuning.points import Point, point_of
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 
 _logger = logging.getLogger(__name__)

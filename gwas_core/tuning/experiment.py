@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-import numpy as np
-
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.messages import quoted
 from gwas_core.model.training import OBJECTIVE, XLA_SETTINGS
+from gwas_core.seeds import LARGEST_SEED, training_seed
 from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.space import SearchSpace
@@ -28,7 +27,6 @@ MAXIMUM_SOURCE_LENGTH = 200
 
 _FORMAT = 1
 _CONTENT_HASH = re.compile(r"[0-9a-f]{8,64}")
-_LARGEST_SEED = 2**31 - 1  # what every library asked for a seed accepts
 
 Xla = Literal["auto", "on", "off"]
 EngineName = Literal["local", "kubeflow"]
@@ -132,7 +130,7 @@ class Experiment:
         _check_count(self.max_trials, "max_trials", 1, MAXIMUM_TRIALS)
         _check_count(self.parallel_trials, "parallel_trials", 1, MAXIMUM_PARALLEL_TRIALS)
         _check_count(self.max_failed_trials, "max_failed_trials", 1, MAXIMUM_TRIALS)
-        _check_count(self.seed, "seed", 0, _LARGEST_SEED)
+        _check_count(self.seed, "seed", 0, LARGEST_SEED)
         _check_option(self.xla, "xla", XLA_SETTINGS)
         _check_option(self.engine, "engine", ("local", "kubeflow"))
         _check_option(self.objective, "objective", (OBJECTIVE,))
@@ -147,8 +145,8 @@ class Experiment:
                 raise SettingsError(f"{name} must be {kind.__name__}, not {quoted(value)}", field=name)
 
     def trial_seed(self, number: int) -> int:
-        """The seed of trial ``number``: the same in every attempt, unrelated between trials."""
-        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]) & _LARGEST_SEED
+        """Return the seed of a trial: the same in every attempt, unrelated to those of other trials."""
+        return training_seed(self.seed, number)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the experiment as JSON values with the number of their format."""

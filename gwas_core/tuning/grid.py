@@ -11,7 +11,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from gwas_core.errors import SettingsError
-from gwas_core.tuning.points import Point, check_not_exhausted, derived_seed, key_of, tried_points
+from gwas_core.seeds import derived_seed
+from gwas_core.tuning.points import Point, check_not_exhausted, key_of, tried_points
 from gwas_core.tuning.space import SearchSpace
 
 

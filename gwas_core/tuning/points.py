@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from gwas_core.errors import SettingsError, SpaceExhausted
@@ -38,15 +37,6 @@ def tried_points(trials: Iterable[FrozenTrial], space: SearchSpace) -> set[Point
     """All points that trials have or had, whatever became of the trials: a point that failed would fail again."""
     points = (point_of(trial, space) for trial in trials)
     return {key_of(point, space) for point in points if point is not None}
-
-
-def derived_seed(seed: int, *numbers: int) -> int:
-    """A seed (32 bits) of its own for each trial and attempt.
-
-    A search that is resumed in another process then goes on as if it had not been
-    interrupted, where one long random stream would begin again and repeat itself.
-    """
-    return int(np.random.SeedSequence([seed, *numbers]).generate_state(1)[0])
 
 
 def check_not_exhausted(space: SearchSpace, tried: set[PointKey]) -> None:

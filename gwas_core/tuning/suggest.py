@@ -21,9 +21,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gwas_core.errors import SettingsError
 from gwas_core.messages import quoted
+from gwas_core.seeds import derived_seed
 from gwas_core.tuning.bayesian import BayesianSampler, BayesianSettings
 from gwas_core.tuning.grid import Grid, GridSampler
-from gwas_core.tuning.points import Point, PointKey, check_not_exhausted, derived_seed, key_of, tried_points
+from gwas_core.tuning.points import Point, PointKey, check_not_exhausted, key_of, tried_points
 from gwas_core.tuning.space import Parameter, SearchSpace
 
 ALGORITHMS = ("bayesianoptimization", "random", "grid", "tpe", "multivariate-tpe", "cmaes", "sobol")

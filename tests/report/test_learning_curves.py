@@ -9,13 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gwas_core.report.learning_curves import (
-    METRICS_FILE,
-    MOST_HIGHLIGHTED,
-    curves_figure,
-    learning_curves,
-    read_training_errors,
-)
+from gwas_core.model.trial_folder import METRICS_FILE
+from gwas_core.report.learning_curves import MOST_HIGHLIGHTED, curves_figure, learning_curves, read_training_errors
 from gwas_core.tuning.experiment import TrialState
 from tests.report.example_records import baselines, trial
 

@@ -1,0 +1,19 @@
+"""Names of the files in a trial's folder, wherever the trial ran: part of what is stored, so they never change."""
+
+HYPERPARAMETERS_FILE = "hyperparameters.json"
+"""All hyperparameters, defaults included, the seed and whether XLA was used."""
+
+METRICS_FILE = "metrics.jsonl"
+"""Figures of each epoch, a line each."""
+
+LOG_FILE = "log.txt"
+"""What happened, with times, for people."""
+
+MODEL_FILE = "model.keras"
+"""The network of the best epoch, once training is over."""
+
+RESULT_FILE = "result.json"
+"""The ``TrialResult`` and ``seed`` of a trial that succeeded; written on a cluster, where no store can be reached."""
+
+FAILURE_FILE = "failure.json"
+"""``reason`` and ``kind`` of a trial that failed; written on a cluster."""
