@@ -13,6 +13,7 @@ from gwas_core.evaluation.intervals import FIGURES
 from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, plan_evaluation
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate
+from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.messages import counted, duration, duration_range
 from gwas_core.processes.threads import usable_cores
 from gwas_core.report.estimate import remaining_seconds
@@ -29,15 +30,14 @@ from gwas_core.workspace import Workspace
 def run(options: argparse.Namespace) -> None:
     """Tune on some folds, test on the others, and print the table of figures."""
     read, notes = load_dataset(options)
-    settings = _search_settings(options)
-    preprocessing = settings.pop("preprocessing")
+    preprocessing, tuning = _search_settings(options)
     dataset, plan, sentences = plan_evaluation(
         read,
         name=options.name,
         stem=free_name(options.file.name, taken=()),
         source=options.file.name,
         preprocessing=preprocessing,
-        tuning=TuningSettings(**settings),
+        tuning=tuning,
         tune_folds=_folds(options, "tune_folds"),
         test_folds=_folds(options, "test_folds"),
         leave_family_out=options.leave_family_out,
@@ -75,8 +75,8 @@ def _folds(options: argparse.Namespace, field: str) -> tuple[int, ...] | None:
     return None if text is None else whole_numbers(text, field=field)
 
 
-def _search_settings(options: argparse.Namespace) -> dict[str, Any]:
-    options_given = search_settings(
+def _search_settings(options: argparse.Namespace) -> tuple[PreprocessingSettings, TuningSettings]:
+    given = search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
         preprocessing={
             name: getattr(options, name)
@@ -93,9 +93,14 @@ def _search_settings(options: argparse.Namespace) -> dict[str, Any]:
         seed=options.seed,
         xla=options.xla,
     )
-    settings: dict[str, Any] = {**options_given}
-    del settings["split"]
-    return settings
+    return given["preprocessing"], TuningSettings(
+        space=given["space"],
+        algorithm=given.get("algorithm"),
+        max_trials=given.get("max_trials"),
+        seed=given.get("seed"),
+        xla=given.get("xla"),
+        early_stopping=given["early_stopping"],
+    )
 
 
 def _stop_tuning(engine: LocalEngine, plan: EvaluationPlan) -> None:

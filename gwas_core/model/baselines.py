@@ -23,13 +23,8 @@ from gwas_core.model.mixed_model import (
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-BASELINES: Mapping[str, str] = {
-    "mean": "Mean of the training lines",
-    "family_mean": "Mean of the family's training lines",
-    "gblup": "GBLUP: additive effects of all SNPs",
-    "gblup_family": "GBLUP and a family effect",
-}
-"""Every baseline and what to call it; those with ``family`` need a dataset with families."""
+BASELINES = ("mean", "family_mean", "gblup", "gblup_family")
+"""Names of all baselines; ``family_mean`` and ``gblup_family`` need a dataset with families."""
 
 
 @dataclass(frozen=True, kw_only=True)
