@@ -69,7 +69,7 @@ def dashboard(workspace: Path) -> Iterator[str]:
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", *arguments],
         cwd=ROOT,
-        env={**os.environ, "GWAS_WORKSPACE": str(workspace), "GWAS_NO_DEMO": "1"},
+        env={**os.environ, "GWAS_WORKSPACE": str(workspace), "GWAS_NO_DEMO": "1", "GWAS_PROGRAM": "./run"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
