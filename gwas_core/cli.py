@@ -214,7 +214,7 @@ def _add_search(parser: argparse.ArgumentParser, *, max_trials: int, parallel_tr
 
 
 def _add_follow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--detach", action="store_true", help="return at once; `status` shows how it goes")
+    parser.add_argument("--detach", action="store_true", help="return at once; `status` shows the progress")
     _add_json(parser)
 
 

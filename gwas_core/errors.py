@@ -97,7 +97,7 @@ class ExperimentError(GwasError, RuntimeError):
 
 
 class SpaceExhausted(GwasError):
-    """End of a search of which every point was suggested."""
+    """End of a search in which every point of a finite space was suggested."""
 
 
 class BundleError(InputError):

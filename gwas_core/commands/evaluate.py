@@ -144,7 +144,7 @@ class _Bars:
         left = "" if progress.seconds_left is None else f"about {duration(progress.seconds_left)} left"
         self._tasks.set_postfix_str(left)
         if self._tasks.disable and progress.done != before:
-            # Without a terminal there is no bar: a line for each that is finished tells the same.
+            # Without a terminal there is no bar; a line for each finished model says the same.
             say(f"{progress.done} of {progress.total} trained and predicted{f', {left}' if left else ''}")
 
 

@@ -177,7 +177,10 @@ def submit_katib(options: argparse.Namespace) -> None:
     say_notes(notes)
     described = _experiment(options, taken=[entry.name for entry in engines.store.experiments()])
     experiment = launch_experiment(engines, dataset, notes=notes, **described)
-    say(f"Experiment {experiment.name} runs in namespace {cluster.namespace}: `status {experiment.name}` shows how.")
+    say(
+        f"Experiment {experiment.name} runs in namespace {cluster.namespace}: "
+        f"`status {experiment.name}` shows its progress."
+    )
     print(experiment.name)
 
 

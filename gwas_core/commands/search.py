@@ -55,7 +55,7 @@ def demo(options: argparse.Namespace) -> None:
 
 def _demo(options: argparse.Namespace) -> None:
     dataset, notes = read_demo()
-    say(f"{dataset.lines:,} simulated lines, {len(dataset.snps):,} SNPs; data/README.md says how they came about.")
+    say(f"{dataset.lines:,} simulated lines, {len(dataset.snps):,} SNPs; data/README.md describes how they were made.")
     _launch(options, dataset, notes, source=DEMO_FILE.name, stem=DEMO_NAME)
 
 
@@ -117,7 +117,7 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) -> None:
     if options.detach:
-        say(f"It runs in the background: `status {name}` shows how it goes, `stop {name}` stops it.")
+        say(f"It runs in the background: `status {name}` shows its progress, `stop {name}` stops it.")
         if options.json:
             print_json(summarise(engine.sync(name)))
         return
@@ -135,7 +135,7 @@ def _follow(engine: Engines, name: str) -> ExperimentRecord:
     """Show a progress bar and a line for each finished trial until the experiment ends; return its record."""
     told: dict[int, TrialState] = {}
     told_baselines = False
-    # Without a terminal a bar would only fill the log; the lines tell the same.
+    # Without a terminal a bar would only fill the log; the lines say the same.
     with tqdm(total=0, unit="trial", file=sys.stderr, disable=None, dynamic_ncols=True) as bar:
         for record in watch(engine, name):
             for trial in record.trials:
@@ -343,7 +343,7 @@ def delete(options: argparse.Namespace) -> None:
     record = engine.sync(options.name)
     if not options.yes:
         if not sys.stdin.isatty():
-            raise SettingsError("there is nobody to ask whether to delete it: add --yes", field="yes")
+            raise SettingsError("there is no terminal to ask for confirmation: add --yes", field="yes")
         print(
             f"Delete {record.name} with its {len(record.trials)} trials and models? Type its name: ", end="", flush=True
         )

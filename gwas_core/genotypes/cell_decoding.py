@@ -23,7 +23,7 @@ INVALID = -128
 MISSING_WORDS = frozenset({"", "nan", "na", "n/a", ".", "null"})
 """Ways of writing a missing value (in lower case), in genotypes and traits alike."""
 
-# A cell longer than this is no allele count, whatever it holds.
+# A longer cell is no allele count, whatever it holds.
 _LONGEST_CELL = 64
 
 # Keep the first 0, 1, ... 8 bytes of a word read with its first byte as the lowest.

@@ -102,7 +102,11 @@ class ColumnRoles:
 
 
 def guess_roles(table: GenotypeTable) -> ColumnRoles:
-    """Return a guess of every role from the columns' names and values, which the user can change."""
+    """Return a guess of every role from the columns' names and values, which the user can change.
+
+    Args:
+        table: content of a file; its genotypes tell which part of the line names is a family.
+    """
     columns = table.columns
     line_name = _named(columns, _LINE_NAMES) or _first(columns, lambda name: _could_name_lines(columns[name]))
     folds = _named([name for name in columns if name != line_name and _could_be_folds(columns[name])], _FOLD_NAMES)
@@ -121,7 +125,7 @@ def guess_roles(table: GenotypeTable) -> ColumnRoles:
 
 def _guess_phenotype(table: GenotypeTable, *, taken: set[str | None]) -> str | None:
     free = [name for name in table.columns if name not in taken and name.casefold() not in _FOLD_NAMES]
-    # is_no_snp_name names what is no trait either, unless the name says that it is one.
+    # Columns that are no SNPs by name are mostly no traits either, unless the name says so.
     usual = [name for name in free if _TRAIT_WORDS.search(name) or not is_no_snp_name(name)]
 
     def mostly_numbers(name: str) -> bool:

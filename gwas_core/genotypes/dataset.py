@@ -167,7 +167,7 @@ class Dataset:
             try:
                 temporary.rename(directory)
             except OSError:
-                # Another process wrote the same content first: that one serves.
+                # Another process wrote the same content first, which is used.
                 if not (directory / "dataset.json").is_file():
                     raise
         finally:
@@ -205,7 +205,7 @@ class Dataset:
                 folds=None if folds is None else np.array(folds, dtype=np.int64),
             )
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-            # Its name, a hash, and not where it is: pages show this to whoever looks.
+            # Only the hash, not the path: pages show this message to every visitor.
             raise InputError(
                 f"the dataset {directory.name[:12]} is gone or damaged: load the genotypes again"
             ) from error

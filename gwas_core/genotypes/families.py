@@ -16,9 +16,9 @@ MINIMUM_FAMILY_SIZE = 8
 # In SoyNAM the families explain 17 % of the variance of imputed genotypes and 37 % where missing ones
 # follow the family; serial numbers, years and plots explain none, origins in a diversity panel little.
 _LEAST_EXPLAINED = 0.05
-# A slice that explains this share of what the best one does explains it as well: few SNPs are looked at.
+# A slice counts as equally good if it explains this share of what the best one does, since only few SNPs are used.
 _EQUALLY_GOOD = 0.9
-# Enough to tell families from numbers, and few enough to take no time.
+# Enough to tell families from serial numbers, and few enough to take no time.
 _SNPS_TO_JUDGE = 32
 _LINES_TO_JUDGE = 10_000
 _LONGEST_NAME = 32

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.genetic_map import Chromosome
 
-# A genealogy holds for this stretch of the map; on the next one an independent one does.
+# One genealogy holds for a stretch of this length; the next stretch has an independent one.
 _GENEALOGY_CENTIMORGANS = 1.0
 _MOST_ATTEMPTS = 40
 
@@ -67,7 +67,7 @@ def draw_snp_panel(
         positions = np.concatenate([positions, candidates[polymorphic]])
         differs = np.concatenate([differs, candidate_differs[:, polymorphic]], axis=1)
         if len(positions) >= snps:
-            # setdiff1d sorts, so the first ones found would all lie at the chromosome's start.
+            # setdiff1d sorts, so the first positions would all lie at the chromosome's start.
             chosen = random.permutation(len(positions))[:snps]
             chosen = chosen[np.argsort(positions[chosen])]
             return SnpPanel(positions=positions[chosen], differs=differs[:, chosen])

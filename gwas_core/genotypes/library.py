@@ -209,7 +209,7 @@ class DatasetLibrary:
                 if path.stat().st_mtime < oldest:
                     path.unlink()
             except OSError:
-                # Somebody else removed it first, or it is not ours to remove.
+                # Another process removed it first, or it may not be removed.
                 continue
 
 

@@ -20,7 +20,7 @@ _PREPARATION_FILE = "preparation.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """Way from the file to an experiment's dataset: what a bundle needs to treat new lines alike.
+    """Record of how a file became an experiment's dataset; a bundle needs it to treat new lines alike.
 
     Attributes:
         imputation: values that replace missing genotypes.

@@ -257,6 +257,9 @@ def find_outliers(values: NDArray[np.float64]) -> Sequence[int]:
 
     No index is returned if the interquartile range is 0: then half of the values are equal, and the rule does not
     apply.
+
+    Args:
+        values: float64 (lines,), all finite.
     """
     lower, upper = np.quantile(values, (0.25, 0.75))
     reach = _FAR_OUT * (upper - lower)

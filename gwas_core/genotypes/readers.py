@@ -145,10 +145,13 @@ def read_table(
 ) -> GenotypeTable:
     """Return the content of a file after checking and encoding it.
 
-    Memory: one byte a genotype, the text of the other columns, and a few megabytes.
+    It takes one byte of memory for each genotype, the text of the other columns, and a few megabytes.
 
     Args:
+        path: plain or gzip text.
+        snp_columns: which columns are SNPs, if their names do not tell.
         file_name: what messages call the file (default: its name on disk).
+        size_limit: in bytes after decompression.
 
     Raises:
         InputError: the file or a cell cannot be used; the sentence names row, line, column and value.

@@ -35,7 +35,7 @@ CAUSAL_COLUMNS = ("name", "chromosome", "position", "kind", "effect", "partner")
 _MISSING_IN_MISSING_CELLS = 0.99
 _MISSING_IN_CALLED_CELLS = 0.005
 _MOST_GENOTYPES = 2_000_000_000
-# Beyond, their allele counts alone would fill the memory.
+# With more, the allele counts of the causal SNPs alone would fill the memory.
 _MOST_POLYGENIC = 5000
 
 
@@ -126,7 +126,7 @@ class SimulationSettings:
             _check_whole(name, getattr(self, name), least, most)
         if self.polygenic_qtl is None:
             object.__setattr__(self, "polygenic_qtl", min(200, self.snps // 5))
-        # Those whose bounds are other settings.
+        # Settings whose bounds depend on other settings.
         for name, least, most in (
             ("snps", self.chromosomes, 200_000),
             ("large_qtl", 0, self.chromosomes),
@@ -254,7 +254,7 @@ def _breed(
     """Draw SNPs of each chromosome, and the genotypes of all lines, int8 (lines, SNPs)."""
     chromosomes = CHROMOSOMES[: settings.chromosomes]
     genome = sum(chromosome.base_pairs for chromosome in chromosomes)
-    # At least one SNP a chromosome, the others by its length.
+    # At least one SNP on each chromosome, the others by its length.
     counts = 1 + apportion(
         settings.snps - len(chromosomes), tuple(chromosome.base_pairs / genome for chromosome in chromosomes)
     )
@@ -341,7 +341,7 @@ class _GeneticComponent:
     def scaled_effects(self) -> NDArray[np.float64]:
         """Return the effects, scaled so that the component has the variance ``share``."""
         deviation = float((self.counts @ self.effects).std()) if len(self.effects) else 0.0
-        # A part that does not vary (one SNP that is fixed) has no scale; then its effect is its weight.
+        # A component that does not vary (one fixed SNP) has no scale; its effect is then its weight.
         return self.effects * (math.sqrt(max(self.share, 0.0)) / (deviation or 1.0))
 
 

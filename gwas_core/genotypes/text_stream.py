@@ -25,7 +25,7 @@ CHUNK_SIZE = 2 * 1024**2
 _GZIP = b"\x1f\x8b"
 _BLANK = b" \t,;\r\n"
 
-# What people hand in by mistake. UTF-32's mark starts with UTF-16's, so it comes first.
+# Files that people choose by mistake. UTF-32's mark starts with UTF-16's, so it comes first.
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (_GZIP, "gzip data compressed a second time: decompress it once"),
     (b"\xff\xfe\x00\x00", "UTF-32 text: save it as UTF-8"),
@@ -137,7 +137,7 @@ def _open(path: Path, file_name: str) -> io.BufferedReader:
 
 def _decompressed(file: io.BufferedReader) -> BinaryIO:
     # By content, not by name: browsers and mail programs add and remove ".gz" as they like.
-    # A failing read comes back, explained, when the first chunk is read.
+    # A read that fails here fails again, with an explanation, when the first chunk is read.
     try:
         magic = file.peek(2)[:2]
     except OSError:
