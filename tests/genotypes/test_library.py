@@ -49,6 +49,11 @@ def library(tmp_path: Path) -> DatasetLibrary:
     return DatasetLibrary(Workspace(tmp_path / "workspace"))
 
 
+def test_the_content_hash_is_that_of_earlier_versions(dataset: Dataset) -> None:
+    # Of version 0.1.0: by it, experiments and the library find their data.
+    assert dataset.content_hash == "447ca9687928f5f78c7b0b4336c3b6d73a8c2775309193ff9a612fa4d8069fde"
+
+
 def test_what_is_added_is_listed_and_loaded(library: DatasetLibrary, dataset: Dataset) -> None:
     assert library.entries() == ()
     content_hash = library.add(dataset, source="good\x1b.txt", notes=("a note",))
