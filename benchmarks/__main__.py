@@ -195,6 +195,7 @@ def page(_: Options) -> list[Row]:
         Row(
             what=f"rerun of an experiment's page, {ours['trials']:,} trials of {ours['hyperparameters']} parameters",
             ours=elapsed(median),
+            ratio=f"{ours['ratio']:.1f} x the page at {ours['reference_trials']} trials",
             target="<= 1 s",
             holds=median <= 1,
             note="processor time",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
+from tests.waiting import LIMIT
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -33,7 +34,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "GWAS_WORKSPACE": str(folder / "workspace")},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=LIMIT,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -16,7 +16,7 @@ from gwas_core.tuning.creation import create_experiment
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.local import LocalEngine
-from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
 OnTuning = Callable[[ExperimentRecord], None]
 """Called with the search each time something in it changed."""
@@ -132,13 +132,19 @@ def _best_of(record: ExperimentRecord, *, lines: int) -> ChosenHyperparameters:
     best = record.best
     assert best is not None
     assert best.value is not None
-    xla = record.experiment.xla
     return ChosenHyperparameters(
         experiment=record.name,
         trial=best.number,
         value=best.value,
         hyperparameters=dict(best.parameters),
-        # As it was trained while tuning: "auto" was measured once for the whole search.
-        xla=(record.calibration is not None and record.calibration.xla) if xla == "auto" else xla == "on",
+        xla=_xla_of(record, best),
         lines=lines,
     )
+
+
+def _xla_of(record: ExperimentRecord, trial: TrialRecord) -> bool:
+    """Return whether a trial was compiled: by its own record, or, of an older trial, by what its search measured."""
+    if trial.xla is not None:
+        return trial.xla
+    xla = record.experiment.xla
+    return (record.calibration is not None and record.calibration.xla) if xla == "auto" else xla == "on"

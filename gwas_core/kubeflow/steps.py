@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import traceback
@@ -242,9 +243,31 @@ def _measured_xla(
     try:
         calibration = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        calibration = to_json_values(calibrate(dataset, split, hyperparameters))
-        write_json(path, calibration)
+        calibration = _first_written(path, to_json_values(calibrate(dataset, split, hyperparameters)))
     return "on" if calibration["xla"] else "off"
+
+
+def _first_written(path: Path, calibration: dict[str, Any]) -> dict[str, Any]:
+    """Write a calibration, and return the one that counts.
+
+    Trials that begin together measure at the same time and may find differently; the first one that is written counts
+    for all, or trials of one search would differ in their last digits.
+    """
+    own = path.with_name(f".{path.name}.{os.getpid()}")
+    write_json(own, calibration)
+    try:
+        os.link(own, path)
+    except OSError:
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # No volume that links, or a damaged file.
+            write_json(path, calibration)
+            return calibration
+        return found
+    finally:
+        own.unlink(missing_ok=True)
+    return calibration
 
 
 def train(

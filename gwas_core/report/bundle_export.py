@@ -161,6 +161,7 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "experiment": record.name,
         "trial": best.number,
         "seeds": {"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
+        "xla": best.xla,
         "dataset_sha256": record.experiment.dataset,
         "source": record.experiment.source,
         **to_json_values(bundle_origin()),
@@ -185,6 +186,7 @@ def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
             **{f"parameter:{name}": value for name, value in trial.parameters.items()},
             "seconds": trial.seconds,
             "seed": trial.seed,
+            "xla": trial.xla,
             "reason": trial.reason,
         }
         for trial in trials

@@ -33,6 +33,7 @@ class TrialRecord:
         result: what the trial function returned; None until the trial succeeded.
         failure: the kind of reason for which it failed; None unless it did.
         started: of the latest attempt.
+        xla: whether training was compiled by XLA, which can change the last digits; None if it is not known.
         directory: where the trial's files are.
     """
 
@@ -49,6 +50,7 @@ class TrialRecord:
     finished: datetime | None
     directory: Path
     failure: FailureKind | None = None
+    xla: bool | None = None
 
     @property
     def best_epoch(self) -> int | None:
@@ -92,6 +94,7 @@ class TrialRecord:
             "failure": self.failure,
             "attempts": self.attempts,
             "seed": self.seed,
+            "xla": self.xla,
             "started": iso(self.started),
             "finished": iso(self.finished),
             "seconds": self.seconds,

@@ -237,6 +237,7 @@ class Store:
             reason=outcome.get("reason") or attempt.get("reason") or "",
             attempts=attempt.get("number", 0),
             seed=attempt.get("seed"),
+            xla=_xla(attempt, outcome),
             result=read_record(TrialResult, outcome.get("result")),
             failure=FailureKind.read(outcome.get("failure")) if state is TrialState.FAILED else None,
             started=moment(attempt.get("started")) or row.started,
@@ -267,6 +268,14 @@ def read_baselines(values: Any) -> dict[str, BaselineMetrics] | None:
         return None
     read = {name: read_record(BaselineMetrics, result) for name, result in results.items()}
     return {name: metrics for name, metrics in read.items() if metrics is not None}
+
+
+def _xla(attempt: Mapping[str, Any], outcome: Mapping[str, Any]) -> bool | None:
+    """Whether the trial's training was compiled; its result knows best, and trials of before 0.2 know nothing else."""
+    for record in (outcome.get("result") or {}, attempt):
+        if isinstance(record.get("xla"), bool):
+            return bool(record["xla"])
+    return None
 
 
 def _unfinished_state(optuna_state: str, *, active: bool) -> TrialState:

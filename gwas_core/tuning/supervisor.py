@@ -308,11 +308,11 @@ class Supervisor:
         self._failed_starts = 0
         job: Mapping[str, Any] = task.job
         if task.trial is not None:
-            attempt = self._writer.begin(task.trial)
+            attempt = self._writer.begin(task.trial, xla=job["xla"] == "on")
             # An earlier attempt may have left half of its files.
             with suppress(FileNotFoundError):
                 shutil.rmtree(Path(job["directory"]))
-            job = {**job, "seed": attempt.seed}
+            job = {**job, "seed": attempt.seed, "xla": "on" if attempt.xla else "off"}
         self._pool.send(slot, job)
 
     def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ class Attempt:
         crashes: attempts that ended with the death of the supervisor.
         running: whether the latest attempt is under way, as far as its supervisor could write it.
         reason: why there is more than one.
+        xla: whether training is compiled by XLA, the same in every attempt; None where that was not known beforehand.
     """
 
     number: int = 0
@@ -61,6 +62,7 @@ class Attempt:
     deaths: int = 0
     crashes: int = 0
     reason: str = ""
+    xla: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,12 +264,16 @@ class ExperimentWriter:
         )
         self._storage.create_new_trial(self._study_id, trial)
 
-    def begin(self, number: int, *, seed: int | None = None, started: str | None = None) -> Attempt:
+    def begin(
+        self, number: int, *, seed: int | None = None, started: str | None = None, xla: bool | None = None
+    ) -> Attempt:
         """Write that an attempt at a trial starts; epochs of an earlier one no longer count.
 
         Args:
             seed: the trial's, where it is not the one this experiment gives that number.
             started: when, where that was before it is written; ISO 8601.
+            xla: whether training is to be compiled by XLA. An earlier attempt's choice stands: what was measured
+                meanwhile must not change the trial's digits.
         """
         trial_id = self._trial_id(number)
         # Optuna cannot delete what was reported, but takes NaN as nothing.
@@ -281,6 +287,7 @@ class ExperimentWriter:
             seed=self.experiment.trial_seed(number) if seed is None else seed,
             started=started or now(),
             running=True,
+            xla=xla if before.xla is None else before.xla,
         )
         self._set_attempt(trial_id, attempt)
         if self._storage.get_trial(trial_id).state is OptunaState.WAITING:

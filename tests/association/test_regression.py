@@ -21,6 +21,7 @@ from gwas_core.genotypes.column_roles import guess_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.snp_names import snp_table
+from tests.waiting import LIMIT
 
 
 def structured_dataset(*, lines: int = 300, snps: int = 80, families: int = 6, seed: int = 0) -> Dataset:
@@ -230,7 +231,7 @@ def write_plink(folder: Path, dataset: Dataset, covariates: np.ndarray) -> None:
 def run_plink(plink: str, folder: Path, name: str, *options: str) -> pd.DataFrame:
     command = [plink, "--bfile", "data", "--chr-set", "20", "--allow-no-sex", "--keep-allele-order"]
     command += ["--pheno", "phenotype.txt", "--linear", *options, "--ci", "0.95", "--threads", "1", "--out", name]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=LIMIT)
     return pd.read_csv(folder / f"{name}.assoc.linear", sep=r"\s+")
 
 

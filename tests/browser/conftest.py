@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.chromium import chromium as open_chromium
 from benchmarks.chromium import find_chromium
+from tests.waiting import LIMIT, MILLISECONDS, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-START_SECONDS = 120.0
 FAILED = pytest.StashKey[bool]()
 
 
@@ -84,15 +83,15 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
     yield start
     for server in servers:
         os.killpg(server.process.pid, signal.SIGTERM)
-        server.process.wait(timeout=20)
+        server.process.wait(timeout=LIMIT)
 
 
 @pytest.fixture(scope="session")
 def profile(chromium: Browser) -> Iterator[BrowserContext]:
     """A fresh profile that the tests of a run share: what one page has loaded, the next need not."""
     context = chromium.new_context(accept_downloads=True)
-    context.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    context.set_default_timeout(MILLISECONDS)
+    expect.set_options(timeout=MILLISECONDS)
     yield context
     context.close()
 
@@ -136,14 +135,13 @@ def _free_port() -> int:
 
 
 def _wait_until_it_answers(server: Server) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        if server.process.poll() is not None:
-            break
+    def is_up() -> bool:
         try:
-            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return
+            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=LIMIT) as answer:
+                return bool(answer.status == 200)
         except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"the server did not start:\n{server.log.read_text(errors='replace')[-3000:]}")
+            return False
+
+    wait_until(lambda: is_up() or server.process.poll() is not None)
+    if server.process.poll() is not None:
+        pytest.fail(f"the server did not start:\n{server.log.read_text(errors='replace')[-3000:]}")

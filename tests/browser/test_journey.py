@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,15 @@ from gwas_core.cli import main
 from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 from gwas_core.model.bundle import open_bundle
 from gwas_core.tuning.demo import DEMO_FILE
+from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, NewPage, Server, StartServer
 from tests.browser.mouse import drag_along, wait_for_brush, wait_for_plot
 from tests.genotypes.bad_input import BAD_INPUT, BadInput, as_text, good_rows
+from tests.tuning.quick_experiments import WORKER, processes_of
+from tests.waiting import wait_until
 from ui.store import sentence
 
 # Trials of a second or two.
@@ -40,8 +45,6 @@ BAD_FILES = (
     BadInput("markup", lambda folder: _markup(folder), ()),
 )
 TRIALS, EXTRA = 10, 1
-# For what waits for trials or for TensorFlow, on a machine that is busy with other things.
-LONG = 180_000
 
 
 def _markup(folder: Path) -> Path:
@@ -71,19 +74,49 @@ def server(workspace: Workspace, start_server: StartServer) -> Server:
     )
 
 
-@pytest.mark.timeout(900)
-def test_the_journey(server: Server, new_page: NewPage, chromium: Browser, tmp_path: Path) -> None:
+@pytest.mark.timeout(3600)
+def test_the_journey(
+    server: Server, workspace: Workspace, new_page: NewPage, chromium: Browser, tmp_path: Path
+) -> None:
     page = new_page(width=1440, height=1000)
+    search = Search(workspace)
     load_demo_data(page, server)
     launch(page)
-    watch_and_brush(page)
-    stop(page)
-    resume_in_another_browser(page, chromium)
+    watch_and_brush(page, search)
+    stop(page, search)
+    resume_in_another_browser(page, chromium, search)
     extend(page)
     open_model(page)
     take_the_bundle_home(page, tmp_path)
     predict(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+class Search:
+    """The search that was launched. It rests while the browser looks, which may take longer than all of its trials."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._store = Store(workspace)
+
+    def run_on(self, trials: int = 0) -> None:
+        """Let the workers work until so many trials are finished, and rest then; on to the end without a number."""
+        self._send(signal.SIGCONT)
+        if trials:
+            wait_until(lambda: self._store.load(NAME).finished_trials >= trials)
+            self._send(signal.SIGSTOP)
+
+    def rest(self) -> None:
+        """Have the workers rest as soon as there is one."""
+        wait_until(lambda: self._store.load(NAME).counts[TrialState.RUNNING])
+        self._send(signal.SIGSTOP)
+
+    def wait_until_told_to_stop(self) -> None:
+        wait_until(lambda: self._store.load(NAME).state is not ExperimentState.RUNNING)
+
+    def _send(self, number: int) -> None:
+        for process in processes_of(self._workspace, WORKER):
+            process.send_signal(number)
 
 
 def load_demo_data(page: Page, server: Server) -> None:
@@ -112,27 +145,31 @@ def launch(page: Page) -> None:
     expect(page).to_have_url(re.compile(f"/experiment\\?experiment={NAME}$"))
 
 
-def watch_and_brush(page: Page) -> None:
+def watch_and_brush(page: Page, search: Search) -> None:
     """Trials arrive; a brush outlives the next one."""
+    search.run_on(3)
     page.evaluate("() => { window.never_reloaded = true; }")
-    expect(progress(page)).to_contain_text(re.compile(r"^[3-9] of"), timeout=LONG)
+    expect(progress(page)).to_contain_text(re.compile(r"^[3-9] of"))
     wait_for_plot(page)
     drag_along(page, "learning_rate", top=0.2, bottom=0.6)  # about 0.004 to 0.0006
     expect(chips(page)).to_have_text(re.compile("learning_rate .+ … "))
     brush = brush_in_url(page)
     wait_for_brush(page, "learning_rate", brush)
     _, trials = filtered(page)
+    search.run_on(trials + 1)
     more = "|".join(str(number) for number in range(trials + 1, TRIALS + 1))
-    expect(page.get_by_text(re.compile(rf"^\d+ of ({more}) trials$")).last).to_be_visible(timeout=LONG)
+    expect(page.get_by_text(re.compile(rf"^\d+ of ({more}) trials$")).last).to_be_visible()
     assert brush_in_url(page) == brush
     wait_for_brush(page, "learning_rate", brush)
     assert page.evaluate("() => window.never_reloaded")
 
 
-def stop(page: Page) -> None:
+def stop(page: Page, search: Search) -> None:
     """Now that nothing arrives any more, the table holds what the brush lets pass."""
     button(page, "Stop").click()
-    expect(state(page)).to_contain_text("Stopped", timeout=LONG)
+    search.wait_until_told_to_stop()
+    search.run_on()
+    expect(state(page)).to_contain_text("Stopped")
     finished = int(progress(page).inner_text().split()[0])
     assert 3 <= finished < TRIALS
     passed, trials = filtered(page)
@@ -140,7 +177,7 @@ def stop(page: Page) -> None:
     expect(table_of_trials(page)).to_have_attribute("aria-rowcount", str(passed + 1))
 
 
-def resume_in_another_browser(page: Page, chromium: Browser) -> None:
+def resume_in_another_browser(page: Page, chromium: Browser, search: Search) -> None:
     """A link opened somewhere else shows the same experiment, brush and trial; what is done there is seen here."""
     context = chromium.new_context()
     other = context.new_page()
@@ -151,10 +188,12 @@ def resume_in_another_browser(page: Page, chromium: Browser) -> None:
     for part in (progress, state):
         expect(part(other)).to_have_text(part(page).text_content() or "")
     button(other, "Resume").click()
-    expect(state(other)).to_contain_text("Running", timeout=LONG)
+    search.rest()
+    expect(state(other)).to_contain_text("Running")
     page.reload()
-    expect(state(page)).to_contain_text("Running", timeout=LONG)
+    expect(state(page)).to_contain_text("Running")
     wait_for_brush(page, "learning_rate", brush_in_url(other))
+    search.run_on()
     context.close()
 
 
@@ -163,7 +202,7 @@ def extend(page: Page) -> None:
     fill(page, "Trials to add", str(EXTRA))
     button(page, "Add and run").click()
     expect(progress(page)).to_contain_text(f"of {TRIALS + EXTRA} trials")
-    expect(state(page)).to_contain_text("Succeeded", timeout=LONG)
+    expect(state(page)).to_contain_text("Succeeded")
     expect(progress(page)).to_have_text(f"{TRIALS + EXTRA} of {TRIALS + EXTRA} trials")
 
 
@@ -174,7 +213,7 @@ def open_model(page: Page) -> None:
 
 
 def take_the_bundle_home(page: Page, folder: Path) -> None:
-    with page.expect_download(timeout=LONG) as download:
+    with page.expect_download() as download:
         button(page, "Download the bundle").click()
     assert download.value.suggested_filename == f"{NAME}-best.zip"
     download.value.save_as(folder / "best.zip")
@@ -184,7 +223,7 @@ def take_the_bundle_home(page: Page, folder: Path) -> None:
 def predict(page: Page) -> None:
     page.locator('input[type="file"]').set_input_files(DEMO_FILE)
     button(page, "Predict").click()
-    expect(page.get_by_text("800 lines predicted.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("800 lines predicted.")).to_be_visible()
     with page.expect_download() as download:
         button(page, "Download the predictions").click()
     table = pd.read_csv(download.value.path())
@@ -192,7 +231,7 @@ def predict(page: Page) -> None:
     assert table["predicted"].std() > 0
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_a_large_upload(
     server: Server, new_page: NewPage, large_table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,8 +239,8 @@ def test_a_large_upload(
     open_upload(page, server)
     begin = time.monotonic()
     upload(page, large_table)
-    expect(page.get_by_role("heading", name="What was found")).to_be_visible(timeout=LONG)
-    expect(button(page, "Use this dataset")).to_be_enabled(timeout=LONG)
+    expect(page.get_by_role("heading", name="What was found")).to_be_visible()
+    expect(button(page, "Use this dataset")).to_be_enabled()
     seconds = time.monotonic() - begin
     with capsys.disabled():
         print(f"\n{large_table.stat().st_size / 1e6:.1f} MB uploaded, read and checked in {seconds:.1f} s")
@@ -210,7 +249,7 @@ def test_a_large_upload(
     expect(metric(page, "Lines")).to_have_text(f"{lines:,}")
     begin = time.monotonic()
     button(page, "Use this dataset").click()
-    expect(button(page, "Launch")).to_be_enabled(timeout=LONG)
+    expect(button(page, "Launch")).to_be_enabled()
     with capsys.disabled():
         print(f"used, filtered and divided in {time.monotonic() - begin:.1f} s")
 
@@ -227,7 +266,7 @@ def large_table(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3600)
 def test_bad_files_are_refused_in_the_words_of_the_command_line(
     server: Server, new_page: NewPage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

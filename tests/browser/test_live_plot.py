@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from gwas_core.report.parallel_coordinates import AXES_SHOWN
 from tests.browser.conftest import NewPage, Server, StartServer
 from tests.browser.mouse import AXIS, BRUSH, PLOT, drag_along
+from tests.waiting import LIMIT
 
 APP = Path(__file__).parent / "apps" / "brush_app.py"
 
@@ -419,11 +420,11 @@ def passing(page: Page) -> set[int]:
     return {int(number) for number in text.split(",") if number}
 
 
-def wait_until(page: Page, condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
+def wait_until(page: Page, condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < until, "it did not come to that"
-        page.wait_for_timeout(50)
+        page.wait_for_timeout(50)  # not time.sleep, in which the browser's messages would not arrive
 
 
 def brush_of(page: Page, axis: str) -> list[list[float]]:

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,6 +27,7 @@ from tests.browser.conftest import REPOSITORY, NewPage, StartServer
 from tests.browser.mouse import wait_for_plot
 from tests.notebooks.jupyter_environment import jupyter_environment
 from tests.tuning.quick_experiments import quick_experiment, quick_model, quick_workspace
+from tests.waiting import LIMIT, MILLISECONDS, wait_until
 
 # A name other than the servers' own, since browsers and servers look at where a request came from.
 HOST = "kubeflow.localhost"
@@ -35,7 +35,7 @@ DASHBOARD, LAB = "/notebook/user/gwas", "/notebook/user/lab"
 TRIALS = 200
 
 # The first test of Jupyter may have it to install.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(3600)
 
 NGINX = """
 daemon off;
@@ -157,14 +157,14 @@ def free_port() -> int:
 
 
 def wait_for(url: str) -> None:
-    until = time.monotonic() + 90
-    while True:
+    def answers() -> bool:
         try:
-            urllib.request.urlopen(url, timeout=5).close()
-            return
+            urllib.request.urlopen(url, timeout=LIMIT).close()
         except OSError:
-            assert time.monotonic() < until, f"{url} did not answer"
-            time.sleep(0.1)
+            return False
+        return True
+
+    wait_until(answers, told=lambda: f"{url} did not answer")
 
 
 def end(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -208,9 +208,9 @@ def test_from_the_tile_of_jupyters_launcher(gateway: StartGateway, jupyter: Star
     page = new_page(width=1300)
     page.goto(f"{front.url}/lab")
     with page.expect_popup() as opened:
-        page.get_by_text("Deep GWAS Dashboard").first.click(timeout=90_000)
+        page.get_by_text("Deep GWAS Dashboard").first.click(timeout=MILLISECONDS)
     dashboard = opened.value
-    expect(dashboard.get_by_role("heading", name="Experiments", exact=True)).to_be_visible(timeout=90_000)
+    expect(dashboard.get_by_role("heading", name="Experiments", exact=True)).to_be_visible(timeout=MILLISECONDS)
     assert dashboard.url.startswith(f"{front.url}/dashboard/")
     dashboard.close()
 
@@ -240,7 +240,7 @@ def watch(page: Page) -> None:
     expect(progress).to_contain_text(re.compile(rf"^\d+ of {TRIALS} "))
     done = int(progress.inner_text().split()[0])
     later = "|".join(str(done + more) for more in range(2, 40))
-    expect(progress).to_contain_text(re.compile(rf"^({later}) of"), timeout=60_000)
+    expect(progress).to_contain_text(re.compile(rf"^({later}) of"), timeout=MILLISECONDS)
 
 
 def upload(page: Page) -> None:

@@ -47,7 +47,7 @@ def name(engines: Engines) -> Iterator[str]:
 
 
 def until(engines: Engines, name: str, trials: int) -> ExperimentRecord:
-    return wait_until(lambda: engines.sync(name), lambda record: record.finished_trials >= trials, seconds=HOUR)
+    return wait_until(lambda: engines.sync(name), lambda record: record.finished_trials >= trials, limit=HOUR)
 
 
 def test_the_cluster_has_what_is_needed() -> None:

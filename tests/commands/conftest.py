@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gwas_core.cli import main
+from tests.waiting import LIMIT
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPACE = """
@@ -53,7 +54,7 @@ def command(workspace: Path) -> Command:
             cwd=workspace,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=LIMIT,
             check=False,
             stdin=subprocess.DEVNULL,
         )

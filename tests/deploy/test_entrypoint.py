@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,9 +19,10 @@ import pytest
 import gwas_core
 from tests.deploy.image import environment, lay_out
 from tests.notebooks.jupyter_environment import jupyter_environment
+from tests.waiting import LIMIT, wait_until
 
 # The first of these tests may have Jupyter to install.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(3600)
 
 PREFIX = "/notebook/user/gwas"
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -39,7 +39,7 @@ def image() -> Iterator[Path]:
         [sys.executable, "-c", "from ui.live_plot import plotly_script; plotly_script()"],
         cwd=root,
         check=True,
-        timeout=60,
+        timeout=LIMIT,
     )
     yield root
     shutil.rmtree(root)
@@ -113,16 +113,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answer(process: subprocess.Popen[str], url: str, *, seconds: float = 90.0) -> str:
+def answer(process: subprocess.Popen[str], url: str) -> str:
     """What a server says, once it does."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and process.poll() is None:
+
+    def said() -> str:
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
+            with urllib.request.urlopen(url, timeout=LIMIT) as response:
                 return str(response.read().decode())
         except OSError:
-            time.sleep(0.2)
-    process.kill()
+            return ""
+
+    found = wait_until(lambda: said() or process.poll() is not None)
+    if isinstance(found, str):
+        return found
     pytest.fail(f"{url} did not answer: {process.communicate()[0][-3000:]}")
 
 
@@ -135,7 +138,7 @@ def test_the_dashboard_is_served_under_the_prefix_and_ends_when_told(start: Star
     assert "<title>" in answer(process, f"{base}/experiment?experiment=none")
     assert "plotly.js v" in answer(process, f"{base}/app/static/{plotly_name()}")[:500]
     process.terminate()
-    printed, _ = process.communicate(timeout=20)
+    printed, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
     assert "Traceback" not in printed
     assert PREFIX in printed
@@ -149,7 +152,7 @@ def plotly_name() -> str:
 
 def test_a_workspace_that_cannot_be_written_ends_it_at_once_with_a_sentence(start: Start) -> None:
     process = start(GWAS_WORKSPACE="/proc/workspace")
-    printed, _ = process.communicate(timeout=20)
+    printed, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 1
     assert printed.count("\n") == 1
     assert printed.startswith("error: the workspace /proc/workspace cannot be written by user ")
@@ -157,10 +160,10 @@ def test_a_workspace_that_cannot_be_written_ends_it_at_once_with_a_sentence(star
 
 def test_any_other_command_is_run_as_it_is(start: Start) -> None:
     process = start("python", "-m", "gwas_core", "--version")
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=LIMIT)
     assert (process.returncode, printed.strip()) == (0, gwas_core.__version__)
     process = start("sh", "-c", "exit 7")
-    process.communicate(timeout=20)
+    process.communicate(timeout=LIMIT)
     assert process.returncode == 7
 
 
@@ -174,7 +177,7 @@ def test_jupyter_is_served_under_the_prefix_with_the_dashboard_behind_it(start: 
     assert answer(process, f"{base}/dashboard/_stcore/health") == "ok"
     assert "jupyterlab-kubeflow-kale" in answer(process, f"{base}/lab")
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=LIMIT)
     assert process.returncode is not None
 
 

@@ -17,6 +17,7 @@ from gwas_core.kubeflow.preflight import preflight
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from tests.deploy.image import DOCKERFILE, REPOSITORY, instructions
 from tests.kubeflow.katib_server import NAMESPACE, KatibServer
+from tests.waiting import LIMIT
 
 BASE = REPOSITORY / "deploy" / "base"
 MODELS = {
@@ -46,7 +47,7 @@ def built(folder: str) -> dict[str, Resource]:
     for program, arguments in (("kustomize", ["build"]), ("kubectl", ["kustomize"])):
         if path := shutil.which(program):
             command = [path, *arguments, str(REPOSITORY / "deploy" / folder)]
-            result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
             assert result.returncode == 0, result.stderr
             return {document["kind"]: document for document in yaml.safe_load_all(result.stdout)}
     pytest.skip("the manifests were not built: neither kustomize nor kubectl is here")

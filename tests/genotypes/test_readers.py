@@ -6,7 +6,6 @@ import gzip
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -292,13 +291,11 @@ def test_names_that_hold_html_stay_as_they_are(tmp_path: Path) -> None:
 
 
 REAL = """
-import resource, sys, time
+import resource, sys
 from pathlib import Path
-start = time.perf_counter()
 from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
 table = read_table(Path(sys.argv[1]))
 dataset, _ = make_dataset(table, guess_roles(table))
-seconds = time.perf_counter() - start
 missing = float((dataset.genotypes < 0).mean())
 families = len(set(dataset.family.tolist()))
 if sys.platform == "linux":
@@ -307,7 +304,7 @@ if sys.platform == "linux":
     peak = int(status.split("VmHWM:")[1].split()[0]) / 1024
 else:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-print(dataset.lines, len(dataset.snps), missing, families, dataset.trait, seconds, peak)
+print(dataset.lines, len(dataset.snps), missing, families, dataset.trait, peak)
 """
 
 
@@ -316,8 +313,7 @@ print(dataset.lines, len(dataset.snps), missing, families, dataset.trait, second
     [("IMP_height", 5011, 0.0), ("IMP_height_as_published", 5007, 0.0), ("QA_height", 5011, 0.2526)],
 )
 def test_real_files_at_full_size(name: str, lines: int, missing: float, real_data: Path) -> None:
-    """3 s and 400 MB are the promise; a busy machine gets more time, but no more memory."""
-    start = time.perf_counter()
+    """400 MB are the promise; the 3 s are measured by the benchmarks."""
     done = subprocess.run(
         [sys.executable, "-c", REAL, str(real_data / f"{name}.txt.gz")],
         cwd=REPOSITORY,
@@ -330,5 +326,4 @@ def test_real_files_at_full_size(name: str, lines: int, missing: float, real_dat
     assert found[:2] == [str(lines), "4236"]
     assert float(found[2]) == pytest.approx(missing, abs=0.0001)
     assert found[3:5] == ["39", "norm_phe"]
-    assert float(found[5]) <= 10, f"took {found[5]} s of {time.perf_counter() - start:.1f} s"
-    assert float(found[6]) <= 400, f"took {found[6]} MB"
+    assert float(found[5]) <= 400, f"took {found[5]} MB"

@@ -25,6 +25,7 @@ from gwas_core.genotypes.simulation import (
     simulate,
     write_table,
 )
+from tests.waiting import LIMIT
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 SMALL = SimulationSettings(
@@ -241,7 +242,7 @@ def test_the_demos_large_qtl_are_the_strongest_of_gemmas_mixed_model(tmp_path: P
     np.savetxt(tmp_path / "height.txt", simulation.dataset.phenotype, fmt="%.3f")
     files = ("-g", "genotypes.txt", "-p", "height.txt")
     for step in (("-gk", "1", "-notsnp", "-o", "k"), ("-k", "output/k.cXX.txt", "-lmm", "1", "-o", "scan")):
-        subprocess.run([program, *files, *step], cwd=tmp_path, capture_output=True, check=True, timeout=120)
+        subprocess.run([program, *files, *step], cwd=tmp_path, capture_output=True, check=True, timeout=LIMIT)
     scan = pd.read_csv(tmp_path / "output" / "scan.assoc.txt", sep="\t").sort_values("p_wald")
     large = simulation.causal[simulation.causal["kind"] == "large"]
     assert set(scan["rs"].head(4)) == set(large["name"])

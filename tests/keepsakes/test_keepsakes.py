@@ -16,7 +16,7 @@ from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import Command, command, command_here
-from tests.pages.conftest import OpenPage, open_page  # noqa: F401 - a fixture
+from tests.pages.conftest import OpenPage, components_found_once, open_page  # noqa: F401 - fixtures
 from tests.pages.test_experiment import words
 
 VERSIONS = sorted(Path(__file__).parent.glob("v*"))

@@ -31,6 +31,7 @@ from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from gwas_core.workspace import Workspace
 from tests.kubeflow.pipelines_server import Fault, PipelinesServer
 from tests.tuning import quick_trial
+from tests.waiting import LIMIT, wait_until
 
 TRIAL = "soy-k2x9p4wq"
 # As Katib's collector reads a line (its default filter), and its time.
@@ -315,13 +316,6 @@ def test_an_error_nobody_foresaw_is_explained_too(
 # As a process of its own
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_sigterm_ends_the_run(server: PipelinesServer, experiment: Experiment, directory: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "gwas_core.kubeflow.driver", *arguments(directory)],
@@ -330,10 +324,10 @@ def test_sigterm_ends_the_run(server: PipelinesServer, experiment: Experiment, d
         text=True,
     )
     try:
-        wait_for(lambda: "GET /runs/" in " ".join(server.requests))
+        wait_until(lambda: "GET /runs/" in " ".join(server.requests))
         assert server.run(TRIAL)["state"] == "PENDING"
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=LIMIT)
     finally:
         process.kill()
     assert process.returncode == TERMINATED
@@ -369,7 +363,7 @@ def test_a_job_trains_here_as_run_trial_does(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, **environment, "PATH": path},
-        timeout=200,
+        timeout=LIMIT,
     )
     assert ended.returncode == 0, ended.stdout
     hyperparameters = {

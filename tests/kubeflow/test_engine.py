@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -32,6 +33,8 @@ from tests.kubeflow.quick_cluster import external_manifest
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete
 from tests.tuning.quick_experiments import PENALTY, behaviours, quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import MODEL
+from tests.waiting import LIMIT, hold_trials, release_trials
+from tests.waiting import wait_until as wait_until_true
 
 T = TypeVar("T")
 
@@ -86,10 +89,8 @@ def synced(bench: Bench, condition: Callable[[ExperimentRecord], bool], *, name:
 
 
 def wait_for(find: Callable[[], T | None]) -> T:
-    deadline = time.monotonic() + 10
-    while (found := find()) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    found = wait_until_true(find)
+    assert found is not None
     return found
 
 
@@ -98,8 +99,11 @@ def ended(record: ExperimentRecord) -> bool:
 
 
 def test_an_outage_is_no_failure(quick_server: KatibServer, quick: Bench) -> None:
+    root = quick.store.workspace.root
+    hold_trials(root, 2)  # it is not over before it was asked about
     quick.engine.start(quick.experiment(max_trials=6))
     before = synced(quick, lambda record: record.finished_trials >= 1)
+    began = time.monotonic()
     with quick_server.outage():
         silent = synced(quick, lambda record: "does not answer" in record.reason)
         assert silent.state is ExperimentState.RUNNING
@@ -108,14 +112,17 @@ def test_an_outage_is_no_failure(quick_server: KatibServer, quick: Bench) -> Non
         # It is asked again, but less and less often.
         for _ in range(50):
             quick.engine.sync("quick")
-        assert load_binding(quick.store, "quick").silent <= 6
+        # Each pause is twice the one before, so that n questions take 2 ** (n - 1) - 1 first pauses.
+        pauses = (time.monotonic() - began) / QUICK.first_retry.total_seconds()
+        assert load_binding(quick.store, "quick").silent <= 1 + math.log2(1 + pauses)
         # Another dashboard, or this one started anew, knows it too.
         other = KubeflowEngine(engine_of(quick).workspace, settings=engine_of(quick).settings, intervals=QUICK)
         assert other.sync("quick").state is ExperimentState.RUNNING
         assert len(quick.engine.experiments()) == 1
     after = synced(quick, lambda record: "does not answer" not in record.reason)
     assert load_binding(quick.store, "quick").silent == 0
-    assert after.state in (ExperimentState.RUNNING, ExperimentState.SUCCEEDED)
+    assert after.state is ExperimentState.RUNNING
+    release_trials(root)
     last = synced(quick, ended)
     assert last.state is ExperimentState.SUCCEEDED
     assert len(last.trials) == 6
@@ -141,9 +148,11 @@ def test_katib_is_gone_for_a_while(quick_server: KatibServer, quick: Bench) -> N
 
 
 def test_deleted_by_somebody_it_is_interrupted_and_resumes(quick_server: KatibServer, quick: Bench) -> None:
+    hold_trials(quick.store.workspace.root, 2)
     quick.engine.start(quick.experiment(max_trials=5, parallel_trials=1))
     synced(quick, lambda record: record.finished_trials >= 2)
     connect(engine_of(quick).settings).delete("experiments", "quick")
+    release_trials(quick.store.workspace.root)
     record = synced(quick, ended)
     assert record.state is ExperimentState.INTERRUPTED
     assert "somebody deleted it on the cluster; resume starts it again" in record.reason
@@ -250,6 +259,7 @@ def transfer_pods(server: KatibServer) -> list[str]:
 
 def test_from_afar_everything_is_copied_there_and_back(quick_server: KatibServer, far: Bench, tmp_path: Path) -> None:
     claim = tmp_path / "claim" / "quick"
+    hold_trials(tmp_path / "claim", 2)
     far.engine.start(far.experiment(max_trials=4, parallel_trials=1))
     assert transfer_pods(quick_server) == ["gwas-files-quick"]
     record = synced(far, lambda record: record.finished_trials >= 2)
@@ -259,9 +269,10 @@ def test_from_afar_everything_is_copied_there_and_back(quick_server: KatibServer
     assert record.trials[0].history == ((1, penalty), (2, penalty), (3, penalty))
     assert record.trials[0].seed == 7, "from its result"
     assert (folder / "metrics.jsonl").read_bytes() == (claim / folder.name / "metrics.jsonl").read_bytes()
-    stopped = far.engine.stop("quick")
+    stopped = far.engine.stop("quick", wait=LIMIT)
     assert stopped.state is ExperimentState.STOPPED
     assert transfer_pods(quick_server) == []
+    release_trials(tmp_path / "claim")
     far.engine.resume("quick")
     last = synced(far, ended)
     assert last.state is ExperimentState.SUCCEEDED, last.reason
@@ -373,11 +384,13 @@ def test_a_restarted_search_that_lost_its_memory_is_explained(quick_server: Kati
         tmp_path / "claim",
         intervals=IMPATIENT,
     )
+    hold_trials(tmp_path / "claim", 2)
     bench.engine.start(bench.experiment(max_trials=30, parallel_trials=1))
     synced(bench, lambda record: record.finished_trials >= 2)
     # Optuna's services fail once for each trial that they did not suggest themselves.
     quick_server.katib.forget_services()
     quick_server.katib.suggestion_trouble = ""
+    hold_trials(tmp_path / "claim", 6)
     record = synced(bench, lambda record: record.finished_trials >= 5 or "has given" in record.reason)
     assert record.state is ExperimentState.RUNNING
     assert any("An unknown trial" in error for error in quick_server.katib.errors)
@@ -387,11 +400,11 @@ def test_a_restarted_search_that_lost_its_memory_is_explained(quick_server: Kati
 @pytest.mark.parametrize("policy", ["Never", "FromVolume"])
 def test_the_resume_policy_decides_about_more_trials(quick_server: KatibServer, tmp_path: Path, policy: str) -> None:
     bench = kubeflow_bench(tmp_path / "claim", resume_policy=policy)
-    quick_server.katib.environment["QUICK_SECONDS"] = "2"
+    hold_trials(tmp_path / "claim", 0)
     bench.engine.start(bench.experiment(max_trials=2))
     # While it runs, all policies allow it.
     assert bench.engine.extend("quick", 1).experiment.max_trials == 3
-    quick_server.katib.environment["QUICK_SECONDS"] = "0"
+    release_trials(tmp_path / "claim")
     assert synced(bench, ended).finished_trials == 3
     if policy == "Never":
         with pytest.raises(ExperimentError, match="resume policy Never"):
@@ -408,9 +421,11 @@ def test_without_a_lasting_search_a_stopped_experiment_begins_a_new_one(
     quick_server: KatibServer, tmp_path: Path
 ) -> None:
     bench = kubeflow_bench(tmp_path / "claim", resume_policy="Never")
+    hold_trials(tmp_path / "claim", 2)
     bench.engine.start(bench.experiment(max_trials=5, parallel_trials=1))
     synced(bench, lambda record: record.finished_trials >= 2)
-    stopped = bench.engine.stop("quick")
+    stopped = bench.engine.stop("quick", wait=LIMIT)
+    release_trials(tmp_path / "claim")
     bench.engine.resume("quick")
     last = synced(bench, ended)
     assert last.state is ExperimentState.SUCCEEDED
@@ -430,9 +445,11 @@ def test_the_search_is_scikit_optimizes_with_values_as_text(quick_server: KatibS
         )
     )
     algorithm = AlgorithmSettings(name="bayesianoptimization", settings={"n_initial_points": "2"})
+    hold_trials(quick.store.workspace.root, 3)
     quick.engine.start(quick.experiment(space=space, algorithm=algorithm, max_trials=5, parallel_trials=1))
     synced(quick, lambda record: record.finished_trials >= 3)
-    stopped = quick.engine.stop("quick")
+    stopped = quick.engine.stop("quick", wait=LIMIT)
+    release_trials(quick.store.workspace.root)
     quick.engine.resume("quick")
     record = synced(quick, ended)
     assert record.state is ExperimentState.SUCCEEDED, (record.reason, quick_server.katib.errors)

@@ -22,6 +22,7 @@ from gwas_core.kubeflow.pipeline import ARTIFACTS, compile_pipeline, pipeline_na
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.model.bundle import open_bundle
 from gwas_core.model.training import run_trial
+from tests.waiting import LIMIT
 
 CLUSTER = ClusterSettings(image="registry/gwas:1", claim="data", mount_path="/data", cpu="4", memory="8Gi", gpu=1)
 STEPS = {
@@ -141,7 +142,7 @@ def test_a_real_run_equals_the_trial(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**environment, "GWAS_WORKSPACE": str(tmp_path / "workspace")},
-        timeout=280,
+        timeout=LIMIT,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     said = json.loads(ended.stdout)
@@ -170,7 +171,7 @@ def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "GWAS_WORKSPACE": str(tmp_path / "workspace")},
-        timeout=120,
+        timeout=LIMIT,
     )
     assert ended.returncode == 1
     assert ended.stdout == ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,10 +92,9 @@ def test_a_slow_answer_is_waited_for(server: PipelinesServer, package: Path) -> 
 def test_gives_up_when_the_patience_is_over(server: PipelinesServer, package: Path) -> None:
     pipelines = client(server, patience=1.0)
     server.faults.append(Fault(".", status=503, times=1000))
-    before = time.monotonic()
     with pytest.raises(Unreachable, match="503"):
         start(pipelines, package)
-    assert time.monotonic() - before < 5
+    assert len(server.requests) < 100, "it paused between its questions"
 
 
 def test_nobody_there(package: Path) -> None:

@@ -22,6 +22,7 @@ from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.kubeflow import steps
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, Prepared, recorded, trial_directory, whole
 from gwas_core.model.bundle import open_bundle
+from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.serialization import to_json_values
 from gwas_core.workspace import Workspace
 
@@ -185,6 +186,26 @@ def test_training_attribution_and_bundle(run: Run, tmp_path: Path) -> None:
     assert (directory / "bundle.zip").read_bytes() == (tmp_path / "bundle.zip").read_bytes()
     with pytest.raises(InputError, match="another training"):
         steps.pack(**given, error=error + 0.1, bundle=tmp_path / "bundle.zip")
+
+
+def test_trials_that_measure_at_the_same_time_take_what_the_first_one_found(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+
+    def found(xla: bool) -> Calibration:
+        timing = Timing(start_seconds=1.0, epoch_seconds=1.0)
+        return Calibration(xla=xla, device="cpu", with_xla=timing, without_xla=timing)
+
+    def slower(*_: object) -> Calibration:
+        # While this one measures, another one has ended.
+        assert steps._measured_xla(nothing, nothing, {}, path, lambda *_: found(True)) == "on"
+        return found(False)
+
+    nothing: Any = None
+    assert steps._measured_xla(nothing, nothing, {}, path, slower) == "on"
+    assert steps._measured_xla(nothing, nothing, {}, path, slower) == "on"
+    path.write_text("{", encoding="utf-8")  # damaged: measured again
+    assert steps._measured_xla(nothing, nothing, {}, path, lambda *_: found(False)) == "off"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["calibration.json"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "A", "-a", "a" * 64])

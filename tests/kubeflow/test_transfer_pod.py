@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from gwas_core.kubeflow.kubernetes_api import ClusterError, NotAllowed, Unreacha
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.transfer_pod import TransferPod
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
+from tests.waiting import wait_until
 
 DATASET = "_datasets/0123456789abcdef"
 
@@ -119,10 +119,7 @@ def test_commands_that_are_not_allowed(server: KatibServer, files: TransferPod, 
         files.send([DATASET])
     server.denied = {("create", "pods")}
     files.close()
-    deadline = time.monotonic() + 10
-    while server.objects.get("pods", files.name) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: server.objects.get("pods", files.name) is None)
     with pytest.raises(NotAllowed, match="pods is forbidden"):
         files.send([DATASET])
 

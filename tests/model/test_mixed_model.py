@@ -13,6 +13,7 @@ import pytest
 from gwas_core.errors import InputError
 from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.model.mixed_model import decompose, fit_mixed_model, genomic_relationship
+from tests.waiting import LIMIT
 
 SIMULATION = simulate(
     SimulationSettings(
@@ -168,7 +169,7 @@ def gemma(tmp_path: Path):
 
     def run(name: str, *arguments: str) -> str:
         command = [program, *arguments, "-o", name]
-        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=LIMIT)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return (tmp_path / "output" / f"{name}.log.txt").read_text()
 

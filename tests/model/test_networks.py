@@ -66,7 +66,8 @@ def test_a_saved_network_predicts_the_same_without_this_package(
     modules = {entry.__class__.__module__.split(".")[0] for entry in model.layers}
     assert modules == {"keras"}
     after = load_model(tmp_path / "model.keras").predict(dataset.genotypes[:7], verbose=0)
-    np.testing.assert_array_equal(before, after)
+    # Built and loaded networks are compiled apart, which may order the sums of 32-bit floats differently.
+    np.testing.assert_allclose(before, after, rtol=1e-5, atol=1e-6)
 
 
 def test_the_published_network_has_the_published_layers(dataset: Dataset) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from gwas_core.processes.locks import FileLock
+from tests.waiting import LIMIT
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE_LOCK, DEVELOPERS_LOCK = REPOSITORY / "deploy" / "requirements.txt", REPOSITORY / "requirements.txt"
@@ -39,7 +40,7 @@ def jupyter_environment() -> Path:
     folder = Path(sys.prefix) / "jupyter"
     lock = FileLock(Path(sys.prefix) / "jupyter.lock")
     # Of tests that run side by side, the first one makes it.
-    assert lock.acquire(seconds=290)
+    assert lock.acquire(seconds=LIMIT)
     with lock:
         _make(folder)
     return folder / "bin"
@@ -56,7 +57,7 @@ def _make(folder: Path) -> None:
         lock.write_text(wanted, encoding="utf-8")
         command = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--requirement"]
         result = subprocess.run(
-            [str(folder / "bin" / "python"), *command, str(lock)], capture_output=True, text=True, timeout=280
+            [str(folder / "bin" / "python"), *command, str(lock)], capture_output=True, text=True, timeout=LIMIT
         )
         if result.returncode:
             problem = f"Jupyter and Kale could not be installed in {folder}:\n{result.stderr[-2000:]}"

@@ -16,10 +16,11 @@ import yaml
 
 from gwas_core.kubeflow.settings import ClusterSettings
 from tests.notebooks.jupyter_environment import REPOSITORY, jupyter_environment
+from tests.waiting import LIMIT
 
 NOTEBOOK = REPOSITORY / "notebooks" / "deep_gwas.ipynb"
 # The first of these tests may have Jupyter to install.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def run(program: Path, *arguments: str, folder: Path) -> None:
         "OMP_NUM_THREADS": "1",
     }
     result = subprocess.run(
-        [str(program), *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+        [str(program), *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT
     )
     assert result.returncode == 0, result.stderr[-3000:]
 

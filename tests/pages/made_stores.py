@@ -107,19 +107,19 @@ def mixed_store(root: Path, state: ExperimentState, *, reason: str = "") -> Made
     return made
 
 
-def thousand_trials(root: Path) -> None:
-    """An experiment of 1,000 trials of 29 parameters, all different; every tenth failed."""
+def thousand_trials(root: Path, trials: int = 1000) -> None:
+    """An experiment of 1,000 trials, or so many, of 29 parameters, all different; every tenth failed."""
     space = SearchSpace.preset("tutorial")
     made = new_experiment(root, space=space, max_trials=1000, max_failed_trials=1000)
     made.writer.set_status(ExperimentState.RUNNING)
     succeed(made, *np.linspace(0.9, 0.5, 15).tolist())
     database = root / "_experiments.sqlite3"
-    multiply_trial(database, 1000)
+    multiply_trial(database, trials)
     random = np.random.default_rng(0)
     distributions = space.to_distributions()
     parameters = [
         (distributions[entry.name].to_internal_repr(_any_value(entry, random)), number + 1, entry.name)
-        for number in range(1000)
+        for number in range(trials)
         for entry in space.parameters
     ]
     with closing(sqlite3.connect(database)) as connection:

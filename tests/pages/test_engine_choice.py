@@ -96,7 +96,7 @@ def test_a_search_on_the_cluster_from_launch_to_stop(
     assert app.button(key="search-measure").label == "Measure on this machine"
     assert "the time of this machine, not of the cluster" in app.button(key="search-measure").help
     assert server.requests == [], "choosing asks nobody"
-    app.button(key="search-launch").click().run(timeout=60)
+    app.button(key="search-launch").click().run()
     assert not app.exception
     assert not app.error
 
@@ -190,7 +190,7 @@ def test_a_cluster_that_does_not_answer(open_page: OpenPage, workspace: Workspac
         app.button(key="cluster-check").click().run()
         assert states(app) == {"Kubernetes API": "✗ failed"}
         assert "refused" in findings(app)[0]
-        app.button(key="search-launch").click().run(timeout=60)
+        app.button(key="search-launch").click().run()
         assert "does not answer" in app.error[0].value
     assert Engines(workspace).experiments() == (), "what did not start has not taken the name"
     # The answer that says it was created is lost: what is there is taken back.
@@ -202,11 +202,11 @@ def test_a_cluster_that_does_not_answer(open_page: OpenPage, workspace: Workspac
             match=lambda method, path: method == "POST" and path.endswith("/experiments") and next(creations) == 1,
         )
     )
-    app.button(key="search-launch").click().run(timeout=60)
+    app.button(key="search-launch").click().run()
     assert "does not answer" in app.error[0].value
     assert not server.faults
     assert server.objects.get("experiments", "my-table") is None
-    app.button(key="search-launch").click().run(timeout=60)
+    app.button(key="search-launch").click().run()
     assert not app.error
     Engines(workspace).stop("my-table")
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +11,11 @@ from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
+from tests import waiting
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import HASH, mixed_store, new_experiment, thousand_trials
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
+from tests.waiting import LIMIT
 
 APP = str(Path(__file__).resolve().parents[2] / "app.py")
 PAGE = "pages/experiments.py"
@@ -35,7 +36,7 @@ def select(app: AppTest, name: str) -> None:
 
 def test_the_bare_address_leads_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GWAS_WORKSPACE", str(root))
-    app = AppTest.from_file(APP, default_timeout=30).run()
+    app = AppTest.from_file(APP, default_timeout=LIMIT).run()
     assert not app.exception
     assert app.title[0].value == "Experiments"
 
@@ -62,10 +63,14 @@ def test_why_there_is_no_demo(open_page: OpenPage, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("GWAS_NO_DEMO", "0")
     monkeypatch.setenv("GWAS_STORAGE", f"sqlite:///{tmp_path / 'store.sqlite3'}")
     monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "file" / "workspace"))
-    until = time.monotonic() + 60
-    while not app.run().warning:
-        assert time.monotonic() < until
+
+    def is_said() -> bool:
+        if app.run().warning:
+            return True
         assert "is about to start" in app.info[0].value
+        return False
+
+    waiting.wait_until(is_said)
     said = app.warning[0].value.replace("\\", "")
     assert said.startswith("The demo experiment could not be started: The workspace")
     assert said.endswith("cannot be written: Not a directory.")
@@ -137,7 +142,7 @@ def test_what_cannot_be_done_is_a_sentence(open_page: OpenPage, root: Path) -> N
     new_experiment(root)  # its dataset was never saved, so no supervisor can work on it
     app = open_page(PAGE)
     select(app, "made")
-    app.button(key="list-made-resume").click().run(timeout=60)
+    app.button(key="list-made-resume").click().run()
     assert not app.exception
     assert app.error or app.dataframe[0].value["State"].tolist() == ["✗ failed"]
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.workspace import Workspace
+from tests import waiting
 from tests.pages.conftest import OpenPage
 from tests.tuning.quick_experiments import processes_of, wait_until
 from ui.search.space_editor import opened_space
@@ -360,21 +360,17 @@ def test_what_was_measured_is_projected_and_handed_to_the_search(
     assert not app.error
     assert any("Measuring on this machine" in text.value for text in app.markdown)
     assert app.button(key="search-measure-cancel")
-    deadline = time.monotonic() + 200
-    while any("Measuring on this machine" in text.value for text in app.markdown):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-        app.run()
+    waiting.wait_until(lambda: not any("Measuring on this machine" in text.value for text in app.run().markdown))
     assert not app.error
     assert figures(app)["Projected time"] != "not known yet"
     assert any(caption.value.startswith("From what was measured on this machine") for caption in app.caption)
     number(app, "price").set_value(3600.0).run()
     assert "Projected cost" in figures(app)
     number(app, "max_trials").set_value(1).run()
-    app.button(key="search-launch").click().run(timeout=120)
+    app.button(key="search-launch").click().run()
     assert not app.error
     engine = LocalEngine(workspace)
-    record = wait_until(lambda: engine.sync("my-table"), lambda found: found.state.is_finished(), seconds=200)
+    record = wait_until(lambda: engine.sync("my-table"), lambda found: found.state.is_finished())
     assert record.state is ExperimentState.SUCCEEDED, record.reason
     (folder,) = (workspace.root / "_measurements").iterdir()
     assert record.calibration == json.loads((folder / "result.json").read_text())["calibration"]
@@ -407,11 +403,11 @@ def test_a_search_is_launched_with_what_was_chosen(
     assert "starts with a lower-case letter" in plain(app)[0]
     assert app.button(key="search-launch").disabled
     app.text_input[0].set_value("chosen").run()
-    app.button(key="search-launch").click().run(timeout=120)
+    app.button(key="search-launch").click().run()
     assert not app.exception
     assert not app.error
     engine = LocalEngine(workspace)
-    record = wait_until(lambda: engine.sync("chosen"), lambda found: found.state.is_finished(), seconds=200)
+    record = wait_until(lambda: engine.sync("chosen"), lambda found: found.state.is_finished())
     assert record.state is ExperimentState.SUCCEEDED, record.reason
     experiment = record.experiment
     assert (experiment.max_trials, experiment.parallel_trials, experiment.xla) == (2, 1, "off")

@@ -16,6 +16,7 @@ from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import AlgorithmSettings
 from tests.tuning.quick_experiments import behaviours, wait_until
+from tests.waiting import LIMIT, hold_trials, release_trials
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,11 @@ class EngineContract:
         assert longer.final_evaluation.trial == longer.best.number
 
     def test_stop_resume_and_extend_on_the_way(self, bench: Bench) -> None:
-        experiment = bench.experiment(max_trials=6, fixed={"epoch_seconds": 0.15, "epochs": 3})
-        bench.engine.start(experiment)
+        root = bench.store.workspace.root
+        hold_trials(root, 2)
+        bench.engine.start(bench.experiment(max_trials=6))
         wait_until(lambda: bench.engine.sync("quick"), lambda record: record.finished_trials >= 2)
-        stopped = bench.engine.stop("quick")
+        stopped = bench.engine.stop("quick", wait=LIMIT)
         assert stopped.state is ExperimentState.STOPPED
         assert 2 <= stopped.finished_trials < 6
         assert stopped.counts[TrialState.RUNNING] == 0
@@ -114,6 +116,7 @@ class EngineContract:
         assert finished(stopped).items() <= finished(resumed).items()
         extended = bench.engine.extend("quick", 1)
         assert extended.experiment.max_trials == 7
+        release_trials(root)
         *_, last = watch(bench.engine, "quick", seconds=0.1)
         check_complete(last)
         assert len(last.trials) == 7

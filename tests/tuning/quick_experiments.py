@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,9 @@ from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import Workspace
+from tests import waiting
 from tests.tuning.quick_trial import MODEL
+from tests.waiting import LIMIT
 
 SUPERVISOR, WORKER = "gwas_core.tuning.supervisor", "gwas_core.tuning.worker"
 
@@ -63,13 +64,17 @@ def behaviours(*names: str) -> SearchSpace:
 
 
 def wait_until(
-    read: Callable[[], ExperimentRecord], condition: Callable[[ExperimentRecord], bool], *, seconds: float = 60.0
+    read: Callable[[], ExperimentRecord], condition: Callable[[ExperimentRecord], bool], *, limit: float = LIMIT
 ) -> ExperimentRecord:
     """Read until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition(record := read()):
-        assert time.monotonic() < deadline, f"after {seconds} s: {record.state} {dict(record.counts)} {record.reason}"
-        time.sleep(0.05)
+    record = read()
+
+    def look() -> bool:
+        nonlocal record
+        record = read()
+        return condition(record)
+
+    waiting.wait_until(look, told=lambda: f"{record.state} {dict(record.counts)} {record.reason}", limit=limit)
     return record
 
 
@@ -93,12 +98,11 @@ def supervisor_of(workspace: Workspace) -> psutil.Process:
     return leader
 
 
-def wait_until_gone(workspace: Workspace, *, seconds: float = 5.0) -> None:
+def wait_until_gone(workspace: Workspace) -> None:
     """Wait until no process of our engine works on this workspace."""
-    deadline = time.monotonic() + seconds
-    while left := processes_of(workspace):
-        assert time.monotonic() < deadline, f"left behind: {left}"
-        time.sleep(0.05)
+    waiting.wait_until(
+        lambda: not processes_of(workspace), told=lambda: f"left behind: {processes_of(workspace)}", limit=120
+    )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.training import TrialResult
 from gwas_core.processes.worker import MOST_GROWTH
+from tests.waiting import wait_while_held
 
 MODEL = "tests.tuning.quick_trial"
 """This module, as ``GWAS_MODEL`` names it."""
@@ -56,6 +57,7 @@ def run_trial(
             time.sleep(float(hyperparameters.get("epoch_seconds", 0.0)))
             misbehave(behaviour, directory, epoch)
             report(epoch, {"val_mean_absolute_error": math.nan if behaviour == "not_finite" else error})
+    wait_while_held(directory)
     write_json(directory / "model.json", {"penalty": float(hyperparameters["penalty"]), "worker": os.getpid()})
     observed = dataset.phenotype[split.validation]
     return TrialResult(

@@ -19,6 +19,7 @@ from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler, suggest
 from gwas_core.tuning.supervisor import MAXIMUM_CRASHES
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from tests import waiting
 from tests.tuning.engine_contract import check_complete
 from tests.tuning.quick_experiments import (
     WORKER,
@@ -30,6 +31,7 @@ from tests.tuning.quick_experiments import (
     wait_until,
     wait_until_gone,
 )
+from tests.waiting import hold_trials, release_trials
 
 pytestmark = pytest.mark.usefixtures("quick_model")
 
@@ -60,10 +62,14 @@ def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> 
     moments = random.Random(seed)
     workspace = engine.store.workspace
     experiment = quick_experiment(dataset_of(engine), max_trials=14, fixed={"epochs": 2, "epoch_seconds": 0.1})
+    targets = (0, *sorted(moments.sample(range(1, 9), 2)))
+    # So many more may finish until the kill: it then hits a search that is at work, however slow this test is.
+    hold_trials(workspace.root, targets[0] + 2)
     record = engine.start(experiment)
     # Before its first worker is there, and twice while trials begin and end; once all its
     # processes at the same time, as by a power cut.
-    for everyone, target in zip((False, True, False), (0, *sorted(moments.sample(range(1, 9), 2))), strict=True):
+    for everyone, target in zip((False, True, False), targets, strict=True):
+        hold_trials(workspace.root, target + 2)
         wait_until(partial(engine.sync, "quick"), lambda record, target=target: record.finished_trials >= target)
         time.sleep(moments.uniform(0.0, 0.4))
         seen = finished(engine.sync("quick"))
@@ -73,7 +79,7 @@ def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> 
         # Another process, such as a dashboard started after the machine, finds it so. A killed
         # process keeps its lock until the kernel has closed its files.
         engine = LocalEngine(workspace, store=Store(workspace))
-        record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active(), seconds=5.0)
+        record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active())
         assert record.state is ExperimentState.INTERRUPTED
         assert "resume goes on" in record.reason
         assert record.counts[TrialState.RUNNING] == 0
@@ -83,6 +89,7 @@ def test_supervisor_killed_at_random_moments(engine: LocalEngine, seed: int) -> 
         seen = finished(record)
         resumed = engine.resume("quick")
         assert seen.items() <= finished(resumed).items()
+    release_trials(workspace.root)
     record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active())
     check_complete(record)
     assert len(record.trials) == 14
@@ -101,6 +108,8 @@ def test_workers_killed_at_random_moments(engine: LocalEngine, seed: int) -> Non
     experiment = quick_experiment(
         dataset_of(engine), max_trials=10, max_failed_trials=10, fixed={"epochs": 2, "epoch_seconds": 0.2}
     )
+    # Four kills can fail four trials; with four that succeed, two of ten are left to be hit until the last kill.
+    hold_trials(workspace.root, 3)
     record = engine.start(experiment)
     for _ in range(4):
         # A trial has been begun since the last kill, or the next is no kill at work.
@@ -109,9 +118,8 @@ def test_workers_killed_at_random_moments(engine: LocalEngine, seed: int) -> Non
         time.sleep(moments.uniform(0.0, 0.4))
         seen = finished(engine.sync("quick"))
         # Any of them, or what they are forked from, which is the end of all. After that there is none for a moment.
-        while not (living := processes_of(workspace, WORKER)):
-            time.sleep(0.01)
-        moments.choice(living).kill()
+        moments.choice(waiting.wait_until(lambda: processes_of(workspace, WORKER))).kill()
+    release_trials(workspace.root)
     record = wait_until(partial(engine.sync, "quick"), lambda record: not record.state.is_active())
     check_complete(record)
     assert seen.items() <= finished(record).items()

@@ -31,6 +31,7 @@ from tests.tuning.quick_experiments import (
     wait_until_gone,
 )
 from tests.tuning.quick_trial import MODEL
+from tests.waiting import LIMIT, hold_trials, release_trials
 
 pytestmark = pytest.mark.usefixtures("quick_model")
 
@@ -100,7 +101,7 @@ def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
     engine = engine_of(bench)
     workspace = engine.store.workspace
     # The dashboard starts experiments from threads that end soon after.
-    starter = threading.Thread(target=engine.start, args=[bench.experiment(fixed={"epoch_seconds": 30.0})])
+    starter = threading.Thread(target=engine.start, args=[bench.experiment(fixed={"epoch_seconds": 3600.0})])
     starter.start()
     starter.join()
     process = supervisor_of(workspace)
@@ -116,7 +117,8 @@ def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
     # A second supervisor of the same experiment finds the lock taken and leaves everything alone.
     with pytest.raises(ExperimentError, match="already running"):
         engine._launch("quick")
-    stopped = engine.stop("quick", wait=5.0)
+    # In the midst of an epoch, which is not waited for.
+    stopped = engine.stop("quick", wait=LIMIT)
     assert stopped.state is ExperimentState.STOPPED
     assert stopped.counts == {TrialState.INTERRUPTED: 2}
     wait_until_gone(workspace)
@@ -128,7 +130,8 @@ def test_it_outlives_who_started_it_and_stops_at_once(bench: Bench) -> None:
 def test_told_to_end_by_the_system_it_stops(bench: Bench) -> None:
     engine = engine_of(bench)
     workspace = engine.store.workspace
-    engine.start(bench.experiment(fixed={"epoch_seconds": 0.2}))
+    hold_trials(workspace.root, 0)
+    engine.start(bench.experiment())
     wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == 2)
     # As at a shutdown, everyone is told, workers too.
     for process in processes_of(workspace):
@@ -137,6 +140,7 @@ def test_told_to_end_by_the_system_it_stops(bench: Bench) -> None:
     assert stopped.state is ExperimentState.STOPPED
     assert "shuts down" in stopped.reason
     wait_until_gone(workspace)
+    release_trials(workspace.root)
     engine.resume("quick")
     *_, last = watch(engine, "quick")
     check_complete(last)
@@ -155,7 +159,10 @@ def test_workers_are_replaced_before_they_grow_too_large(bench: Bench) -> None:
 
 def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:
     engine = engine_of(bench)
-    stop, errors, reads = threading.Event(), [], []
+    root = engine.store.workspace.root
+    stop, errors = threading.Event(), list[Exception]()
+    seen: set[int] = set()
+    hold_trials(root, 0)
 
     def read() -> None:
         store = Store(engine.store.workspace)
@@ -170,9 +177,15 @@ def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:
                         assert trial.value is not None
                         assert trial.result is not None, trial
                         assert trial.epochs == 3, trial
-                reads.append(record)
+                running = {trial.number for trial in record.trials if trial.state is TrialState.RUNNING}
+                seen.update(running)
+                # All that run were read meanwhile, and none can begin before one has finished: now one may.
+                if len(running) == 2 or record.finished_trials + len(running) == 12:
+                    hold_trials(root, record.finished_trials + 1)
             except Exception as error:  # noqa: BLE001 - whatever it is, it fails the test
                 errors.append(error)
+                release_trials(root)
+                return
 
     engine.start(bench.experiment(max_trials=12))
     threads = [threading.Thread(target=read) for _ in range(2)]
@@ -184,7 +197,7 @@ def test_readers_never_see_an_error_or_half_a_thing(bench: Bench) -> None:
         thread.join()
     assert not errors
     check_complete(last)
-    assert len({len(record.trials) for record in reads}) > 3, "they did read while it ran"
+    assert seen == set(range(12)), "each was read while it ran"
 
 
 def test_what_cannot_start_says_why(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

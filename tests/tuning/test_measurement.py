@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measur
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.workspace import Workspace
 from tests.tuning.quick_experiments import processes_of
+from tests.waiting import LIMIT, wait_until
 
 SPACE = SearchSpace.from_dict(
     {
@@ -73,12 +73,9 @@ def changed(**fixed: object) -> SearchSpace:
     return SearchSpace(SPACE.parameters, {**SPACE.fixed, **fixed})  # type: ignore[arg-type]
 
 
-def finished(measurements: Measurements, request: MeasurementRequest, *, seconds: float = 120) -> MeasurementStatus:
-    deadline = time.monotonic() + seconds
-    while (status := measurements.status(request)).running_since is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return status
+def finished(measurements: Measurements, request: MeasurementRequest) -> MeasurementStatus:
+    wait_until(lambda: measurements.status(request).running_since is None)
+    return measurements.status(request)
 
 
 def test_what_changes_the_time_changes_the_key() -> None:
@@ -178,7 +175,7 @@ def test_a_measurement_that_takes_too_long_is_given_up(workspace: Workspace, con
     command = module_command(
         "gwas_core.tuning.measurement", "--workspace", str(workspace.root), "--longest", "0", request.key
     )
-    assert subprocess.run(command, env=import_environment(os.environ), timeout=60, check=False).returncode == 0
+    assert subprocess.run(command, env=import_environment(os.environ), timeout=LIMIT, check=False).returncode == 0
     assert "took longer than 0 minutes" in measurements.status(request).reason
 
 

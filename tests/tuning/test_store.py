@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from gwas_core.tuning.store import BASELINES, CALIBRATION, RESULT, Store
 from gwas_core.tuning.tables import Reader
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
+from tests.counting import counted_statements
 from tests.tuning.quick_experiments import quick_experiment
 
 HASH = "0123456789abcdef" * 4
@@ -91,7 +91,7 @@ def test_what_is_written_comes_back(store: Store) -> None:
     assert first.seed == experiment.trial_seed(0)
     assert first.directory == store.workspace.trial_directory("quick", 0)
     assert first.seconds is not None
-    assert 0 <= first.seconds < 60
+    assert first.seconds >= 0
     assert [trial.reason for trial in record.trials] == ["", "others were better", "no luck", ""]
     assert record.trials[1].metrics == {"val_mean_absolute_error": 2.0}
     assert record.best == first
@@ -170,6 +170,23 @@ def test_begun_again_a_trial_starts_afresh(store: Store) -> None:
     assert trial.parameters == parameters
     writer.finish(0, Outcome(state=TrialState.PRUNED, reason="worse"))
     assert store.load("quick").trials[0].value == 0.5
+
+
+def test_a_trial_begun_again_is_compiled_as_before(store: Store) -> None:
+    """Which way is faster may be measured otherwise the next time; a trial's digits must not depend on that."""
+    store.create(quick_experiment(HASH))
+    writer = ExperimentWriter(store, "quick")
+    for _ in range(2):
+        writer.study.ask(writer.experiment.space.to_distributions())
+    assert writer.begin(0, xla=True).xla is True
+    assert store.load("quick").trials[0].xla is True
+    writer.put_back(0, crash=True)
+    assert writer.begin(0, xla=False).xla is True
+    # What a cluster's trial took is known from its result.
+    writer.begin(1)
+    assert store.load("quick").trials[1].xla is None
+    writer.finish(1, Outcome(state=TrialState.SUCCEEDED, result=TrialResult(val_mean_absolute_error=0.5, xla=True)))
+    assert [trial.to_dict()["xla"] for trial in store.load("quick").trials] == [True, True]
 
 
 def test_requests_reach_the_writer(store: Store) -> None:
@@ -297,7 +314,7 @@ def test_an_engine_keeps_notes_of_its_own(store: Store) -> None:
     assert store.engine_attribute("quick", "kubeflow") == {"uid": "1"}
 
 
-def test_a_thousand_trials_are_read_in_a_moment(store: Store) -> None:
+def test_a_thousand_trials_are_read_by_a_few_statements(store: Store) -> None:
     space = SearchSpace.preset("tutorial")
     store.create(quick_experiment(HASH, space=space, max_trials=1000))
     writer = ExperimentWriter(store, "quick")
@@ -307,9 +324,13 @@ def test_a_thousand_trials_are_read_in_a_moment(store: Store) -> None:
     result = TrialResult(val_mean_absolute_error=0.5, best_epoch=2, validation=metrics(0.5))
     writer.finish(0, Outcome(state=TrialState.SUCCEEDED, result=result))
     multiply_trial(store.workspace.root / "_experiments.sqlite3", 1000)
-    assert best_seconds(lambda: store.load("quick")) < 0.3
-    assert best_seconds(store.experiments) < 0.1
-    record = store.load("quick")
+    # A few statements, however many trials there are; how long they take is for the benchmarks.
+    with counted_statements() as statements:
+        record = store.load("quick")
+    assert len(statements) < 10
+    with counted_statements() as statements:
+        store.experiments()
+    assert len(statements) < 10
     assert len(record.trials) == 1000
     assert record.trials[999] == replace(record.trials[0], number=999, directory=record.trials[999].directory)
 
@@ -334,17 +355,6 @@ def multiply_trial(database: Path, count: int) -> None:
                 f"INSERT INTO {table} (trial_id, {names}) {numbers} SELECT 1 + i, {names} FROM {table}, n", [count - 1]
             )
         connection.commit()
-
-
-def best_seconds(action: object) -> float:
-    """Processor time of the quickest of three calls: what other processes do does not count."""
-    assert callable(action)
-    times = []
-    for _ in range(3):
-        started = time.process_time()
-        action()
-        times.append(time.process_time() - started)
-    return min(times)
 
 
 def test_writers_and_readers_do_not_lock_each_other_out(store: Store) -> None:
