@@ -1,4 +1,4 @@
-"""All engines behind one: whatever is asked of an experiment goes to the engine that runs it."""
+"""Forwarding of every request about an experiment to the engine that runs it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Engines:
-    """An engine itself (``gwas_core.tuning.engine.Engine``), which the front ends use.
+    """Engine of this machine and engine of a cluster behind one interface, ``gwas_core.tuning.engine.Engine``.
 
     Which engine an experiment belongs to is part of it (``Experiment.engine``). What a cluster needs is imported
     only for an experiment that runs on one.
 
     Args:
-        cluster: where new experiments on a cluster go; the environment's settings where not given.
-        tell: told in sentences what takes time; the log where not given.
+        cluster: settings for new experiments on a cluster; those of the environment if not given.
+        tell: called with a sentence about each step that takes time; they go to the log if not given.
     """
 
     def __init__(
@@ -41,16 +41,17 @@ class Engines:
 
     @cached_property
     def store(self) -> Store:
+        """Store of the workspace."""
         return Store(self.workspace)
 
     @cached_property
     def local(self) -> LocalEngine:
-        """The engine of this machine."""
+        """Engine of this machine."""
         return LocalEngine(self.workspace, store=self.store)
 
     @cached_property
     def kubeflow(self) -> KubeflowEngine:
-        """The engine of the cluster that the environment names."""
+        """Engine of the cluster that the settings name."""
         from gwas_core.kubeflow.engine import KubeflowEngine
 
         return KubeflowEngine.from_environment(
@@ -58,7 +59,7 @@ class Engines:
         )
 
     def engine_for(self, name: str) -> LocalEngine | KubeflowEngine:
-        """The engine that an experiment belongs to.
+        """Return the engine that runs an experiment.
 
         Raises:
             ExperimentError: there is no such experiment.
@@ -69,27 +70,27 @@ class Engines:
         return self.kubeflow if engine == "kubeflow" else self.local
 
     def start(self, experiment: Experiment) -> ExperimentRecord:
-        """See ``Engine.start``; on the engine that the experiment names."""
+        """Start an experiment on the engine that it names; see ``Engine.start``."""
         return self._named(experiment.engine).start(experiment)
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
-        """See ``Engine.stop``."""
+        """Stop an experiment; see ``Engine.stop``."""
         return self.engine_for(name).stop(name, wait=wait)
 
     def resume(self, name: str) -> ExperimentRecord:
-        """See ``Engine.resume``."""
+        """Go on with an experiment; see ``Engine.resume``."""
         return self.engine_for(name).resume(name)
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
-        """See ``Engine.extend``."""
+        """Add trials to an experiment; see ``Engine.extend``."""
         return self.engine_for(name).extend(name, extra_trials)
 
     def sync(self, name: str) -> ExperimentRecord:
-        """See ``Engine.sync``."""
+        """Bring the store up to date with an experiment and return it; see ``Engine.sync``."""
         return self.engine_for(name).sync(name)
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """All experiments, the newest first, each brought up to date by its engine."""
+        """Return all experiments, the newest first, each brought up to date by its engine."""
         summaries = self.local.experiments()
         if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in summaries):
             return self.kubeflow.experiments()

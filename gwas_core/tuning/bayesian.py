@@ -38,7 +38,7 @@ MAXIMUM_MODEL_POINTS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class BayesianSettings:
-    """Katib's settings of ``bayesianoptimization``, with its defaults.
+    """Settings of ``bayesianoptimization`` as Katib has them, with its defaults.
 
     Three values Katib accepts are refused here, since they cannot work: the acquisition functions EIps and
     PIps, for which Katib never passes on the times they need, and the base estimator GBRT, which
@@ -84,7 +84,7 @@ class BayesianSettings:
 
 
 class BayesianSampler(BaseSampler):
-    """Suggests the point that scikit-optimize's optimizer asks for next.
+    """Sampler that suggests the point for which scikit-optimize's optimizer asks next.
 
     What the model is told:
 
@@ -125,7 +125,7 @@ class BayesianSampler(BaseSampler):
         study: Study,  # noqa: ARG002 (Optuna's signature)
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """The whole space, always."""
+        """Return the distributions of the whole space."""
         return self._space.to_distributions()
 
     def sample_relative(
@@ -134,7 +134,7 @@ class BayesianSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """A complete point."""
+        """Return a complete point: values of all parameters by name."""
         trials = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         points, values = observations(trials, self._space, direction=study.direction)
         running = [
@@ -143,7 +143,7 @@ class BayesianSampler(BaseSampler):
             if other.state is TrialState.RUNNING and (point := point_of(other, self._space)) is not None
         ]
         if not points or not self._searched or len(points) + len(running) < self._settings.n_initial_points:
-            _bring_in_optimizer()
+            _import_optimizer()
             return dict(self._random_point(study, trial))
         points, values = most_telling(points, values, limit=MAXIMUM_MODEL_POINTS)
         try:
@@ -158,7 +158,7 @@ class BayesianSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A random value, for a parameter that is not of the space."""
+        """Return a random value for a parameter that is not in the space."""
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def _random_point(self, study: Study, trial: FrozenTrial) -> Point:
@@ -206,10 +206,9 @@ class BayesianSampler(BaseSampler):
 def observations(
     trials: Sequence[FrozenTrial], space: SearchSpace, *, direction: StudyDirection
 ) -> tuple[list[Point], list[float]]:
-    """What finished trials say of the objective: their points, and values to be minimised (all finite).
+    """Return the points of finished trials and their values, to be minimised and all finite.
 
-    See ``BayesianSampler`` for what pruned and failed trials count as. Where no trial has a value yet,
-    failed ones say nothing and both lists are empty.
+    ``BayesianSampler`` says what pruned and failed trials count as. Both lists are empty while no trial has a value.
     """
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
     points: list[Point] = []
@@ -226,7 +225,7 @@ def observations(
 
 
 def most_telling(points: Sequence[Point], values: Sequence[float], *, limit: int) -> tuple[list[Point], list[float]]:
-    """At most ``limit`` observations, in their order: the best half of that number, and the latest of the others."""
+    """Return at most ``limit`` observations, in their order: half of them the best ones, the rest the latest."""
     best = set(sorted(range(len(values)), key=values.__getitem__)[: limit // 2])
     others = [index for index in range(len(values)) if index not in best]
     kept = sorted(best.union(others[max(len(others) - (limit - len(best)), 0) :]))
@@ -234,7 +233,7 @@ def most_telling(points: Sequence[Point], values: Sequence[float], *, limit: int
 
 
 def _value(trial: FrozenTrial, sign: float) -> float | None:
-    """The trial's value to be minimised, None for a failure."""
+    """Return the trial's value, to be minimised; None for a failure."""
     reported: list[float | None] = []
     if trial.state is TrialState.COMPLETE:
         reported = [trial.value]
@@ -248,13 +247,13 @@ def _has_order(parameter: Parameter) -> bool:
 
 
 @functools.cache
-def _bring_in_optimizer() -> None:
+def _import_optimizer() -> None:
     """Import scikit-optimize while the first trials run: with scikit-learn behind it, it takes a second."""
     threading.Thread(target=importlib.import_module, args=("skopt",), daemon=True).start()
 
 
 def _dimension(parameter: Parameter) -> Any:
-    """How scikit-optimize sees a parameter.
+    """Return the dimension as which scikit-optimize searches a parameter.
 
     Ranges without a step become 0 to 1 on their scale, which is what it makes of them itself for a
     Gaussian process; doing it here keeps rounding at the ends of a log scale out of its

@@ -1,4 +1,4 @@
-"""The simulated data that come with the project, and the one time that they are tuned without being asked for."""
+"""Simulated data that come with the project, and the experiment on them that the first start of a workspace makes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _MARKER = "_first_start"
 
 
 def read_demo() -> tuple[Dataset, tuple[str, ...]]:
-    """The demo data and what reading them had to say."""
+    """Return the demo dataset and the notes from reading it."""
     table = read_table(DEMO_FILE)
     dataset, notes = make_dataset(table, guess_roles(table))
     return dataset, tuple(notes)
 
 
 def first_start_is_over(workspace: Workspace) -> bool:
-    """Whether the workspace had its first start: it then never gets a demo experiment by itself again."""
+    """Return whether the workspace had its first start, after which no demo experiment is made by itself."""
     return _marker(workspace).exists()
 
 
 @contextmanager
 def first_start(store: Store) -> Iterator[bool]:
-    """Begin the first start of a workspace, which happens once; True for the one caller whose turn it is.
+    """Begin the first start of a workspace; yield whether this caller is to make the demo experiment.
 
-    However many processes ask, one is told so, and only while the store holds no experiment. What fails
-    inside the block may be tried again.
+    Only one of many processes gets True, and only while the store holds no experiment. If the block raises, the first
+    start may be tried again.
 
     Raises:
         ExperimentError: the workspace cannot be written.

@@ -1,4 +1,4 @@
-"""Ending unpromising trials early, as Katib's ``medianstop`` does."""
+"""Early stopping of unpromising trials, as Katib's ``medianstop`` does it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStoppingSettings:
-    """Katib's settings of early stopping, with its defaults.
+    """Settings of early stopping as Katib has them, with its defaults.
 
     Attributes:
         algorithm: ``medianstop``, the only one Katib has.
@@ -49,12 +49,12 @@ class EarlyStoppingSettings:
                 )
 
     def make_pruner(self) -> MedianStop:
-        """The pruner that applies these settings."""
+        """Return the pruner that applies these settings."""
         return MedianStop(min_trials_required=self.min_trials_required, start_step=self.start_step)
 
 
 class MedianStop(BasePruner):
-    """Stops a trial whose best value so far is worse than the median of what others had early on.
+    """Pruner that stops a trial whose best value is worse than the median of the early means of other trials.
 
     Each trial that succeeded counts with the mean of its first ``start_step`` values; once there are
     ``min_trials_required`` of them, a trial with at least ``start_step`` values of its own is
@@ -71,7 +71,7 @@ class MedianStop(BasePruner):
         self._settings = EarlyStoppingSettings(min_trials_required=min_trials_required, start_step=start_step)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether to stop the trial now."""
+        """Return whether to stop the trial now."""
         sign = -1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0
         succeeded = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return is_worse_than_median(
@@ -83,14 +83,14 @@ class MedianStop(BasePruner):
 
 
 def reported_values(trial: FrozenTrial) -> list[float]:
-    """The trial's values in the order of its steps."""
+    """Return the values that a trial has reported, in the order of its steps."""
     return [value for _, value in sorted(trial.intermediate_values.items())]
 
 
 def is_worse_than_median(
     values: Sequence[float], succeeded: Sequence[Sequence[float]], *, min_trials_required: int, start_step: int
 ) -> bool:
-    """Whether a trial with these ``values``, to be minimised, is to be stopped (see ``MedianStop``).
+    """Return whether a trial with these values, to be minimised, is to be stopped (see ``MedianStop``).
 
     Args:
         values: what the trial has reported; values that are not finite count as reports but never as the best.

@@ -1,4 +1,4 @@
-"""What every engine can do, and watching an experiment wherever it runs."""
+"""Interface of all engines, and watching an experiment wherever it runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _STOP_POLL_SECONDS = 0.1
 
 
 class Engine(Protocol):
-    """Runs experiments whose progress is kept in the store.
+    """Interface of what runs experiments whose progress is kept in the store.
 
     Engines do their work elsewhere: every method returns soon, from any process, and
     returns the experiment as it then is. ``tests/tuning/engine_contract.py`` holds every engine to this.
     """
 
     def start(self, experiment: Experiment) -> ExperimentRecord:
-        """Begin an experiment, after adding it to the store where ``Store.create`` has not yet done so.
+        """Begin an experiment, add it to the store if it is not there yet, and return its record.
 
         Raises:
             SettingsError: it cannot be run as described; nothing was begun or added.
@@ -30,7 +30,7 @@ class Engine(Protocol):
         """
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
-        """Stop an experiment: finished trials stay, running ones are begun again when it is resumed.
+        """Stop an experiment and return it: finished trials stay, others are begun again when it is resumed.
 
         Args:
             wait: seconds to wait until it has stopped; it goes on stopping after that.
@@ -40,7 +40,7 @@ class Engine(Protocol):
         """
 
     def resume(self, name: str) -> ExperimentRecord:
-        """Go on with an experiment that was stopped, interrupted, or failed and has trials left to do.
+        """Go on with an experiment that was stopped, interrupted, or failed with trials left to do, and return it.
 
         Failures before do not count towards ``max_failed_trials`` again.
 
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
-        """Have so many trials more, whether the experiment is running or not; it runs afterwards.
+        """Add trials to an experiment, running or not, and return it; it runs afterwards.
 
         Raises:
             SettingsError: not a number of trials an experiment may have.
@@ -57,7 +57,7 @@ class Engine(Protocol):
         """
 
     def sync(self, name: str) -> ExperimentRecord:
-        """Bring the store up to date with what is really going on, and read it.
+        """Bring the store up to date with what is really going on, and return the experiment.
 
         Raises:
             ExperimentError: there is no such experiment.
@@ -65,7 +65,13 @@ class Engine(Protocol):
 
 
 def watch(engine: Engine, name: str, *, seconds: float = 0.5) -> Iterator[ExperimentRecord]:
-    """Yield the experiment now, each time it has changed, and last when nothing works on it any more."""
+    """Yield the experiment now, each time it has changed, and last when nothing works on it any more.
+
+    Args:
+        engine: that runs the experiment.
+        name: of the experiment.
+        seconds: between two looks.
+    """
     record = engine.sync(name)
     yield record
     while record.state.is_active():
@@ -79,16 +85,20 @@ def watch(engine: Engine, name: str, *, seconds: float = 0.5) -> Iterator[Experi
 
 
 def check_is_running(record: ExperimentRecord) -> None:
-    """Raises:
-    ExperimentError: there is nothing to stop.
+    """Check that there is something to stop.
+
+    Raises:
+        ExperimentError: the experiment is not running.
     """
     if not record.state.is_active():
         raise ExperimentError(f"{record.name} is not running: it is {record.state}")
 
 
 def check_can_go_on(record: ExperimentRecord) -> None:
-    """Raises:
-    ExperimentError: it is running, or has nothing left to do.
+    """Check that an experiment can be resumed.
+
+    Raises:
+        ExperimentError: it is running, or has nothing left to do.
     """
     if record.state.is_active():
         raise ExperimentError(f"{record.name} is already running")
@@ -98,8 +108,10 @@ def check_can_go_on(record: ExperimentRecord) -> None:
 
 
 def check_extra_trials(extra_trials: int) -> None:
-    """Raises:
-    SettingsError: not a number of trials to add.
+    """Check the number of trials by which an experiment is to be extended.
+
+    Raises:
+        SettingsError: it is no whole number from 1 up.
     """
     if isinstance(extra_trials, bool) or not isinstance(extra_trials, int) or extra_trials < 1:
         raise SettingsError(
@@ -108,7 +120,7 @@ def check_extra_trials(extra_trials: int) -> None:
 
 
 def wait_until_stopped(sync: Callable[[str], ExperimentRecord], name: str, *, seconds: float) -> ExperimentRecord:
-    """The experiment once nothing works on it any more, or as it is after so many seconds."""
+    """Return the experiment once nothing works on it any more, or as it is after so many seconds."""
     deadline = time.monotonic() + seconds
     while (record := sync(name)).state.is_active() and time.monotonic() < deadline:
         time.sleep(_STOP_POLL_SECONDS)
@@ -116,6 +128,6 @@ def wait_until_stopped(sync: Callable[[str], ExperimentRecord], name: str, *, se
 
 
 def has_work_left(record: ExperimentRecord) -> bool:
-    """Whether a finished experiment still has something to do: trials, or the judgement of its best one."""
+    """Return whether a finished experiment lacks trials, or the final evaluation of its best one."""
     is_evaluated = record.best is None or record.evaluated_best is not None
     return record.finished_trials < record.experiment.max_trials or not is_evaluated

@@ -1,4 +1,4 @@
-"""One search, described completely: what is tuned, on which data, how, and for how long."""
+"""Complete description of one search: what is tuned, on which data, with which algorithm, and for how long."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EngineName = Literal["local", "kubeflow"]
 
 
 class ExperimentState(StrEnum):
-    """Where an experiment stands."""
+    """State of an experiment."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -44,20 +44,20 @@ class ExperimentState(StrEnum):
     FAILED = "failed"
 
     def is_finished(self) -> bool:
-        """Whether it came to its own end, good or bad."""
+        """Return whether the experiment came to its own end, good or bad."""
         return self in (ExperimentState.SUCCEEDED, ExperimentState.FAILED)
 
     def is_active(self) -> bool:
-        """Whether something is working on it now."""
+        """Return whether something is working on the experiment now."""
         return self in (ExperimentState.RUNNING, ExperimentState.STOPPING)
 
     def can_resume(self) -> bool:
-        """Whether ``resume`` makes sense: there is, or may be, work left and nobody is at it."""
+        """Return whether the experiment can be resumed: work is or may be left, and nothing is at it."""
         return not self.is_active() and self is not ExperimentState.SUCCEEDED
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """State of a trial."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -67,13 +67,13 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
     def is_finished(self) -> bool:
-        """Whether it counts towards ``max_trials``."""
+        """Return whether the trial counts towards ``max_trials``."""
         return self in (TrialState.SUCCEEDED, TrialState.PRUNED, TrialState.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Everything that decides what a search does; its progress is kept in the store.
+    """Description of a search: everything that decides what it does. Its progress is kept in the store.
 
     Attributes:
         name: also names its folder, and itself on Katib.
@@ -179,7 +179,7 @@ _PARTS: dict[str, Any] = {
 
 
 def now() -> str:
-    """This moment in UTC, as every record writes it."""
+    """Return this moment in UTC, as every record writes it (ISO 8601, milliseconds)."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 

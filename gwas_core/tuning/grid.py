@@ -17,7 +17,7 @@ from gwas_core.tuning.space import SearchSpace
 
 
 class Grid:
-    """All points of a finite space in an order of their own, each once.
+    """Points of a finite space in a fixed order, each once.
 
     The order steps through the row-major numbering by a stride near the golden section of the number
     of points and coprime to it: every point comes once, and the first few are spread over the
@@ -46,7 +46,7 @@ class Grid:
         self._stride = stride
 
     def point(self, number: int) -> Point:
-        """The point with a number from 0 to ``size`` - 1 in this order."""
+        """Return the point with a number from 0 to ``size`` - 1 in this order."""
         index = (self._start + number * self._stride) % self.size
         point: Point = {}
         for parameter, size in zip(reversed(self._parameters), reversed(self._sizes), strict=True):
@@ -56,7 +56,7 @@ class Grid:
 
 
 class GridSampler(BaseSampler):
-    """Every point of a finite space, one after the other; the study itself says which are done.
+    """Sampler of every point of a finite space, one after the other; the study says which are done.
 
     Optuna's own grid sampler stops only studies run by ``optimize`` and repeats points when the
     grid is used up or several trials run at once.
@@ -71,7 +71,7 @@ class GridSampler(BaseSampler):
         study: Study,  # noqa: ARG002 (Optuna's signature)
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """The whole space, always."""
+        """Return the distributions of the whole space."""
         return self._space.to_distributions()
 
     def sample_relative(
@@ -80,7 +80,7 @@ class GridSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """The first point of the grid that no other trial has.
+        """Return the first point of the grid that no other trial has.
 
         Raises:
             SpaceExhausted: there is none left.
@@ -98,5 +98,5 @@ class GridSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,  # noqa: ARG002
     ) -> Any:
-        """A grid has no values for parameters it does not know."""
+        """Refuse, since a grid has no values for parameters that it does not know."""
         raise SettingsError(f"{param_name} is not in the search space", field=param_name)

@@ -1,4 +1,4 @@
-"""The engine of one machine: a detached supervisor process for each experiment."""
+"""Engine of one machine: a detached supervisor process for each experiment."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ SUPERVISOR_LOG = "supervisor.log"
 
 _START_SECONDS = 60.0
 _INTERRUPTED = (
-    "the process that ran it ended without a word: it was killed, or the machine was restarted; "
+    "the process that ran it ended without saying why: it was killed, or the machine was restarted; "
     "resume goes on where it was"
 )
 
 
 class _AlreadyRunning(ExperimentError):
-    """Another supervisor was there first."""
+    """Refusal of a supervisor because another one has the experiment."""
 
 
 class LocalEngine:
-    """Runs experiments on this machine, independent of the process that started them."""
+    """Engine that runs experiments on this machine, independent of the process that started them."""
 
     def __init__(self, workspace: Workspace, *, store: Store | None = None) -> None:
         self.workspace = Workspace(workspace.root.absolute())
         self.store = store or Store(self.workspace)
 
     def start(self, experiment: Experiment) -> ExperimentRecord:
-        """See ``Engine.start``."""
+        """Start an experiment; see ``Engine.start``."""
         if experiment.engine != "local":
             raise SettingsError(f"this engine runs local experiments, not {experiment.engine} ones", field="engine")
         try:
@@ -59,19 +59,19 @@ class LocalEngine:
         return self._launch(experiment.name)
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
-        """See ``Engine.stop``."""
+        """Stop an experiment; see ``Engine.stop``."""
         check_is_running(self.sync(name))
         self.store.request_stop(name)
         return wait_until_stopped(self.sync, name, seconds=wait)
 
     def resume(self, name: str) -> ExperimentRecord:
-        """See ``Engine.resume``."""
+        """Go on with an experiment; see ``Engine.resume``."""
         record = self.sync(name)
         check_can_go_on(record)
         return self._launch(name)
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
-        """See ``Engine.extend``."""
+        """Add trials to an experiment; see ``Engine.extend``."""
         check_extra_trials(extra_trials)
         record = self.store.load(name)
         self.store.set_max_trials(name, record.experiment.max_trials + extra_trials)
@@ -85,7 +85,10 @@ class LocalEngine:
             return self.sync(name)
 
     def sync(self, name: str) -> ExperimentRecord:
-        """See ``Engine.sync``: an experiment said to be running that no supervisor holds was interrupted."""
+        """Bring the store up to date and return the experiment; see ``Engine.sync``.
+
+        An experiment that is stored as running, but that no supervisor holds, was interrupted.
+        """
         record = self.store.load(name)
         if not record.state.is_active():
             return record
@@ -100,7 +103,7 @@ class LocalEngine:
         return record
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """All experiments of the store, the newest first, brought up to date where this engine runs them."""
+        """Return all experiments of the store, the newest first; those of this engine are brought up to date."""
         summaries = self.store.experiments()
         active = [summary for summary in summaries if summary.state.is_active() and summary.engine == "local"]
         changed = [summary for summary in active if self.sync(summary.name).state is not summary.state]
@@ -147,7 +150,7 @@ class LocalEngine:
 
 
 def _read_answer(reader: int) -> dict[str, Any] | None:
-    """The line a supervisor writes once it runs or has failed to; None when it ended without."""
+    """Return what a supervisor writes once it runs or could not start; None if it ended without writing."""
     deadline = time.monotonic() + _START_SECONDS
     received = b""
     with selectors.DefaultSelector() as selector:

@@ -1,4 +1,4 @@
-"""How long training takes on this machine, measured before a search is launched.
+"""Measuring, before a search is launched, how long training takes on this machine.
 
 A process of its own does it, so that no page ever loads TensorFlow, and leaves what it found in the workspace, where
 every later look at the same dataset and network finds it.
@@ -54,7 +54,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementRequest:
-    """What is to be timed, and how.
+    """Description of what is to be timed.
 
     Attributes:
         dataset: hash of a dataset of the library.
@@ -89,7 +89,7 @@ class MeasurementRequest:
         parallel_trials: int,
         xla: str,
     ) -> MeasurementRequest:
-        """What a search on this machine would have to know.
+        """Return the request that answers how long a search on this machine takes.
 
         Raises:
             SettingsError: the space does not fit the network.
@@ -113,7 +113,7 @@ class MeasurementRequest:
 
     @property
     def key(self) -> str:
-        """Names the measurement: what has the same key takes as long, in proportion to the genotypes."""
+        """Name of the measurement: requests with the same key take as long, in proportion to the genotypes."""
         parts = {
             "dataset": self.dataset,
             "network": cost_settings(self.hyperparameters) | {"batch_size": list(self.batch_sizes)},
@@ -125,7 +125,7 @@ class MeasurementRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What was found.
+    """Result of a measurement; all times in seconds.
 
     Attributes:
         genotypes: training lines times SNPs.
@@ -153,7 +153,7 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementStatus:
-    """Where a measurement stands: under way, done, failed for a reason, or none of these.
+    """State of a measurement: under way, done, failed for a reason, or none of these.
 
     Attributes:
         running_since: None unless it is under way.
@@ -165,13 +165,13 @@ class MeasurementStatus:
 
 
 class Measurements:
-    """The measurements of a workspace, in a folder of its own for each."""
+    """Measurements of a workspace, each in a folder of its own."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = Workspace(workspace.root.absolute())
 
     def status(self, request: MeasurementRequest) -> MeasurementStatus:
-        """Where the measurement stands; a few small files are read."""
+        """Return the state of a measurement; a few small files are read."""
         folder = self._folder(request.key)
         try:
             asked = datetime.fromtimestamp((folder / _REQUEST).stat().st_mtime, UTC)
@@ -187,7 +187,7 @@ class Measurements:
             measurement = from_json_values(Measurement, found, name="measurement", error=InputError)
             return MeasurementStatus(measurement=measurement)
         except FileNotFoundError:
-            reason = "the process that measured ended without a word: it was killed, or memory ran out"
+            reason = "the process that measured ended without saying why: it was killed, or memory ran out"
             return MeasurementStatus(reason=reason)
         except (OSError, ValueError):
             # Written by another version.
@@ -225,7 +225,7 @@ class Measurements:
             raise InputError(f"the measurement does not start: {last_line(log) or 'the reason is not known'}")
 
     def cancel(self, request: MeasurementRequest) -> None:
-        """Have a measurement end, and forget what was found; harmless where there is none."""
+        """End a measurement and forget what it found; harmless if there is none."""
         folder = self._folder(request.key)
         # The process looks for this file.
         (folder / _REQUEST).unlink(missing_ok=True)
@@ -238,7 +238,7 @@ class Measurements:
 
 
 def measure(workspace: Workspace, request: MeasurementRequest, *, started: float) -> Measurement:
-    """Time the network of a request; to be called where its threads are set.
+    """Time the network of a request and return what was found; the number of threads must be set before.
 
     Args:
         started: when the process did, by ``time.monotonic``.
@@ -279,7 +279,7 @@ def measure(workspace: Workspace, request: MeasurementRequest, *, started: float
 
 
 def _batch_sizes(space: SearchSpace) -> tuple[int, ...]:
-    """The smallest and the largest batch that is searched; empty where none is."""
+    """Return the smallest and the largest batch size that is searched; empty if none is searched."""
     for parameter in space.parameters:
         if parameter.name == "batch_size":
             values = (parameter.minimum, parameter.last) if parameter.kind.is_range() else parameter.choices
@@ -289,12 +289,12 @@ def _batch_sizes(space: SearchSpace) -> tuple[int, ...]:
 
 
 def _batch_class(size: int) -> int:
-    """The power of two nearest to a batch size."""
+    """Return the power of two nearest to a batch size."""
     return int(2 ** round(math.log2(max(1, size))))
 
 
 def _is_locked(folder: Path) -> bool:
-    """Whether a process measures: it holds this lock for as long as it lives."""
+    """Return whether a process measures: it holds this lock for as long as it lives."""
     if not folder.is_dir():
         return False
     with FileLock(folder / _LOCK) as lock:
@@ -302,7 +302,7 @@ def _is_locked(folder: Path) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of ``python -m gwas_core.tuning.measurement``; returns its exit code."""
+    """Measure, as ``python -m gwas_core.tuning.measurement`` does, and return the exit code."""
     started = time.monotonic()
     parser = argparse.ArgumentParser(description="Times a network; started by the dashboard.")
     parser.add_argument("--workspace", type=Path, required=True)

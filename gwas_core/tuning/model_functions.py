@@ -1,4 +1,4 @@
-"""Which model a search tunes: the network, unless ``GWAS_MODEL`` names another module.
+"""Choice of the model that a search tunes: the network, unless ``GWAS_MODEL`` names another module.
 
 The variable reaches every process of a search: the supervisor and its workers, or Katib's trials.
 """

@@ -14,7 +14,7 @@ PointKey = tuple[str | int | float, ...]
 
 
 def point_of(trial: FrozenTrial, space: SearchSpace) -> Point | None:
-    """The trial's point, exactly as the space has it, or None where it has none in this space.
+    """Return the trial's point, exactly as the space has it, or None if it has none in this space.
 
     A waiting trial has been given its values but not yet taken them. A trial whose process was
     killed while it was being created has only some of them, and so no point.
@@ -29,18 +29,18 @@ def point_of(trial: FrozenTrial, space: SearchSpace) -> Point | None:
 
 
 def key_of(point: Point, space: SearchSpace) -> PointKey:
-    """The point as a tuple in the space's order: equal for equal points."""
+    """Return the point as a tuple in the space's order: equal for equal points."""
     return tuple(point[name] for name in space.names)
 
 
 def tried_points(trials: Iterable[FrozenTrial], space: SearchSpace) -> set[PointKey]:
-    """All points that trials have or had, whatever became of the trials: a point that failed would fail again."""
+    """Return all points that trials have or had; those of failed trials too, as they would fail again."""
     points = (point_of(trial, space) for trial in trials)
     return {key_of(point, space) for point in points if point is not None}
 
 
 def check_not_exhausted(space: SearchSpace, tried: set[PointKey]) -> None:
-    """Refuse to look for another point when there is none.
+    """Check that there is another point.
 
     Raises:
         SpaceExhausted: every point of a finite space has been tried.

@@ -1,4 +1,4 @@
-"""How far a search is, and whether it has come to its end: decisions without processes or databases."""
+"""Progress of a search, and whether it has come to its end: decisions without processes or databases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gwas_core.tuning.store import OUTCOME
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Trials counted.
+    """Numbers of trials by state.
 
     Attributes:
         succeeded, pruned, failed: finished, and so counted towards ``max_trials``.
@@ -35,7 +35,7 @@ class Progress:
 
     @classmethod
     def of(cls, trials: Iterable[FrozenTrial]) -> Progress:
-        """Count a study's trials."""
+        """Return the counts of a study's trials."""
         trials = list(trials)
         counts = Counter(trial.state for trial in trials)
         succeeded = [trial for trial in trials if trial.state is OptunaState.COMPLETE]
@@ -57,16 +57,17 @@ class Progress:
 
     @property
     def finished(self) -> int:
+        """Number of trials that count towards ``max_trials``."""
         return self.succeeded + self.pruned + self.failed
 
     def has_room(self, max_trials: int) -> bool:
-        """Whether another trial may be begun, new or again."""
+        """Return whether another trial may be begun, new or again."""
         return self.waiting > 0 or self.finished + self.running < max_trials
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """The state an experiment ends in, and why."""
+    """State in which an experiment ends, and why."""
 
     state: ExperimentState
     reason: str = ""
@@ -75,14 +76,17 @@ class Ending:
 def search_ending(
     progress: Progress, *, max_trials: int, max_failed_trials: int, forgiven_failures: int = 0, exhausted: str = ""
 ) -> Ending | None:
-    """The end of the search for a better trial, or None while it goes on.
+    """Return how the search for a better trial ends, or None while it goes on.
 
     As in Katib, a trial that failed or was pruned counts towards ``max_trials``, and the
     ``max_failed_trials``-th failure ends the search whatever is still running.
 
     Args:
-        forgiven_failures: those before the experiment was resumed.
-        exhausted: what was said when the space had no more points; empty while it has.
+        progress: trials so far.
+        max_trials: finished trials that end the search.
+        max_failed_trials: failed trials that end the search.
+        forgiven_failures: number of failures before the experiment was resumed, which do not count.
+        exhausted: why the space has no more points; empty while it has some.
     """
     if progress.failed - forgiven_failures >= max_failed_trials:
         return Ending(

@@ -1,4 +1,4 @@
-"""What the store says about experiments and their trials: plain values, for pages, tables and JSON."""
+"""Experiments and trials as the store holds them: plain values for pages, tables and JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
-    """One trial as the store knows it now.
+    """Trial as the store holds it now.
 
     Attributes:
         number: from 0, in the order of suggestion; never used twice.
@@ -54,26 +54,26 @@ class TrialRecord:
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch (from 1) whose weights were kept, or that is best so far."""
+        """Epoch (from 1) whose weights were kept, or that is best so far."""
         if self.result is not None and self.result.best_epoch is not None:
             return self.result.best_epoch
         return min(self.history, key=lambda entry: entry[1])[0] if self.history else None
 
     @property
     def epochs(self) -> int:
-        """Epochs done."""
+        """Number of epochs done."""
         return self.history[-1][0] if self.history else 0
 
     @property
     def seconds(self) -> float | None:
-        """Time the latest attempt took; None until it is finished."""
+        """Duration of the latest attempt; None until it is finished."""
         if self.started is None or self.finished is None:
             return None
         return (self.finished - self.started).total_seconds()
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The objective, and the other figures on the validation lines, under ``val_`` names."""
+        """Objective and other figures on the validation lines, by names that begin with ``val_``."""
         metrics: dict[str, float] = {} if self.value is None else {OBJECTIVE: self.value}
         if self.result is not None and self.result.validation is not None:
             for name, value in self.result.validation.figures().items():
@@ -82,7 +82,7 @@ class TrialRecord:
         return metrics
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, without the epoch-by-epoch history."""
+        """Return the trial as JSON values with what is derived from it, without the history of its epochs."""
         return {
             "number": self.number,
             "state": self.state.value,
@@ -104,7 +104,7 @@ class TrialRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class FinalMetrics:
-    """The best trial's network on the lines that it was not trained on.
+    """Figures of the best trial's network on the lines that it was not trained on.
 
     Attributes:
         trial: number of the trial.
@@ -121,7 +121,7 @@ class FinalMetrics:
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentRecord:
-    """One experiment with all its trials.
+    """Experiment with all its trials.
 
     Attributes:
         experiment: as it was created, with ``max_trials`` as it was extended since.
@@ -147,21 +147,22 @@ class ExperimentRecord:
 
     @property
     def name(self) -> str:
+        """Name of the experiment."""
         return self.experiment.name
 
     @cached_property
     def counts(self) -> Counter[TrialState]:
-        """Trials by state; states no trial is in count 0."""
+        """Number of trials by state; 0 for states that no trial is in."""
         return Counter(trial.state for trial in self.trials)
 
     @property
     def finished_trials(self) -> int:
-        """Trials that count towards ``max_trials``."""
+        """Number of trials that count towards ``max_trials``."""
         return sum(trial.state.is_finished() for trial in self.trials)
 
     @cached_property
     def best(self) -> TrialRecord | None:
-        """The trial with the lowest objective among those that succeeded; the earlier one of equals."""
+        """Trial with the lowest objective among those that succeeded; the earlier one of equals."""
         succeeded = [trial for trial in self.trials if trial.state is TrialState.SUCCEEDED and trial.value is not None]
         return min(succeeded, key=lambda trial: (trial.value, trial.number), default=None)
 
@@ -175,7 +176,7 @@ class ExperimentRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentSummary:
-    """One line of the list of experiments.
+    """Entry of the list of experiments.
 
     Attributes:
         values: (trial number, objective) of the trials that succeeded, in order of number.
@@ -200,17 +201,17 @@ class ExperimentSummary:
 
     @property
     def finished_trials(self) -> int:
-        """Trials that count towards ``max_trials``."""
+        """Number of trials that count towards ``max_trials``."""
         return sum(count for state, count in self.counts.items() if state.is_finished())
 
 
 def moment(text: Any) -> datetime | None:
-    """A stored time as an aware UTC datetime; None for anything else."""
+    """Return a stored time in UTC; None for anything that is no text."""
     if not isinstance(text, str) or not text:
         return None
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def iso(value: datetime | None) -> str | None:
-    """A time as JSON writes it."""
+    """Return a time as JSON writes it (ISO 8601, milliseconds)."""
     return None if value is None else value.isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""What a search may vary: parameters with their ranges, and the values that stay fixed.
+"""Search spaces: parameters with their ranges, and the values that stay fixed.
 
 Nothing here imports Optuna at import time: forms, the command line and the Kubeflow
 driver use spaces without searching.
@@ -51,7 +51,7 @@ _PARAMETER_KEYS = ("name", "kind", "minimum", "maximum", "step", "choices", "sca
 
 
 class ParameterKind(StrEnum):
-    """Katib's four kinds of parameters."""
+    """Kinds of parameters, as Katib has them."""
 
     DOUBLE = "double"
     INT = "int"
@@ -59,12 +59,12 @@ class ParameterKind(StrEnum):
     CATEGORICAL = "categorical"
 
     def is_range(self) -> bool:
-        """Whether values come from a range (minimum, maximum) rather than from a list of choices."""
+        """Return whether values come from a range (minimum, maximum) rather than from a list of choices."""
         return self in (ParameterKind.DOUBLE, ParameterKind.INT)
 
 
 class Scale(StrEnum):
-    """How a range is searched: evenly in the value, or evenly in its logarithm."""
+    """Scale on which a range is searched: evenly in the value, or evenly in its logarithm."""
 
     UNIFORM = "uniform"
     LOG = "log"
@@ -72,7 +72,7 @@ class Scale(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter(CustomForm):
-    """One hyperparameter to search.
+    """Hyperparameter to search.
 
     Attributes:
         name: a Python identifier of at most 60 characters.
@@ -163,7 +163,7 @@ class Parameter(CustomForm):
         self._set("step", step)
 
     def _steps(self, step: int | float) -> int:
-        """How often a step fits into the range."""
+        """Return how often a step fits into the range."""
         minimum, maximum = self.bounds
         return int((_decimal(maximum) - _decimal(minimum)) // _decimal(step))
 
@@ -217,7 +217,7 @@ class Parameter(CustomForm):
 
     @cached_property
     def last(self) -> int | float:
-        """The largest value the search can reach: ``maximum``, or the last step at or below it."""
+        """Largest value that the search can reach: ``maximum``, or the last step at or below it."""
         if self.step is None:
             return self.bounds[1]
         return self._on_grid(self._steps(self.step))
@@ -235,7 +235,7 @@ class Parameter(CustomForm):
         return round((self.last - minimum) / self.step) + 1
 
     def at(self, index: int) -> str | int | float:
-        """The allowed value number ``index`` (0 .. size - 1), in ascending order for numbers.
+        """Return the allowed value with a number (0 to ``size`` - 1), in ascending order for numbers.
 
         Raises:
             IndexError: outside that range, or when the values cannot be numbered.
@@ -245,7 +245,7 @@ class Parameter(CustomForm):
         return self._on_grid(index) if self.kind.is_range() else self.choices[index]
 
     def index(self, value: Any) -> int:
-        """The number of an allowed value: ``at(index(value)) == value``.
+        """Return the number of an allowed value, so that ``at(index(value)) == value``.
 
         Raises:
             SettingsError: when the value is not allowed.
@@ -264,7 +264,7 @@ class Parameter(CustomForm):
         return float(self._grid_point(self.step or 1, index))
 
     def check(self, value: Any) -> str | int | float:
-        """The value in this parameter's type, if the search could suggest it; numbers may be text, as Katib has them.
+        """Return a value that the search could suggest, in this parameter's type; numbers may be text, as in Katib.
 
         Raises:
             SettingsError: wrong type, outside the range or list, or between two steps.
@@ -283,7 +283,7 @@ class Parameter(CustomForm):
         return self._within(value, field=self.name, what=self.name)
 
     def nearest(self, value: Any) -> str | int | float:
-        """The allowed value nearest to a number (a text must be one of the choices).
+        """Return the allowed value nearest to a number; a text must be one of the choices.
 
         Raises:
             SettingsError: not a number, or not one of the texts.
@@ -300,7 +300,7 @@ class Parameter(CustomForm):
         return self._on_grid(round((number - minimum) / (self.step or 1)))
 
     def position(self, value: Any) -> float:
-        """Where in its range a value lies, 0 at the minimum and 1 at the maximum, on the scale it is searched on.
+        """Return where in its range a value lies: 0 at the minimum, 1 at the maximum, on the scale it is searched on.
 
         Raises:
             TypeError: when the parameter has a list.
@@ -313,7 +313,7 @@ class Parameter(CustomForm):
         return min(max((number - minimum) / (maximum - minimum), 0.0), 1.0)
 
     def at_position(self, position: float) -> str | int | float:
-        """The allowed value nearest to a position between 0 and 1; never outside the range, whatever the rounding.
+        """Return the allowed value nearest to a position from 0 to 1; never outside the range, whatever the rounding.
 
         Raises:
             TypeError: when the parameter has a list.
@@ -328,7 +328,7 @@ class Parameter(CustomForm):
         return self.nearest(minimum + position * (maximum - minimum))
 
     def _within(self, value: Any, *, field: str, what: str) -> str | int | float:
-        """``value`` in this parameter's type if it lies in the range or list; steps are not looked at."""
+        """Return a value of the range or list in this parameter's type; steps are not looked at."""
         if self.kind is ParameterKind.CATEGORICAL:
             if value not in self.choices or not isinstance(value, str):
                 allowed = ", ".join(quoted(choice) for choice in self.choices[:10])
@@ -347,7 +347,7 @@ class Parameter(CustomForm):
         return number
 
     def to_distribution(self) -> BaseDistribution:
-        """Optuna's distribution with exactly the allowed values of this parameter.
+        """Return Optuna's distribution with exactly the allowed values of this parameter.
 
         ``discrete`` becomes categorical: no numeric distribution of Optuna's holds an uneven list
         of numbers, and trials must store the values themselves, not their ranks.
@@ -363,7 +363,7 @@ class Parameter(CustomForm):
         return FloatDistribution(float(low), float(high), log=log, step=self.step)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; only what the kind uses, and for a range always its scale."""
+        """Return JSON values: only entries that the kind uses, and for a range always its scale."""
         values = {"name": self.name, "kind": self.kind.value}
         optional: dict[str, Any] = {"minimum": self.minimum, "maximum": self.maximum, "step": self.step}
         optional["choices"] = list(self.choices) or None
@@ -373,7 +373,11 @@ class Parameter(CustomForm):
 
     @classmethod
     def from_dict(cls, values: Any, *, where: str = "parameter") -> Parameter:
-        """Build from untrusted JSON or YAML values; ``where`` names the entry in refusals until its name is known.
+        """Return the parameter that untrusted JSON or YAML values describe; numbers may be text.
+
+        Args:
+            values: entries by name.
+            where: location of the values, for refusals until the parameter's name is known.
 
         Raises:
             SettingsError: naming the field.
@@ -394,7 +398,7 @@ class Parameter(CustomForm):
 
 @dataclass(frozen=True)
 class SearchSpace(CustomForm):
-    """The parameters to search, in order, and the hyperparameters that stay as they are.
+    """Parameters to search, in order, and the hyperparameters that stay as they are.
 
     Raises:
         SettingsError: no parameter, more than 100, a name used twice, or an unusable fixed value.
@@ -451,7 +455,7 @@ class SearchSpace(CustomForm):
 
     @property
     def defaults(self) -> dict[str, str | int | float] | None:
-        """The point made of all defaults (each the nearest allowed value), or None where a parameter has none."""
+        """Point made of all defaults (each the nearest allowed value); None if a parameter has none."""
         values = {
             parameter.name: parameter.nearest(parameter.default)
             for parameter in self.parameters
@@ -460,7 +464,7 @@ class SearchSpace(CustomForm):
         return values if len(values) == len(self.parameters) else None
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Value]:
-        """A complete assignment: every searched value checked and in its type, then the fixed ones.
+        """Return a complete assignment: every searched value checked and in its type, then the fixed ones.
 
         The fixed ones need not be given; where they are, they must agree. Checking twice changes nothing.
 
@@ -482,11 +486,11 @@ class SearchSpace(CustomForm):
         return checked
 
     def to_distributions(self) -> dict[str, BaseDistribution]:
-        """Optuna's distributions, for ``study.ask(fixed_distributions=...)``."""
+        """Return Optuna's distributions, for ``study.ask(fixed_distributions=...)``."""
         return {parameter.name: parameter.to_distribution() for parameter in self.parameters}
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``from_dict`` of it equals this space."""
+        """Return the space as JSON values with the number of their format."""
         return {
             "format": _FORMAT,
             "parameters": [parameter.to_dict() for parameter in self.parameters],
@@ -495,7 +499,7 @@ class SearchSpace(CustomForm):
 
     @classmethod
     def from_dict(cls, values: Any) -> SearchSpace:
-        """Build from untrusted JSON or YAML values.
+        """Return the space that untrusted JSON or YAML values describe.
 
         Raises:
             SettingsError: naming the field.
@@ -525,7 +529,7 @@ class SearchSpace(CustomForm):
         )
 
     def save(self, path: Path) -> None:
-        """Write as JSON or YAML, as the name's ending says.
+        """Write the space as JSON or YAML, as the ending of the name says.
 
         Raises:
             SettingsError: another ending.
@@ -538,7 +542,7 @@ class SearchSpace(CustomForm):
 
     @classmethod
     def load(cls, path: Path) -> SearchSpace:
-        """Read a JSON or YAML file that may come from anywhere.
+        """Return the space in a JSON or YAML file, which may come from anywhere.
 
         Raises:
             InputError: the file cannot be read, is too large, or is not JSON or YAML.
@@ -558,7 +562,7 @@ class SearchSpace(CustomForm):
 
     @classmethod
     def preset(cls, name: str) -> SearchSpace:
-        """A space that comes with the project: ``"focused"`` (the default) or ``"tutorial"``.
+        """Return a space that comes with the project: ``"focused"`` (the default) or ``"tutorial"``.
 
         Raises:
             SettingsError: no preset of that name.
@@ -569,7 +573,7 @@ class SearchSpace(CustomForm):
 
 
 def _decimal(value: float) -> Decimal:
-    """The decimal number a person wrote to get this float (the shortest one that reads back as it)."""
+    """Return the decimal number that a person wrote to get this float (the shortest one that reads back as it)."""
     return Decimal(repr(value))
 
 
@@ -620,7 +624,7 @@ def _check_name(name: Any, *, field: str) -> None:
 
 
 def _number(value: Any, *, whole: bool, field: str, what: str) -> int | float:
-    """``value`` as a finite float, or as an int when ``whole``; text is read, as YAML leaves 1e-7 a text."""
+    """Return a value as a finite float, or as an int if ``whole``; text is read, as YAML leaves 1e-7 a text."""
     if isinstance(value, str):
         try:
             value = int(value) if re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value) else float(value)

@@ -1,4 +1,4 @@
-"""Opening the Optuna storage that keeps all experiments."""
+"""Opening of the Optuna storage that keeps all experiments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SQLITE = "sqlite:///"
 
 
 def open_storage(workspace: Workspace) -> RDBStorage:
-    """The storage that ``workspace.storage_url`` names; made on first use.
+    """Return the storage that ``workspace.storage_url`` names, making it on first use.
 
     A SQLite file is put into write-ahead mode, in which readers and the one writer do not
     wait for each other. That mode needs all its processes on one machine: several machines
@@ -69,7 +69,7 @@ def _open(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn what a database raises into one sentence; passwords in its address do not reach it."""
+    """Turn errors of the database into an ``ExperimentError`` of one sentence, without passwords of its address."""
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:

@@ -1,4 +1,4 @@
-"""The store: every experiment and trial, in an Optuna storage that Optuna's own tools can open too."""
+"""Store of all experiments and trials: an Optuna storage that Optuna's own tools can open too."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAI
 
 
 class Store:
-    """Reads every experiment, creates and deletes them, and passes requests on to whoever runs them.
+    """Reading, creating and deleting of experiments, and requests to the process that runs one.
 
     Safe to share between threads. What is read is never cached. An experiment's own writer
     is ``ExperimentWriter`` (one process at a time, the one that holds its lock).
@@ -63,7 +63,7 @@ class Store:
         weakref.finalize(self, self.storage.engine.dispose)
 
     def create(self, experiment: Experiment) -> None:
-        """Add an experiment, which nothing runs yet.
+        """Add an experiment, without running it.
 
         Raises:
             ExperimentError: the name is taken.
@@ -88,7 +88,7 @@ class Store:
         directory.mkdir(parents=True, exist_ok=True)
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """All experiments, the newest first; a few queries however many there are."""
+        """Return all experiments, the newest first; a few queries, however many there are."""
         with translated_errors():
             studies = self._reader.all_study_attributes((EXPERIMENT, STATUS, MAX_TRIALS, BASELINES))
             outcomes = self._reader.outcomes()
@@ -100,7 +100,7 @@ class Store:
         return tuple(summaries)
 
     def engine_of(self, name: str) -> str:
-        """Which engine runs the experiment: without its trials, for whoever chooses the engine.
+        """Return the name of the engine that runs the experiment, without reading its trials.
 
         Raises:
             ExperimentError: there is none of this name.
@@ -109,7 +109,7 @@ class Store:
         return engine
 
     def holds_unstarted(self, experiment: Experiment) -> bool:
-        """Whether just this experiment was created and nothing has run it yet."""
+        """Return whether exactly this experiment was created and nothing has run it yet."""
         with translated_errors():
             study_id = self._reader.study_id(experiment.name)
         if study_id is None:
@@ -118,7 +118,7 @@ class Store:
         return record.state is ExperimentState.CREATED and record.experiment == experiment
 
     def load(self, name: str) -> ExperimentRecord:
-        """One experiment with all its trials, as they are now.
+        """Return one experiment with all its trials, as they are now.
 
         Raises:
             ExperimentError: there is none of this name.
@@ -146,15 +146,15 @@ class Store:
             shutil.rmtree(directory)
 
     def request_stop(self, name: str) -> None:
-        """Ask whoever runs the experiment to stop it."""
+        """Ask the process that runs the experiment to stop it."""
         self._set(name, STOP_REQUESTED, True)
 
     def clear_stop_request(self, name: str) -> None:
-        """Take back what ``request_stop`` asked, before the experiment is started again."""
+        """Take back a request to stop, before the experiment is started again."""
         self._set(name, STOP_REQUESTED, False)
 
     def set_max_trials(self, name: str, max_trials: int) -> None:
-        """Change when the experiment ends; noticed by whoever runs it."""
+        """Change the number of trials after which the experiment ends; the process that runs it notices."""
         replace(self.load(name).experiment, max_trials=max_trials)  # refuses what an experiment would refuse
         self._set(name, MAX_TRIALS, max_trials)
 
@@ -175,7 +175,7 @@ class Store:
         self._set(name, key, value)
 
     def study_id(self, name: str) -> int:
-        """Optuna's number of an experiment.
+        """Return Optuna's number of an experiment.
 
         Raises:
             ExperimentError: there is none of this name.

@@ -1,4 +1,4 @@
-"""Suggesting the next trial's hyperparameters, by Katib's names of the algorithms.
+"""Suggestion of the next trial's hyperparameters, by Katib's names of the algorithms.
 
 One mechanism serves every algorithm: whatever an algorithm proposes is put exactly on an allowed value, and is
 not taken when a trial of the study has had it before. One process asks at a time (the
@@ -46,7 +46,7 @@ _RANDOM_ATTEMPTS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class AlgorithmSettings:
-    """An algorithm and its settings, as Katib has them.
+    """Algorithm and its settings, as Katib has them.
 
     Attributes:
         name: one of ``ALGORITHMS``.
@@ -83,7 +83,7 @@ class AlgorithmSettings:
             BayesianSettings(**values)
 
     def values(self) -> dict[str, Any]:
-        """The settings that were given, numbers as numbers."""
+        """Return the settings that were given, with numbers as numbers."""
         return {
             name: _whole_number(name, text) if name in _SMALLEST_SETTING else text
             for name, text in self.settings.items()
@@ -93,10 +93,11 @@ class AlgorithmSettings:
 def make_sampler(
     name: str, space: SearchSpace, *, seed: int, settings: Mapping[str, str] | None = None
 ) -> SpaceSampler:
-    """The sampler for an algorithm, ready for ``suggest``.
+    """Return the sampler for an algorithm, ready for ``suggest``.
 
     Args:
         name: one of ``ALGORITHMS``.
+        space: to search.
         seed: the same seed gives the same search; ``random_state`` among the settings goes before it.
         settings: the algorithm's settings as Katib has them, names and values as text.
 
@@ -112,10 +113,16 @@ def make_sampler(
 
 
 def suggest(study: Study, *, sampler: SpaceSampler, space: SearchSpace, use_defaults: bool = True) -> Trial:
-    """The next trial of the study: running, with every parameter set, at a point no trial has had.
+    """Return the next trial of the study: running, with every parameter set, at a point that no trial has had.
 
     Trials that were enqueued come first, as they are. The first trial of all takes the space's defaults, where
     each parameter has one and ``use_defaults`` is left on: a sound point to measure the others by.
+
+    Args:
+        study: of the experiment; it gets the trial.
+        sampler: from ``make_sampler``.
+        space: the same as the sampler's.
+        use_defaults: whether the first trial takes the defaults of the space.
 
     Raises:
         SpaceExhausted: every point has been suggested; the study is left as it was.
@@ -138,7 +145,7 @@ def suggest(study: Study, *, sampler: SpaceSampler, space: SearchSpace, use_defa
 
 @dataclass(frozen=True)
 class _Algorithm:
-    """How one algorithm is used.
+    """Use of one algorithm.
 
     Attributes:
         make: a sampler for a seed.
@@ -152,7 +159,7 @@ class _Algorithm:
 
 
 class SpaceSampler(BaseSampler):
-    """Points of one space, exactly on its allowed values and none twice, by any algorithm."""
+    """Sampler of points of one space, exactly on its allowed values and none twice, by any algorithm."""
 
     def __init__(self, space: SearchSpace, algorithm: _Algorithm, *, seed: int) -> None:
         self._space = space
@@ -165,7 +172,7 @@ class SpaceSampler(BaseSampler):
         study: Study,  # noqa: ARG002 (Optuna's signature)
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """The whole space, always."""
+        """Return the distributions of the whole space."""
         return dict(self._distributions)
 
     def sample_relative(
@@ -174,7 +181,7 @@ class SpaceSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """A complete point that no other trial of the study has.
+        """Return a complete point that no other trial of the study has.
 
         Raises:
             SpaceExhausted: there is none left.
@@ -191,7 +198,7 @@ class SpaceSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A random value, for a parameter that is not of the space."""
+        """Return a random value for a parameter that is not in the space."""
         sampler = RandomSampler(seed=derived_seed(self._seed, trial.number))
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
@@ -210,7 +217,7 @@ class SpaceSampler(BaseSampler):
         return point
 
     def _untried_point(self, study: Study, trial: FrozenTrial, tried: set[PointKey]) -> Point:
-        """A random point not tried before, for when the algorithm keeps proposing ones that were."""
+        """Return a random point not tried before, for an algorithm that keeps proposing points that were."""
         sampler = RandomSampler(seed=derived_seed(self._seed, trial.number, self._algorithm.attempts))
         for _ in range(_RANDOM_ATTEMPTS):
             point = self._draw(sampler, study, trial, joint=lambda _: False)

@@ -1,4 +1,4 @@
-"""The process that runs one experiment: suggests, hands trials to workers, writes what comes of them.
+"""Process that runs one experiment: it suggests trials, hands them to workers and writes their outcomes.
 
 It is the only writer of its experiment, holds the experiment's lock for as long as it
 lives, and can be killed at any moment: what is finished is in the store, the rest is begun
@@ -59,7 +59,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs one experiment. ``prepare`` takes it over, ``run`` returns at its end, ``close`` leaves no process behind.
+    """Run of one experiment: ``prepare`` takes it over, ``run`` returns at its end, ``close`` leaves no process behind.
 
     Raises:
         GwasError: from the constructor, when the experiment cannot be run at all.
@@ -109,7 +109,7 @@ class Supervisor:
     # The life of an experiment.
 
     def prepare(self) -> None:
-        """Sort out what an earlier supervisor left, and write that the experiment runs."""
+        """Settle the trials that an earlier supervisor left, and write that the experiment runs."""
         if self._writer.state() is ExperimentState.FAILED:
             self._writer.forgive_failures()
         self._writer.take_over(maximum_crashes=MAXIMUM_CRASHES)
@@ -133,16 +133,16 @@ class Supervisor:
             self._writer.set_status(ExperimentState.RUNNING)
 
     def close(self) -> None:
-        """End all workers; harmless when there are none."""
+        """End all workers; harmless if there are none."""
         self._pool.close()
         self._suggester.shutdown(wait=True, cancel_futures=True)
 
     def interrupt(self, reason: str) -> None:
-        """Write that the work broke off; what was under way is sorted out on resuming."""
+        """Write that the work broke off; trials under way are settled when the experiment is resumed."""
         self._writer.set_status(ExperimentState.INTERRUPTED, reason)
 
     def _work(self) -> Ending:
-        """Do everything there is to do, and say how it ended."""
+        """Do all work, and return how it ended."""
         next_poll = 0.0
         while True:
             if time.monotonic() >= next_poll:
@@ -158,7 +158,7 @@ class Supervisor:
                 self._on_event(event)
 
     def _next_step(self) -> Ending | None:
-        """Ask for, or queue, what is to be done next; the ending when there is nothing."""
+        """Ask for the next trial or queue the next job; return the ending if nothing is left."""
         if self._requests.stop:
             return Ending(state=ExperimentState.STOPPED)
         if self._fatal is not None:
@@ -180,7 +180,7 @@ class Supervisor:
         self._put_back_trials()
         if self._is_pending("baselines"):
             return None
-        if self._needs_final_judgement():
+        if self._needs_final_evaluation():
             if not self._is_pending("finalise"):
                 self._queue.append(self._final_task())
             return None
@@ -219,7 +219,7 @@ class Supervisor:
     # Trials: suggested, begun, put back.
 
     def _ask_for_trial(self) -> None:
-        """Have the next trial suggested when a worker is free for it."""
+        """Ask for the suggestion of the next trial if a worker is free for it."""
         is_free = self._pool.free > len(self._queue)
         if not is_free or self._suggestion is not None or not self._progress.has_room(self._requests.max_trials):
             return
@@ -229,7 +229,7 @@ class Supervisor:
         self._suggestion.add_done_callback(lambda _: self._pool.wake())
 
     def _suggest(self) -> Task:
-        """The next trial (one that was put back, or a new one); runs in the suggester's thread."""
+        """Return the task of the next trial, put back before or new; runs in the suggester's thread."""
         trial = suggest(self._writer.study, sampler=self._sampler, space=self._experiment.space)
         hyperparameters = self._experiment.space.check(trial.params)
         directory = self._workspace.trial_directory(self._experiment.name, trial.number)
@@ -253,7 +253,7 @@ class Supervisor:
         self._count()
 
     def _put_back_trials(self) -> None:
-        """Abandon every trial that is not finished; it will be begun again should the experiment be resumed."""
+        """Put every unfinished trial back; it is begun again if the experiment is resumed."""
         self._take_suggestion(wait=True)
         queued = [task for task in self._queue if task.trial is not None]
         self._queue = deque(task for task in self._queue if task.trial is None)
@@ -270,9 +270,9 @@ class Supervisor:
     def _count(self) -> None:
         self._progress = Progress.of(self._writer.trials())
 
-    # The one judgement of the best trial on the test lines.
+    # Final evaluation of the best trial on the test lines.
 
-    def _needs_final_judgement(self) -> bool:
+    def _needs_final_evaluation(self) -> bool:
         evaluation = self._writer.final_evaluation()
         return self._progress.best is not None and (evaluation is None or evaluation.trial != self._progress.best)
 
@@ -372,7 +372,7 @@ class Supervisor:
             self._fatal = Ending(state=ExperimentState.FAILED, reason=reason)
 
     def _begin_again(self, task: Task, words: str) -> None:
-        """Give a job whose worker died another worker, once."""
+        """Give a job whose worker died to another worker, once."""
         task.deaths += 1
         if task.trial is not None:
             task.deaths = self._writer.attempt(task.trial).deaths + 1
@@ -387,7 +387,7 @@ class Supervisor:
 
 
 def outcome_of(result: dict[str, Any]) -> Outcome:
-    """What a trial's result means: success, if its objective is a number a search can use."""
+    """Return the outcome of a trial: success, if its objective is a finite number."""
     read = read_record(TrialResult, result)
     if read is None or not math.isfinite(read.val_mean_absolute_error):
         reason = f"the trial returned no finite {OBJECTIVE}"
@@ -401,7 +401,7 @@ def _read(kind: type[Record], values: Any) -> Record:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point of ``python -m gwas_core.tuning.supervisor``; returns its exit code."""
+    """Run one experiment, as ``python -m gwas_core.tuning.supervisor`` does, and return the exit code."""
     parser = argparse.ArgumentParser(description="Runs one experiment; started by the local engine.")
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--ready", type=int, default=None, help="descriptor on which to say that it runs, or why not")

@@ -1,4 +1,4 @@
-"""A warm process that runs trials, one after the other, for one supervisor.
+"""Process that runs trials, one after the other, for one supervisor.
 
 It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs and answers
 are JSON, one object a line, over stdin and what was stdout when it started; whatever
@@ -32,7 +32,7 @@ from gwas_core.tuning.model_functions import ModelFunctions, model_functions
 
 
 class Worker:
-    """Does jobs on one dataset and split."""
+    """Worker for jobs on one dataset and split."""
 
     def __init__(self, channel: Channel, dataset: Dataset, split: Split, functions: ModelFunctions) -> None:
         self._channel = channel
@@ -97,7 +97,7 @@ class Worker:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of ``python -m gwas_core.tuning.worker``."""
+    """Serve a supervisor, as ``python -m gwas_core.tuning.worker`` does."""
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
     parser.add_argument("--split", type=Path, required=True, help="the experiment's split.json")

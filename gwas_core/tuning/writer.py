@@ -1,4 +1,4 @@
-"""Writing one experiment's progress: for the one process that runs it."""
+"""Writer of one experiment's progress, for the one process that runs it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OPTUNA_STATES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """How often, and how, a trial was begun.
+    """Attempts at a trial so far.
 
     Attributes:
         number: of the latest attempt, from 1; 0 before the first.
@@ -67,7 +67,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a trial ended.
+    """Outcome of a trial.
 
     Attributes:
         state: succeeded, pruned or failed.
@@ -91,21 +91,21 @@ class Outcome:
 
     @property
     def value(self) -> float:
-        """The objective of a trial that succeeded."""
+        """Objective of a trial that succeeded."""
         assert self.result is not None
         return self.result.val_mean_absolute_error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Requests:
-    """What others ask of whoever runs the experiment."""
+    """Requests to the process that runs the experiment."""
 
     stop: bool
     max_trials: int
 
 
 class ExperimentWriter:
-    """The experiment's Optuna study, and the only way its progress is written.
+    """Writer of an experiment's Optuna study; its progress is written in no other way.
 
     A trial counts as finished when its state is told to Optuna, in one transaction. What
     belongs to it is written before; a process killed in between leaves an outcome that
@@ -136,17 +136,17 @@ class ExperimentWriter:
         self.forgiven_failures: int = self._status().get("forgiven_failures", 0)
 
     def requests(self) -> Requests:
-        """What is asked now; one small query."""
+        """Return what is asked now; one small query."""
         attributes = self.study.user_attrs
         max_trials = attributes.get(MAX_TRIALS, attributes[EXPERIMENT]["max_trials"])
         return Requests(stop=bool(attributes.get(STOP_REQUESTED)), max_trials=max_trials)
 
     def state(self) -> ExperimentState:
-        """Where the experiment stands, as it is stored."""
+        """Return the stored state of the experiment."""
         return ExperimentState(self._status()["state"])
 
     def set_status(self, state: ExperimentState, reason: str = "", *, since: str | None = None) -> None:
-        """Write where the experiment stands, and since when: now, unless that was earlier."""
+        """Write the state of the experiment and since when it is in it: now, unless ``since`` is given."""
         status = self._status() | {"state": state.value, "reason": reason}
         if state.is_active():
             status |= {"started": status["started"] or since or now(), "finished": None}
@@ -205,16 +205,16 @@ class ExperimentWriter:
         self.study.set_user_attr(RESULT, to_json_values(evaluation))
 
     def trials(self, states: Iterable[OptunaState] | None = None) -> list[FrozenTrial]:
-        """Optuna's trials, not to be changed."""
+        """Return Optuna's trials, which must not be changed."""
         return self.study.get_trials(deepcopy=False, states=None if states is None else tuple(states))
 
     def attempt(self, number: int) -> Attempt:
-        """The attempts of a trial so far."""
+        """Return the attempts of a trial so far."""
         stored = self._storage.get_trial(self._trial_id(number)).user_attrs.get(ATTEMPT)
         return read_record(Attempt, stored) or Attempt()
 
     def add(self, parameters: Mapping[str, Any], *, folder: str) -> int:
-        """A new trial that was suggested elsewhere and waits to be begun; its number.
+        """Add a trial that was suggested elsewhere and waits to be begun; return its number.
 
         Args:
             parameters: a value for each searched parameter, which the space allows.
@@ -239,7 +239,7 @@ class ExperimentWriter:
         seed: int | None,
         started: str | None,
     ) -> None:
-        """A trial that was suggested, and has ended, elsewhere: ``add`` to ``finish`` in one transaction.
+        """Add a trial that was suggested and has ended elsewhere: ``add`` to ``finish`` in one transaction.
 
         Args:
             history: (epoch, objective), as would have been reported.
@@ -267,7 +267,7 @@ class ExperimentWriter:
     def begin(
         self, number: int, *, seed: int | None = None, started: str | None = None, xla: bool | None = None
     ) -> Attempt:
-        """Write that an attempt at a trial starts; epochs of an earlier one no longer count.
+        """Write that an attempt at a trial starts, and return it; epochs of an earlier one no longer count.
 
         Args:
             seed: the trial's, where it is not the one this experiment gives that number.
@@ -299,7 +299,7 @@ class ExperimentWriter:
         self._set_attempt(self._trial_id(number), replace(self.attempt(number), seed=seed))
 
     def put_back(self, number: int, *, death: bool = False, crash: bool = False, reason: str = "") -> Attempt:
-        """Write that the attempt under way ended without an outcome.
+        """Write that the attempt under way ended without an outcome, and return the attempts so far.
 
         The trial waits, as Optuna has it: asking the study for the next trial gives this one again, with
         its number and parameters. One that was only half suggested gets the rest of them then.
@@ -320,7 +320,7 @@ class ExperimentWriter:
         return attempt
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        """Store the objective after an epoch; True when the trial should be given up."""
+        """Store the objective after an epoch; return whether the trial should be given up."""
         trial_id = self._trial_id(number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
         if isinstance(self.study.pruner, optuna.pruners.NopPruner):
@@ -337,11 +337,11 @@ class ExperimentWriter:
         self._tell(number, outcome)
 
     def write_outcome(self, number: int, outcome: Outcome) -> None:
-        """The first half of ``finish``: what belongs to a finished trial, before it counts as one."""
+        """Write what belongs to a finished trial, before it counts as one: the first half of ``finish``."""
         self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, to_json_values(outcome))
 
     def take_over(self, *, maximum_crashes: int) -> None:
-        """Sort out the trials that were under way when an earlier process ended.
+        """Settle the trials that were under way when an earlier process ended.
 
         Those whose outcome was written are finished; the others wait to be begun again. One
         that was being run the last ``maximum_crashes`` times its supervisor died has failed.
