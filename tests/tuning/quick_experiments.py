@@ -66,16 +66,19 @@ def behaviours(*names: str) -> SearchSpace:
 def wait_until(
     read: Callable[[], ExperimentRecord], condition: Callable[[ExperimentRecord], bool], *, limit: float = LIMIT
 ) -> ExperimentRecord:
-    """Read until the condition holds."""
-    record = read()
+    """Read until the condition holds; every record is looked at, as one may be the only one of its kind."""
+    records: list[ExperimentRecord] = []
 
     def look() -> bool:
-        nonlocal record
-        record = read()
-        return condition(record)
+        records[:] = [read()]
+        return condition(records[0])
 
-    waiting.wait_until(look, told=lambda: f"{record.state} {dict(record.counts)} {record.reason}", limit=limit)
-    return record
+    def told() -> str:
+        (record,) = records
+        return f"{record.state} {dict(record.counts)} {record.reason}"
+
+    waiting.wait_until(look, told=told, limit=limit)
+    return records[0]
 
 
 def processes_of(workspace: Workspace, module: str = "gwas_core.tuning") -> list[psutil.Process]:
