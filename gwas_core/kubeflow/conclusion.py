@@ -9,7 +9,7 @@ from gwas_core.kubeflow.client_cache import ClientCache
 from gwas_core.kubeflow.cluster import snapshot_claim
 from gwas_core.kubeflow.cluster_binding import ClusterBinding, save_binding
 from gwas_core.kubeflow.file_transfer import FileTransfer
-from gwas_core.kubeflow.final_evaluation import FinalEvaluation
+from gwas_core.kubeflow.final_evaluation import FinalEvaluator
 from gwas_core.kubeflow.katib_status import read_time
 from gwas_core.kubeflow.kubernetes_api import ClusterError
 from gwas_core.kubeflow.trial_sync import put_back_running_trials, set_waiting_reason
@@ -34,14 +34,14 @@ class Conclusion:
         store: Store,
         clients: ClientCache,
         files: FileTransfer,
-        final_evaluation: FinalEvaluation,
+        final_evaluator: FinalEvaluator,
         *,
         snapshots: bool,
     ) -> None:
         self._store = store
         self._clients = clients
         self._files = files
-        self._final_evaluation = final_evaluation
+        self._final_evaluator = final_evaluator
         self._snapshots = snapshots
 
     def conclude(
@@ -69,7 +69,7 @@ class Conclusion:
 
     def _evaluate(self, record: ExperimentRecord, binding: ClusterBinding) -> str:
         """Ensure baselines and final evaluation; return what is still waited for, empty once all is done."""
-        evaluation, best = self._final_evaluation, record.best
+        evaluation, best = self._final_evaluator, record.best
         if evaluation.ensure_baselines(record):
             return EVALUATING
         if best is not None and self._snapshots:
@@ -90,7 +90,7 @@ class Conclusion:
         save_binding(self._store, name, replace(binding, snapshot=snapshot))
 
     def _failed_evaluation(self, record: ExperimentRecord, binding: ClusterBinding) -> Ending | None:
-        reason = "" if binding.read_only else self._final_evaluation.failure(record)
+        reason = "" if binding.read_only else self._final_evaluator.failure(record)
         if not reason:
             return None
         return Ending(

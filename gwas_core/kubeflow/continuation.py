@@ -10,7 +10,7 @@ from gwas_core.kubeflow import katib_objects
 from gwas_core.kubeflow.client_cache import ClientCache
 from gwas_core.kubeflow.cluster_binding import ClusterBinding, load_own_binding, save_binding
 from gwas_core.kubeflow.file_transfer import FileTransfer
-from gwas_core.kubeflow.final_evaluation import FinalEvaluation
+from gwas_core.kubeflow.final_evaluation import FinalEvaluator
 from gwas_core.kubeflow.katib_status import completion_message, condition, read_trials
 from gwas_core.kubeflow.kubernetes_api import KubernetesApi, Resource
 from gwas_core.kubeflow.submission import is_submitted, submission_manifest, submit
@@ -25,12 +25,12 @@ class Continuation:
     """Has Katib go on with experiments of the store."""
 
     def __init__(
-        self, store: Store, clients: ClientCache, files: FileTransfer, final_evaluation: FinalEvaluation
+        self, store: Store, clients: ClientCache, files: FileTransfer, final_evaluator: FinalEvaluator
     ) -> None:
         self._store = store
         self._clients = clients
         self._files = files
-        self._final_evaluation = final_evaluation
+        self._final_evaluator = final_evaluator
 
     def resume(self, record: ExperimentRecord) -> None:
         """Have Katib go on where the store is, with what its search knows if that is still there.
@@ -43,7 +43,7 @@ class Continuation:
         api = self._clients.get(binding.cluster)
         manifest = submission_manifest(record.experiment, binding.cluster)
         limit = manifest["spec"]["maxTrialCount"]
-        self._final_evaluation.forget_failures(name)
+        self._final_evaluator.forget_failures(name)
         if record.state is ExperimentState.FAILED:
             writer.forgive_failures()
         known: list[Resource] | None = None

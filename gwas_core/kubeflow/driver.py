@@ -1,11 +1,11 @@
-"""The process that is one trial to Katib: it starts a pipeline run and follows it, or trains the network itself.
+"""Driver of one trial of Katib: starts a pipeline run and follows it, or trains the network itself.
 
-Katib runs it through a shell with everything it prints in one file, and takes from there what looks like
-``name=value``. So it prints the objective alone in that form, finite and with its time, and nothing else with an
-equals sign. It ends with 0 only if the trial has succeeded.
+Katib runs this process through a shell, writes everything it prints to one file, and takes from there what looks like
+``name=value``. So only the objective is printed in that form, finite and with its time, and nothing else with an equals
+sign. The exit code is 0 only if the trial has succeeded.
 
-It may be started again at any time: the run of the trial's name is then taken up where it is. SIGTERM, by which Katib
-ends trials, ends the run too.
+The process may be started again at any time: it then goes on with the pipeline run of the trial's name. SIGTERM, by
+which Katib ends trials, ends the run too.
 """
 
 from __future__ import annotations
@@ -54,23 +54,23 @@ _TERMINATION_SECONDS = 20.0
 
 
 class Terminated(BaseException):
-    """SIGTERM."""
+    """End of the process by SIGTERM."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one trial and return the exit code."""
+    """Run one trial and return the exit code: 0 for success, 1 for failure, ``TERMINATED`` after SIGTERM."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         directory = trial_directory(options.workspace, options.experiment, options.trial)
-        # From a pod that was moved: it must not be taken for this one's.
+        # A failure of an earlier pod must not be taken for one of this pod.
         (directory / FAILURE_FILE).unlink(missing_ok=True)
         _run(options, directory)
     except GwasError as failure:
-        say(str(failure))
+        print_message(str(failure))
         return 1
     except Terminated:
-        say("terminated")
+        print_message("terminated")
         return TERMINATED
     return 0
 
@@ -79,12 +79,12 @@ def _run(options: argparse.Namespace, directory: Path) -> None:
     experiment = read_experiment(options.workspace, options.experiment)
     try:
         hyperparameters = from_assignments(experiment.space, dict(options.set))
-        objective = Objective()
+        objective = ObjectivePrinter()
         train = _train_here if options.kind == "job" else _train_in_pipeline
-        objective.end(train(options, experiment, hyperparameters, objective))
+        objective.finish(train(options, experiment, hyperparameters, objective))
     except Exception as failure:
         if not isinstance(failure, GwasError):
-            say(traceback.format_exc())
+            print_message(traceback.format_exc())
         # Katib itself says of a failed trial only that it failed.
         reason = str(failure) if isinstance(failure, GwasError) else describe_unexpected(failure)
         kind = FailureKind.of(failure)
@@ -112,13 +112,16 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _terminate(number: int, frame: Any) -> NoReturn:  # noqa: ARG001 - the signal's signature
-    # Once: what is done about it must not be interrupted in turn.
+    # Only once: ending the run must not be interrupted in turn.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 
 
 def _train_here(
-    options: argparse.Namespace, experiment: Experiment, hyperparameters: Mapping[str, Value], objective: Objective
+    options: argparse.Namespace,
+    experiment: Experiment,
+    hyperparameters: Mapping[str, Value],
+    objective: ObjectivePrinter,
 ) -> float:
     result = run_and_record(
         Dataset.load(Workspace(options.workspace).dataset_directory(experiment.dataset)),
@@ -136,41 +139,44 @@ def _train_here(
 
 
 def _train_in_pipeline(
-    options: argparse.Namespace, experiment: Experiment, hyperparameters: Mapping[str, Value], objective: Objective
+    options: argparse.Namespace,
+    experiment: Experiment,
+    hyperparameters: Mapping[str, Value],
+    objective: ObjectivePrinter,
 ) -> float:
     cluster = ClusterSettings.from_environment()
     pipelines = PipelinesApi(
         cluster.pipeline_host, namespace=cluster.namespace, token=token_path(), patience=options.patience
     )
     directory = trial_directory(options.workspace, experiment.name, options.trial)
-    with _terminating(pipelines, options.trial, experiment.name):
-        run = _started(pipelines, cluster, options.trial, experiment, hyperparameters)
-        say(f"pipeline run {run.run_id}")
-        run = _followed(pipelines, run, Tail(directory / METRICS_FILE), objective, poll=options.poll)
+    with _run_ended_with_process(pipelines, options.trial, experiment.name):
+        run = _start_run(pipelines, cluster, options.trial, experiment, hyperparameters)
+        print_message(f"pipeline run {run.run_id}")
+        run = _follow_run(pipelines, run, MetricsTail(directory / METRICS_FILE), objective, poll=options.poll)
     if run.state is not RunState.SUCCEEDED:
         raise _failure(run, directory)
-    return _objective(directory)
+    return _read_objective(directory)
 
 
 @contextlib.contextmanager
-def _terminating(pipelines: PipelinesApi, trial: str, group: str) -> Iterator[None]:
-    """End the trial's run when this process is ended, or gives up on it."""
+def _run_ended_with_process(pipelines: PipelinesApi, trial: str, group: str) -> Iterator[None]:
+    """End the trial's run if this process is ended or gives up on it."""
     try:
         yield
     except (Terminated, GwasError, KeyboardInterrupt):
-        say("ending the pipeline run")
+        print_message("ending the pipeline run")
         pipelines.patience = _TERMINATION_SECONDS
         try:
-            # By its name: it may have been made by a request that was never answered.
+            # Found by its name, because a request that was never answered may have made it.
             run = pipelines.find(trial, group=group)
             if run is not None and not run.state.is_finished():
                 pipelines.terminate(run.run_id)
         except ClusterError as error:
-            say(f"it could not be ended: {error}")
+            print_message(f"it could not be ended: {error}")
         raise
 
 
-def _started(
+def _start_run(
     pipelines: PipelinesApi,
     cluster: ClusterSettings,
     trial: str,
@@ -197,30 +203,32 @@ def _started(
     return pipelines.start(trial, group=experiment.name, pipeline=pipeline, parameters=parameters.to_dict())
 
 
-def _followed(pipelines: PipelinesApi, run: Run, values: Tail, objective: Objective, *, poll: float) -> Run:
-    """The run once it has ended; meanwhile each epoch's objective is printed."""
-    looked = time.monotonic()
+def _follow_run(
+    pipelines: PipelinesApi, run: Run, values: MetricsTail, objective: ObjectivePrinter, *, poll: float
+) -> Run:
+    """Print each epoch's objective until the run has ended, and return the run."""
+    asked = time.monotonic()
     while not run.state.is_finished():
-        objective.say_all(values.read())
+        objective.print_values(values.read())
         time.sleep(min(_TAIL_SECONDS, poll))
-        if time.monotonic() - looked >= poll:
+        if time.monotonic() - asked >= poll:
             run = pipelines.get(run.run_id)
-            looked = time.monotonic()
-    objective.say_all(values.read())
+            asked = time.monotonic()
+    objective.print_values(values.read())
     return run
 
 
-class Tail:
-    """The objective of each epoch, as a trial's ``metrics.jsonl`` grows."""
+class MetricsTail:
+    """Reader of each epoch's objective while a trial's ``metrics.jsonl`` grows."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
     def read(self) -> list[float]:
-        """The values since the last call, of whole lines; those that are not finite are left out."""
+        """Return the values since the last call, of complete lines; those that are not finite are left out."""
         try:
-            # Opened anew: over the network only that shows what others wrote.
+            # Opened anew each time: on a network volume only that shows what others wrote.
             with self._path.open("rb") as file:
                 if file.seek(0, os.SEEK_END) < self._offset:
                     self._offset = 0  # training began again
@@ -241,7 +249,7 @@ def _epoch_objective(line: bytes) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def _objective(directory: Path) -> float:
+def _read_objective(directory: Path) -> float:
     try:
         value = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))[OBJECTIVE]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -258,7 +266,7 @@ def _failure(run: Run, directory: Path) -> TrialFailed:
     if run.state is RunState.CANCELED:
         return TrialFailed("the pipeline run was cancelled")
     for log in (log for folder in (directory, directory.parent) for log in sorted((folder / STEP_LOGS).glob("*.log"))):
-        say(_end_of(log))
+        print_message(_last_lines(log))
         return TrialFailed(f"step {log.stem} failed: {last_line(log)}", kind=read_failure_kind(log))
     for name, state, message in run.steps:
         if state is RunState.FAILED and name:
@@ -269,7 +277,7 @@ def _failure(run: Run, directory: Path) -> TrialFailed:
     )
 
 
-def _end_of(log: Path) -> str:
+def _last_lines(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
         text = file.read().decode("utf-8", errors="replace")
@@ -279,19 +287,21 @@ def _end_of(log: Path) -> str:
 # Printing
 
 
-class Objective:
-    """Prints the objective for Katib's collector, which a value that is not finite would break."""
+class ObjectivePrinter:
+    """Printer of the objective for Katib's collector, which a value that is not finite would break."""
 
     def __init__(self) -> None:
         self._best = math.inf
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:  # noqa: ARG002 - run_trial's signature
-        """After an epoch."""
-        self.say_all([metrics[OBJECTIVE]])
+        """Print the objective of an epoch."""
+        self.print_values([metrics[OBJECTIVE]])
 
-    def say_all(self, values: Iterable[float]) -> None:
-        """Raises:
-        TrialFailed: one is not finite.
+    def print_values(self, values: Iterable[float]) -> None:
+        """Print values of the objective, a line each.
+
+        Raises:
+            TrialFailed: a value is not finite.
         """
         for value in values:
             if not math.isfinite(value):
@@ -299,14 +309,14 @@ class Objective:
             self._best = min(self._best, value)
             print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={value!r}", flush=True)
 
-    def end(self, value: float) -> None:
-        """The trial's own, unless its best epoch was printed: early stopping counts values as epochs."""
+    def finish(self, value: float) -> None:
+        """Print the trial's objective unless its best epoch was printed: early stopping counts values as epochs."""
         if not math.isclose(self._best, value, rel_tol=1e-6):
-            self.say_all([value])
+            self.print_values([value])
 
 
-def say(message: str) -> None:
-    """Text for people: nothing in it looks like a metric."""
+def print_message(message: str) -> None:
+    """Print text for people, in which nothing looks like a metric."""
     plain = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message)
     print(plain.replace("=", ":"), flush=True)
 

@@ -25,7 +25,7 @@ from gwas_core.kubeflow.conclusion import Conclusion
 from gwas_core.kubeflow.continuation import Continuation
 from gwas_core.kubeflow.external_experiments import ExternalExperiments
 from gwas_core.kubeflow.file_transfer import FileTransfer
-from gwas_core.kubeflow.final_evaluation import FinalEvaluation
+from gwas_core.kubeflow.final_evaluation import FinalEvaluator
 from gwas_core.kubeflow.intervals import PollingIntervals
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from gwas_core.kubeflow.submission import is_submitted, submission_manifest, submit
@@ -80,10 +80,10 @@ class KubeflowEngine:
         self._files = FileTransfer(
             self.workspace, clients, tell=tell or _logger.info, fetch_seconds=intervals.fetch_seconds
         )
-        final_evaluation = FinalEvaluation(self.store)
-        conclusion = Conclusion(self.store, clients, self._files, final_evaluation, snapshots=snapshots)
-        self._sync = ExperimentSync(self.store, clients, self._files, final_evaluation, conclusion, intervals)
-        self._continuation = Continuation(self.store, clients, self._files, final_evaluation)
+        final_evaluator = FinalEvaluator(self.store)
+        conclusion = Conclusion(self.store, clients, self._files, final_evaluator, snapshots=snapshots)
+        self._sync = ExperimentSync(self.store, clients, self._files, final_evaluator, conclusion, intervals)
+        self._continuation = Continuation(self.store, clients, self._files, final_evaluator)
         self._external = ExternalExperiments(self.store, clients)
 
     @classmethod

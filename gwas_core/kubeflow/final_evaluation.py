@@ -38,7 +38,7 @@ _BASELINES = -1
 _logger = logging.getLogger(__name__)
 
 
-class FinalEvaluation:
+class FinalEvaluator:
     """Starts the processes that evaluate, and knows what came of them."""
 
     def __init__(self, store: Store) -> None:

@@ -1,8 +1,8 @@
-"""What each step of the pipeline does, as plain functions over folders and files.
+"""Steps of the pipeline, as plain functions over folders and files.
 
-A step's container calls one of these. They hand results on in folders of their own: ``prepared`` (dataset, split and
-how they came about) and ``model`` (network and hyperparameters); what people watch while a trial runs, and take home
-from it, is written into the trial's folder of the workspace too.
+A step's container calls one of them. They pass results on in folders: ``prepared`` (dataset, split, and how they were
+made) and ``model`` (network and hyperparameters). What people watch while a trial runs, and take home from it, is also
+written to the trial's folder in the workspace.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from gwas_core.tuning.model_functions import model_functions
 from gwas_core.workspace import Workspace, check_experiment_name
 
 PIPELINE_RUNS = "_pipelines"
-"""Takes the place of the experiment for runs that belong to none."""
+"""Name in place of the experiment's for runs that belong to none."""
 
 _DATASET = "dataset"
 _KIND_SUFFIX = ".kind"  # beside a step's log: the ``FailureKind``
@@ -55,10 +55,15 @@ _TRIAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def trial_directory(workspace: Path, experiment: str, trial: str) -> Path:
-    """The folder of a trial on the workspace volume.
+    """Return the folder of a trial on the workspace volume.
+
+    Args:
+        workspace: folder of the volume.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
 
     Raises:
-        SettingsError: a name that could be a path.
+        SettingsError: a name could be a path.
     """
     if not _TRIAL_NAME.fullmatch(trial):
         raise SettingsError(f"{quoted(trial)} is not a trial's name", field="trial")
@@ -66,19 +71,19 @@ def trial_directory(workspace: Path, experiment: str, trial: str) -> Path:
 
 
 def experiment_directory(workspace: Path, experiment: str) -> Path:
-    """The folder of an experiment, or the one of runs that belong to none.
+    """Return the folder of an experiment, or of the runs that belong to none.
 
     Raises:
-        SettingsError: a name that could be a path.
+        SettingsError: the name could be a path.
     """
     return workspace / (experiment if experiment == PIPELINE_RUNS else check_experiment_name(experiment))
 
 
 @contextmanager
-def recorded(directory: Path, step: str) -> Iterator[None]:
-    """Leave in ``directory`` why the step failed, for whoever has no access to the pod's log."""
+def record_failure(directory: Path, step: str) -> Iterator[None]:
+    """Write to ``directory`` why the step inside failed, for people who have no access to the pod's log."""
     log = directory / STEP_LOGS / f"{step}.log"
-    # One from an earlier attempt would be taken for this one's.
+    # A log of an earlier attempt would be taken for one of this attempt.
     log.unlink(missing_ok=True)
     try:
         yield
@@ -94,19 +99,19 @@ def recorded(directory: Path, step: str) -> Iterator[None]:
 
 
 def read_failure_kind(log: Path) -> FailureKind:
-    """Return why a step failed, by the log that ``recorded`` left of it."""
+    """Return why a step failed, by the log that ``record_failure`` left of it."""
     try:
         return FailureKind.read(log.with_suffix(_KIND_SUFFIX).read_text(encoding="utf-8").strip())
     except (OSError, ValueError):
         return FailureKind.UNKNOWN
 
 
-def whole(value: Any) -> Any:
-    """Whole numbers inside the value as such again: pipelines hand every number in a dictionary on as a float."""
+def restore_integers(value: Any) -> Any:
+    """Return a JSON value with its whole numbers as integers: pipelines pass all numbers in a dictionary as floats."""
     if isinstance(value, Mapping):
-        return {name: whole(entry) for name, entry in value.items()}
+        return {name: restore_integers(entry) for name, entry in value.items()}
     if isinstance(value, list):
-        return [whole(entry) for entry in value]
+        return [restore_integers(entry) for entry in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -114,8 +119,15 @@ def whole(value: Any) -> Any:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Prepared:
-    """What preprocessing hands on: the dataset without missing genotypes, its split, and how they came about."""
+class PreparedData:
+    """Result of the preprocessing step.
+
+    Attributes:
+        dataset: without missing genotypes.
+        split: of its lines.
+        preparation: how the dataset was made.
+        settings: of the preprocessing.
+    """
 
     dataset: Dataset
     split: Split
@@ -123,6 +135,7 @@ class Prepared:
     settings: PreprocessingSettings
 
     def save(self, directory: Path) -> None:
+        """Write the result to a folder, which is made if it is not there."""
         directory.mkdir(parents=True, exist_ok=True)
         self.dataset.save(directory / _DATASET)
         save_split(self.split, directory)
@@ -130,9 +143,11 @@ class Prepared:
         write_json(directory / "settings.json", to_json_values(self.settings))
 
     @classmethod
-    def load(cls, directory: Path) -> Prepared:
-        """Raises:
-        InputError: the folder does not hold what ``save`` wrote.
+    def load(cls, directory: Path) -> PreparedData:
+        """Return the result that ``save`` wrote to a folder.
+
+        Raises:
+            InputError: the folder does not hold what ``save`` wrote.
         """
         try:
             settings = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
@@ -161,24 +176,29 @@ def prepare(
     """Filter, impute and split a dataset of the workspace.
 
     Args:
-        dataset: its content hash. An experiment's was prepared when the experiment was created: it is checked and
-            split here, and how it was prepared is taken from the experiment's folder.
-        preprocessing, split: settings, as their ``to_dict`` gives them.
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``. The dataset of an experiment was prepared when the
+            experiment was created: it is checked and split here, and how it was prepared is read from the
+            experiment's folder.
+        dataset: content hash of the dataset.
+        preprocessing: settings, as ``PreprocessingSettings.to_dict`` gives them.
+        split: settings, as ``SplitSettings.to_dict`` gives them.
         prepared: folder to write.
-        report: HTML file to write: what was changed.
+        report: HTML file to write, which says what was changed.
 
     Returns:
-        Facts about the result, JSON-ready.
+        Facts about the result, JSON-ready: content hash, trait, numbers of lines and SNPs, sizes of the split.
 
     Raises:
-        InputError: no such dataset, or not what its hash says. SettingsError: settings that do not fit it.
+        InputError: there is no such dataset, or it is not what its hash says.
+        SettingsError: the settings do not fit the dataset.
     """
     folder = experiment_directory(workspace, experiment)
-    with recorded(folder, "preprocessing"):
+    with record_failure(folder, "preprocessing"):
         stored = Dataset.load(Workspace(workspace).dataset_directory(dataset))
         if stored.content_hash != dataset:
             raise InputError(f"the stored dataset {dataset[:12]} was damaged: load the genotypes again")
-        settings = from_json_values(PreprocessingSettings, whole(preprocessing), name="preprocessing")
+        settings = from_json_values(PreprocessingSettings, restore_integers(preprocessing), name="preprocessing")
         if experiment == PIPELINE_RUNS:
             made = preprocess(stored, settings)
             preparation = Preparation(
@@ -189,8 +209,8 @@ def prepare(
             stored = made.dataset
         else:
             preparation = Preparation.load(folder)
-        parts = make_split(stored, from_json_values(SplitSettings, whole(split), name="split"))
-        Prepared(dataset=stored, split=parts, preparation=preparation, settings=settings).save(prepared)
+        parts = make_split(stored, from_json_values(SplitSettings, restore_integers(split), name="split"))
+        PreparedData(dataset=stored, split=parts, preparation=preparation, settings=settings).save(prepared)
         sizes = (
             f"{len(parts.train):,} lines train, {len(parts.validation):,} validate, "
             f"{len(parts.test):,} wait for the final test."
@@ -220,13 +240,22 @@ def run_and_record(
     seed: int,
     xla: str,
 ) -> dict[str, Any]:
-    """``run_trial`` that leaves its result in the trial's folder, where the dashboard and the driver find it.
+    """Run a trial and write its result to the trial's folder, where the dashboard and the driver find it.
+
+    Args:
+        dataset: without missing genotypes.
+        split: of its lines.
+        hyperparameters: of the network.
+        directory: of the trial.
+        report: called after each epoch.
+        seed: of the training.
+        xla: ``on``, ``off`` or ``auto``; for ``auto`` the experiment's first trial measures which is faster.
 
     Returns:
         The ``TrialResult``, JSON-ready, and ``seed``.
     """
     functions = model_functions()
-    # From a pod that was moved: its result must not be taken for this one's.
+    # A result of an earlier pod must not be taken for one of this pod.
     (directory / RESULT_FILE).unlink(missing_ok=True)
     if xla == "auto" and functions.calibrate is not None and directory.parent.name != PIPELINE_RUNS:
         xla = _measured_xla(dataset, split, hyperparameters, directory.parent / CALIBRATION_FILE, functions.calibrate)
@@ -239,7 +268,7 @@ def run_and_record(
 def _measured_xla(
     dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], path: Path, calibrate: Callable[..., Any]
 ) -> str:
-    """Whether XLA pays, measured by the experiment's first trial and read by the others."""
+    """Return ``on`` if XLA is faster, else ``off``: measured by the experiment's first trial, read by the others."""
     try:
         calibration = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -285,20 +314,33 @@ def train(
     """Train one network; its epochs can be watched in ``metrics.jsonl`` of the trial's folder.
 
     Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        prepared: folder of the preprocessing step's result.
+        hyperparameters: of the network.
+        seed: of the training.
+        xla: ``on``, ``off`` or ``auto``.
         model: folder to write: network and hyperparameters.
         log_metric: called with the name and value of each figure on the validation lines.
 
     Returns:
-        The validation mean absolute error.
+        The mean absolute error on the validation lines, in the phenotype's unit.
 
     Raises:
-        As ``run_trial``.
+        TrialFailed: training failed.
     """
     directory = trial_directory(workspace, experiment, trial)
-    with recorded(directory, "train"):
-        given = Prepared.load(prepared)
+    with record_failure(directory, "train"):
+        given = PreparedData.load(prepared)
         result = run_and_record(
-            given.dataset, given.split, whole(hyperparameters), directory, report=_say_epoch, seed=seed, xla=xla
+            given.dataset,
+            given.split,
+            restore_integers(hyperparameters),
+            directory,
+            report=_say_epoch,
+            seed=seed,
+            xla=xla,
         )
         model.mkdir(parents=True, exist_ok=True)
         for name in _MODEL_FILES:
@@ -313,7 +355,7 @@ def _say_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
 
 
 def _figures(result: Mapping[str, Any]) -> dict[str, float]:
-    """Every figure that is a finite number."""
+    """Return the figures of a result that are finite numbers."""
     values = {f"val_{name}": value for name, value in result["validation"].items()}
     values |= {name: result[name] for name in (OBJECTIVE, "best_epoch", "epochs", "seconds", "weights")}
     return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
@@ -325,12 +367,24 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float]:
 def attribute_snps(
     *, workspace: Path, experiment: str, trial: str, prepared: Path, model: Path, attributions: Path
 ) -> dict[str, Any]:
-    """What the network makes of each SNP on the validation lines, as CSV; see ``model.attribution``."""
+    """Attribute the network's predictions on the validation lines to each SNP; see ``model.attribution``.
+
+    Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        prepared: folder of the preprocessing step's result.
+        model: folder of the training step's result.
+        attributions: CSV file to write, a row for each SNP.
+
+    Returns:
+        Numbers of SNPs and lines, and the trait, JSON-ready.
+    """
     from gwas_core.model.attribution import attribute
     from gwas_core.model.trainer import Standardisation, load_model
 
-    with recorded(trial_directory(workspace, experiment, trial), "attribution"):
-        given = Prepared.load(prepared)
+    with record_failure(trial_directory(workspace, experiment, trial), "attribution"):
+        given = PreparedData.load(prepared)
         dataset, lines = given.dataset, given.split.validation
         genotypes = np.ascontiguousarray(dataset.genotypes[lines])
         standardisation = Standardisation.of(dataset.phenotype[given.split.train])
@@ -353,9 +407,20 @@ def attribute_snps(
 def associate_snps(
     *, workspace: Path, experiment: str, trial: str, prepared: Path, associations: Path
 ) -> dict[str, Any]:
-    """Test each SNP on the training lines, within families where they are known, as CSV (GWAS-SSF columns)."""
-    with recorded(trial_directory(workspace, experiment, trial), "association"):
-        given = Prepared.load(prepared)
+    """Test each SNP on the training lines, within families if they are known.
+
+    Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        prepared: folder of the preprocessing step's result.
+        associations: CSV file to write, a row for each SNP, with the columns of GWAS-SSF.
+
+    Returns:
+        Numbers of SNPs and lines, whether families were used, and the genomic inflation if it is known; JSON-ready.
+    """
+    with record_failure(trial_directory(workspace, experiment, trial), "association"):
+        given = PreparedData.load(prepared)
         families = given.dataset.family is not None
         table = associate(given.dataset, given.split.train, family_effects=families)
         _write_table(table, associations)
@@ -381,23 +446,23 @@ def _read_table(path: Path) -> pd.DataFrame:
 def draw_attributions(
     *, workspace: Path, experiment: str, trial: str, attributions: Path, trait: str, plot: Path
 ) -> None:
-    """The network's attributions along the genome, as HTML."""
-    with recorded(trial_directory(workspace, experiment, trial), "manhattan_predicted"):
+    """Draw the network's attributions along the genome, as an HTML file."""
+    with record_failure(trial_directory(workspace, experiment, trial), "manhattan_predicted"):
         figure = attribution_figure(attribution_plot(_read_table(attributions)), trait=plot_text(trait))
         write_text(plot, html_page("What the network looks at", [CAVEAT], figure))
 
 
 def draw_associations(*, workspace: Path, experiment: str, trial: str, associations: Path, plot: Path) -> None:
-    """The Manhattan plot of the observed phenotype, as HTML."""
-    with recorded(trial_directory(workspace, experiment, trial), "manhattan_observed"):
+    """Draw the Manhattan plot of the observed phenotype, as an HTML file."""
+    with record_failure(trial_directory(workspace, experiment, trial), "manhattan_observed"):
         facts = manhattan(_read_table(associations))
         sentence = f"One linear regression for each of {counted(facts.tests, 'SNP')}, on the training lines."
         write_text(plot, html_page("Association of each SNP with the trait", [sentence], manhattan_figure(facts)))
 
 
 def draw_quantiles(*, workspace: Path, experiment: str, trial: str, associations: Path, plot: Path) -> None:
-    """The QQ plot of the observed phenotype's p-values, as HTML."""
-    with recorded(trial_directory(workspace, experiment, trial), "qq"):
+    """Draw the QQ plot of the observed phenotype's p-values, as an HTML file."""
+    with record_failure(trial_directory(workspace, experiment, trial), "qq"):
         sentence = "The p-values against those of SNPs that have nothing to do with the trait."
         figure = quantile_figure(quantile_plot(_read_table(associations)))
         write_text(plot, html_page("Observed and expected p-values", [sentence], figure))
@@ -409,13 +474,25 @@ def draw_quantiles(*, workspace: Path, experiment: str, trial: str, associations
 def pack(
     *, workspace: Path, experiment: str, trial: str, prepared: Path, model: Path, error: float, bundle: Path
 ) -> None:
-    """The trial's model as a bundle, into ``bundle`` and into the trial's folder.
+    """Pack the trial's model into a bundle, to ``bundle`` and to the trial's folder.
 
-    It holds the figures on the validation lines only: the test lines are for the one model chosen in the end.
+    It holds the figures on the validation lines only: the test lines are for the one model that is chosen in the end.
+
+    Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        prepared: folder of the preprocessing step's result.
+        model: folder of the training step's result.
+        error: mean absolute error that the training step returned.
+        bundle: file to write.
+
+    Raises:
+        InputError: the trial's folder holds the result of another training.
     """
     directory = trial_directory(workspace, experiment, trial)
-    with recorded(directory, "bundle"):
-        given = Prepared.load(prepared)
+    with record_failure(directory, "bundle"):
+        given = PreparedData.load(prepared)
         result = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
         if not math.isclose(result[OBJECTIVE], error):
             raise InputError("the trial's folder holds the result of another training: run the pipeline again")

@@ -10,7 +10,7 @@ from gwas_core.kubeflow.client_cache import ClientCache
 from gwas_core.kubeflow.cluster_binding import ClusterBinding, load_binding, save_binding
 from gwas_core.kubeflow.conclusion import Conclusion
 from gwas_core.kubeflow.file_transfer import FileTransfer
-from gwas_core.kubeflow.final_evaluation import FinalEvaluation
+from gwas_core.kubeflow.final_evaluation import FinalEvaluator
 from gwas_core.kubeflow.intervals import PollingIntervals
 from gwas_core.kubeflow.katib_status import completion_message, condition, read_time, read_trials
 from gwas_core.kubeflow.kubernetes_api import ClusterError, KubernetesApi, NotFound
@@ -41,14 +41,14 @@ class ExperimentSync:
         store: Store,
         clients: ClientCache,
         files: FileTransfer,
-        final_evaluation: FinalEvaluation,
+        final_evaluator: FinalEvaluator,
         conclusion: Conclusion,
         intervals: PollingIntervals,
     ) -> None:
         self._store = store
         self._clients = clients
         self._files = files
-        self._final_evaluation = final_evaluation
+        self._final_evaluator = final_evaluator
         self._conclusion = conclusion
         self._intervals = intervals
 
@@ -114,7 +114,7 @@ class ExperimentSync:
             set_waiting_reason(writer, record, "the trials so far are being read from the cluster")
             return
         if not binding.read_only:
-            self._final_evaluation.ensure_baselines(record)
+            self._final_evaluator.ensure_baselines(record)
         message = completion_message(found.experiment)
         if message is None:
             set_waiting_reason(writer, record, self._stall(api, found))

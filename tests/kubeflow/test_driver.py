@@ -21,7 +21,7 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings, make_split, save_split
 from gwas_core.kubeflow import driver
-from gwas_core.kubeflow.driver import TERMINATED, Tail, main
+from gwas_core.kubeflow.driver import TERMINATED, MetricsTail, main
 from gwas_core.kubeflow.katib import PRIMARY_CONTAINER, katib_experiment
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.trial_inputs import EXPERIMENT_FILE, trial_seed
@@ -281,7 +281,7 @@ def test_names_that_are_paths_or_unknown(
 
 def test_tail_waits_for_whole_lines_and_starts_again_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    tail = Tail(path)
+    tail = MetricsTail(path)
     assert tail.read() == []
     line = json.dumps({OBJECTIVE: 0.5}) + "\n"
     path.write_text(line + line[:10], encoding="utf-8")

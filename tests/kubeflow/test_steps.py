@@ -20,7 +20,7 @@ from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.simulation import SimulationSettings, simulate
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.kubeflow import steps
-from gwas_core.kubeflow.steps import PIPELINE_RUNS, Prepared, recorded, trial_directory, whole
+from gwas_core.kubeflow.steps import PIPELINE_RUNS, PreparedData, record_failure, restore_integers, trial_directory
 from gwas_core.model.bundle import open_bundle
 from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.serialization import to_json_values
@@ -81,7 +81,7 @@ def text(path: Path) -> str:
 
 
 def test_preprocessing_is_that_of_every_other_way(run: Run) -> None:
-    prepared = Prepared.load(run.out / "prepared")
+    prepared = PreparedData.load(run.out / "prepared")
     expected = preprocess(run.dataset, SETTINGS)
     assert prepared.dataset.content_hash == expected.dataset.content_hash
     assert prepared.settings == SETTINGS
@@ -100,7 +100,7 @@ def test_preprocessing_of_an_experiment_takes_its_data_as_they_are(run: Run, tmp
     assert facts["content_hash"] == expected.dataset.content_hash
     assert facts["training_lines"] + facts["validation_lines"] + facts["test_lines"] == facts["lines"]
     assert "As it was told." in text(tmp_path / "report.html")
-    assert Prepared.load(tmp_path / "prepared").preparation.sentences == ("As it was told.",)
+    assert PreparedData.load(tmp_path / "prepared").preparation.sentences == ("As it was told.",)
 
 
 def test_a_damaged_dataset_is_not_used(run: Run, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_damaged_dataset_is_not_used(run: Run, tmp_path: Path) -> None:
 
 def test_association_is_that_of_the_training_lines_within_families(run: Run) -> None:
     facts = steps.associate_snps(**run.trial, prepared=run.out / "prepared", associations=run.out / "associations.csv")
-    prepared = Prepared.load(run.out / "prepared")
+    prepared = PreparedData.load(run.out / "prepared")
     expected = associate(prepared.dataset, prepared.split.train, family_effects=True)
     table = pd.read_csv(run.out / "associations.csv")
     np.testing.assert_allclose(table["neg_log10_p_value"], expected["neg_log10_p_value"])
@@ -167,7 +167,7 @@ def test_training_attribution_and_bundle(run: Run, tmp_path: Path) -> None:
         attributions=run.out / "attributions.csv",
     )
     table = pd.read_csv(run.out / "attributions.csv")
-    prepared = Prepared.load(run.out / "prepared")
+    prepared = PreparedData.load(run.out / "prepared")
     assert table["name"].tolist() == prepared.dataset.snps["name"].tolist()
     assert (table["magnitude"] >= table["effect"].abs() - 1e-12).all()
     assert facts["trait"] == run.dataset.trait
@@ -217,21 +217,21 @@ def test_names_that_could_be_paths(name: str, tmp_path: Path) -> None:
 
 
 def test_why_a_step_failed_is_left_on_the_volume(tmp_path: Path) -> None:
-    with pytest.raises(InputError), recorded(tmp_path, "train"):
+    with pytest.raises(InputError), record_failure(tmp_path, "train"):
         raise InputError("what is wrong")
     assert text(tmp_path / "steps" / "train.log") == "what is wrong\n"
-    with pytest.raises(ZeroDivisionError), recorded(tmp_path, "train"):
+    with pytest.raises(ZeroDivisionError), record_failure(tmp_path, "train"):
         1 / 0  # noqa: B018
     assert "ZeroDivisionError" in text(tmp_path / "steps" / "train.log")
     assert "Traceback" in text(tmp_path / "steps" / "train.log")
-    with recorded(tmp_path, "train"):
+    with record_failure(tmp_path, "train"):
         pass
     assert not (tmp_path / "steps" / "train.log").exists()
 
 
 def test_whole_numbers_come_back() -> None:
     given = {"a": 3.0, "b": 0.5, "c": [1.0, {"d": 2.0}], "e": "x", "f": True, "g": float("inf")}
-    back = whole(given)
+    back = restore_integers(given)
     assert back == given
     assert [type(value) for value in (back["a"], back["b"], back["c"][0], back["f"], back["g"])] == [
         int,
