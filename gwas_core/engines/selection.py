@@ -90,7 +90,11 @@ class Engines:
         return self.engine_for(name).sync(name)
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """Return all experiments, the newest first, each brought up to date by its engine."""
+        """Return all experiments, the newest first, each brought up to date by its engine.
+
+        Returns:
+            Entries of the list of experiments, without their trials.
+        """
         summaries = self.local.experiments()
         if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in summaries):
             return self.kubeflow.experiments()

@@ -209,6 +209,14 @@ def observations(
     """Return the points of finished trials and their values, to be minimised and all finite.
 
     ``BayesianSampler`` says what pruned and failed trials count as. Both lists are empty while no trial has a value.
+
+    Args:
+        trials: of the study, in any state.
+        space: whose points are read.
+        direction: of the study; values are negated if it is to be maximised.
+
+    Returns:
+        Points by parameter name, and a value for each of them.
     """
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
     points: list[Point] = []
@@ -225,7 +233,16 @@ def observations(
 
 
 def most_telling(points: Sequence[Point], values: Sequence[float], *, limit: int) -> tuple[list[Point], list[float]]:
-    """Return at most ``limit`` observations, in their order: half of them the best ones, the rest the latest."""
+    """Return at most ``limit`` observations, in their order: half of them the best ones, the rest the latest.
+
+    Args:
+        points: of finished trials, in the order of the trials.
+        values: one for each point, to be minimised.
+        limit: most observations to keep.
+
+    Returns:
+        Points and values that are kept.
+    """
     best = set(sorted(range(len(values)), key=values.__getitem__)[: limit // 2])
     others = [index for index in range(len(values)) if index not in best]
     kept = sorted(best.union(others[max(len(others) - (limit - len(best)), 0) :]))

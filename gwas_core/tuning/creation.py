@@ -70,6 +70,15 @@ def describe_experiment(
 ) -> tuple[Experiment, PreprocessedDataset]:
     """Return the experiment that ``create_experiment`` would make, and its prepared data, without writing anything.
 
+    Args:
+        dataset: as read; missing genotypes are imputed in the copy that is returned.
+        name: of the experiment.
+        source: name of the file, for people.
+        options: as for ``create_experiment``.
+
+    Returns:
+        Experiment and prepared dataset, with the report on how it was prepared.
+
     Raises:
         SettingsError: a setting does not fit the others or the data.
         InputError: nothing is left of the data after the filters.
@@ -87,6 +96,9 @@ def describe_experiment(
 
 def check_fits_network(space: SearchSpace) -> None:
     """Check that the network takes every value the space can suggest.
+
+    Args:
+        space: whose ends, choices and fixed values are tried.
 
     Raises:
         SettingsError: it does not; ``field`` names the end of the range, or the list, that it refuses

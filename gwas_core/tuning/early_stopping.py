@@ -83,7 +83,11 @@ class MedianStop(BasePruner):
 
 
 def reported_values(trial: FrozenTrial) -> list[float]:
-    """Return the values that a trial has reported, in the order of its steps."""
+    """Return the values that a trial has reported, in the order of its steps.
+
+    Returns:
+        One value for each epoch that was reported.
+    """
     return [value for _, value in sorted(trial.intermediate_values.items())]
 
 

@@ -24,6 +24,9 @@ class Engine(Protocol):
     def start(self, experiment: Experiment) -> ExperimentRecord:
         """Begin an experiment, add it to the store if it is not there yet, and return its record.
 
+        Args:
+            experiment: a complete description; its dataset is in the workspace already.
+
         Raises:
             SettingsError: it cannot be run as described; nothing was begun or added.
             ExperimentError: its name is taken, or it does not start.
@@ -50,6 +53,10 @@ class Engine(Protocol):
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
         """Add trials to an experiment, running or not, and return it; it runs afterwards.
+
+        Args:
+            name: of the experiment.
+            extra_trials: number of trials to add, from 1 up.
 
         Raises:
             SettingsError: not a number of trials an experiment may have.
@@ -120,7 +127,13 @@ def check_extra_trials(extra_trials: int) -> None:
 
 
 def wait_until_stopped(sync: Callable[[str], ExperimentRecord], name: str, *, seconds: float) -> ExperimentRecord:
-    """Return the experiment once nothing works on it any more, or as it is after so many seconds."""
+    """Return the experiment once nothing works on it any more, or as it is after so many seconds.
+
+    Args:
+        sync: brings the store up to date with an experiment, and returns it.
+        name: of the experiment.
+        seconds: most to wait.
+    """
     deadline = time.monotonic() + seconds
     while (record := sync(name)).state.is_active() and time.monotonic() < deadline:
         time.sleep(_STOP_POLL_SECONDS)

@@ -145,11 +145,22 @@ class Experiment:
                 raise SettingsError(f"{name} must be {kind.__name__}, not {quoted(value)}", field=name)
 
     def trial_seed(self, number: int) -> int:
-        """Return the seed of a trial: the same in every attempt, unrelated to those of other trials."""
+        """Return the seed of a trial: the same in every attempt, unrelated to those of other trials.
+
+        Args:
+            number: of the trial, from 0.
+
+        Returns:
+            From 0 to 2**31 - 1.
+        """
         return training_seed(self.seed, number)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the experiment as JSON values with the number of their format."""
+        """Return the experiment as JSON values with the number of their format.
+
+        Returns:
+            An entry for each field; ``from_dict`` of it equals this experiment.
+        """
         return {"format": _FORMAT, **to_json_values(self)}
 
     @classmethod

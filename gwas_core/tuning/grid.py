@@ -46,7 +46,11 @@ class Grid:
         self._stride = stride
 
     def point(self, number: int) -> Point:
-        """Return the point with a number from 0 to ``size`` - 1 in this order."""
+        """Return the point with a number from 0 to ``size`` - 1 in this order.
+
+        Returns:
+            Value of each parameter by name.
+        """
         index = (self._start + number * self._stride) % self.size
         point: Point = {}
         for parameter, size in zip(reversed(self._parameters), reversed(self._sizes), strict=True):
@@ -81,6 +85,9 @@ class GridSampler(BaseSampler):
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Return the first point of the grid that no other trial has.
+
+        Returns:
+            Value of each parameter by name.
 
         Raises:
             SpaceExhausted: there is none left.

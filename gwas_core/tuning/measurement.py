@@ -91,6 +91,14 @@ class MeasurementRequest:
     ) -> MeasurementRequest:
         """Return the request that answers how long a search on this machine takes.
 
+        Args:
+            dataset: hash of a dataset of the library.
+            space: of the search.
+            preprocessing: filters and imputation of the search.
+            split: division of the lines.
+            parallel_trials: trials at a time, which share the cores.
+            xla: ``auto``, ``on`` or ``off``.
+
         Raises:
             SettingsError: the space does not fit the network.
         """
@@ -171,7 +179,11 @@ class Measurements:
         self._workspace = Workspace(workspace.root.absolute())
 
     def status(self, request: MeasurementRequest) -> MeasurementStatus:
-        """Return the state of a measurement; a few small files are read."""
+        """Return the state of a measurement; a few small files are read.
+
+        Args:
+            request: what was asked to be measured.
+        """
         folder = self._folder(request.key)
         try:
             asked = datetime.fromtimestamp((folder / _REQUEST).stat().st_mtime, UTC)
@@ -225,7 +237,11 @@ class Measurements:
             raise InputError(f"the measurement does not start: {last_line(log) or 'the reason is not known'}")
 
     def cancel(self, request: MeasurementRequest) -> None:
-        """End a measurement and forget what it found; harmless if there is none."""
+        """End a measurement and forget what it found; harmless if there is none.
+
+        Args:
+            request: what was asked to be measured.
+        """
         folder = self._folder(request.key)
         # The process looks for this file.
         (folder / _REQUEST).unlink(missing_ok=True)

@@ -18,6 +18,9 @@ def point_of(trial: FrozenTrial, space: SearchSpace) -> Point | None:
 
     A waiting trial has been given its values but not yet taken them. A trial whose process was
     killed while it was being created has only some of them, and so no point.
+
+    Returns:
+        Value of each parameter by name, in its type.
     """
     values = trial.params
     if trial.state is TrialState.WAITING:
@@ -34,13 +37,25 @@ def key_of(point: Point, space: SearchSpace) -> PointKey:
 
 
 def tried_points(trials: Iterable[FrozenTrial], space: SearchSpace) -> set[PointKey]:
-    """Return all points that trials have or had; those of failed trials too, as they would fail again."""
+    """Return all points that trials have or had; those of failed trials too, as they would fail again.
+
+    Args:
+        trials: of the study, in any state.
+        space: whose points count.
+
+    Returns:
+        Points as ``key_of`` gives them.
+    """
     points = (point_of(trial, space) for trial in trials)
     return {key_of(point, space) for point in points if point is not None}
 
 
 def check_not_exhausted(space: SearchSpace, tried: set[PointKey]) -> None:
     """Check that there is another point.
+
+    Args:
+        space: finite or not.
+        tried: points that trials have or had, as ``key_of`` gives them.
 
     Raises:
         SpaceExhausted: every point of a finite space has been tried.

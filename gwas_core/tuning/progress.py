@@ -87,6 +87,9 @@ def search_ending(
         max_failed_trials: failed trials that end the search.
         forgiven_failures: number of failures before the experiment was resumed, which do not count.
         exhausted: why the space has no more points; empty while it has some.
+
+    Returns:
+        State in which the search ends and why, or None.
     """
     if progress.failed - forgiven_failures >= max_failed_trials:
         return Ending(

@@ -82,7 +82,11 @@ class TrialRecord:
         return metrics
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the trial as JSON values with what is derived from it, without the history of its epochs."""
+        """Return the trial as JSON values with what is derived from it, without the history of its epochs.
+
+        Returns:
+            What ``trials --json`` prints; times are ISO 8601, ``seconds`` is the duration of the latest attempt.
+        """
         return {
             "number": self.number,
             "state": self.state.value,
@@ -206,7 +210,11 @@ class ExperimentSummary:
 
 
 def moment(text: Any) -> datetime | None:
-    """Return a stored time in UTC; None for anything that is no text."""
+    """Return a stored time in UTC; None for anything that is no text.
+
+    Args:
+        text: ISO 8601, with a time zone.
+    """
     if not isinstance(text, str) or not text:
         return None
     return datetime.fromisoformat(text).astimezone(UTC)

@@ -97,6 +97,10 @@ def split_settings(values: Mapping[str, Any]) -> SplitSettings:
 def whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
     """Return the numbers that a text such as ``"1,2"`` or ``"6-10"`` lists.
 
+    Args:
+        text: numbers and ranges with commas between them.
+        field: setting to name in a refusal.
+
     Raises:
         SettingsError: anything else.
     """
@@ -111,7 +115,15 @@ def whole_numbers(text: str, *, field: str) -> tuple[int, ...]:
 
 
 def free_name(file_name: str, *, taken: Collection[str]) -> str:
-    """Return a name for an experiment, made from a file's name, with a number behind it if that is taken."""
+    """Return a name for an experiment, made from a file's name, with a number behind it if that is taken.
+
+    Args:
+        file_name: whose part before the first dot is used.
+        taken: names of the experiments there are.
+
+    Returns:
+        Lower-case letters, digits and dashes, at most 40 characters.
+    """
     stem = file_name.split(".")[0]
     plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:_LONGEST_STEM].strip("-")
     if not plain or not plain[0].isalpha():

@@ -266,6 +266,9 @@ class Parameter(CustomForm):
     def check(self, value: Any) -> str | int | float:
         """Return a value that the search could suggest, in this parameter's type; numbers may be text, as in Katib.
 
+        Returns:
+            Number or text as the search suggests it.
+
         Raises:
             SettingsError: wrong type, outside the range or list, or between two steps.
         """
@@ -301,6 +304,9 @@ class Parameter(CustomForm):
 
     def position(self, value: Any) -> float:
         """Return where in its range a value lies: 0 at the minimum, 1 at the maximum, on the scale it is searched on.
+
+        Returns:
+            From 0 to 1.
 
         Raises:
             TypeError: when the parameter has a list.
@@ -468,6 +474,12 @@ class SearchSpace(CustomForm):
 
         The fixed ones need not be given; where they are, they must agree. Checking twice changes nothing.
 
+        Args:
+            values: by name of the hyperparameter.
+
+        Returns:
+            Values by name: searched ones in the order of the space, then fixed ones.
+
         Raises:
             SettingsError: a name that is unknown or missing, or a value the search could not suggest.
         """
@@ -486,7 +498,11 @@ class SearchSpace(CustomForm):
         return checked
 
     def to_distributions(self) -> dict[str, BaseDistribution]:
-        """Return Optuna's distributions, for ``study.ask(fixed_distributions=...)``."""
+        """Return Optuna's distributions, for ``study.ask(fixed_distributions=...)``.
+
+        Returns:
+            Distribution of each searched parameter by name.
+        """
         return {parameter.name: parameter.to_distribution() for parameter in self.parameters}
 
     def to_dict(self) -> dict[str, Any]:
@@ -531,6 +547,9 @@ class SearchSpace(CustomForm):
     def save(self, path: Path) -> None:
         """Write the space as JSON or YAML, as the ending of the name says.
 
+        Args:
+            path: ends in ``.json``, ``.yaml`` or ``.yml``.
+
         Raises:
             SettingsError: another ending.
         """
@@ -543,6 +562,9 @@ class SearchSpace(CustomForm):
     @classmethod
     def load(cls, path: Path) -> SearchSpace:
         """Return the space in a JSON or YAML file, which may come from anywhere.
+
+        Args:
+            path: ends in ``.json``, ``.yaml`` or ``.yml``.
 
         Raises:
             InputError: the file cannot be read, is too large, or is not JSON or YAML.

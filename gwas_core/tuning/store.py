@@ -88,7 +88,11 @@ class Store:
         directory.mkdir(parents=True, exist_ok=True)
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """Return all experiments, the newest first; a few queries, however many there are."""
+        """Return all experiments, the newest first; a few queries, however many there are.
+
+        Returns:
+            Entries of the list of experiments, without their trials.
+        """
         with translated_errors():
             studies = self._reader.all_study_attributes((EXPERIMENT, STATUS, MAX_TRIALS, BASELINES))
             outcomes = self._reader.outcomes()
@@ -119,6 +123,12 @@ class Store:
 
     def load(self, name: str) -> ExperimentRecord:
         """Return one experiment with all its trials, as they are now.
+
+        Args:
+            name: of the experiment.
+
+        Returns:
+            Record of this moment; nothing is cached.
 
         Raises:
             ExperimentError: there is none of this name.
@@ -154,7 +164,12 @@ class Store:
         self._set(name, STOP_REQUESTED, False)
 
     def set_max_trials(self, name: str, max_trials: int) -> None:
-        """Change the number of trials after which the experiment ends; the process that runs it notices."""
+        """Change the number of trials after which the experiment ends; the process that runs it notices.
+
+        Args:
+            name: of the experiment.
+            max_trials: finished trials that end it.
+        """
         replace(self.load(name).experiment, max_trials=max_trials)  # refuses what an experiment would refuse
         self._set(name, MAX_TRIALS, max_trials)
 
@@ -252,7 +267,12 @@ class Store:
 
 
 def read_record(kind: type[Record], values: Any) -> Record | None:
-    """Return what a stored attribute holds; None if it is not there, or another version wrote it in another form."""
+    """Return what a stored attribute holds; None if it is not there, or another version wrote it in another form.
+
+    Args:
+        kind: dataclass of the record.
+        values: JSON values, or None.
+    """
     if values is None:
         return None
     try:

@@ -83,7 +83,11 @@ class AlgorithmSettings:
             BayesianSettings(**values)
 
     def values(self) -> dict[str, Any]:
-        """Return the settings that were given, with numbers as numbers."""
+        """Return the settings that were given, with numbers as numbers.
+
+        Returns:
+            Values by name of the setting, without those that keep their default.
+        """
         return {
             name: _whole_number(name, text) if name in _SMALLEST_SETTING else text
             for name, text in self.settings.items()
@@ -182,6 +186,9 @@ class SpaceSampler(BaseSampler):
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Return a complete point that no other trial of the study has.
+
+        Returns:
+            Value of each parameter by name.
 
         Raises:
             SpaceExhausted: there is none left.

@@ -109,7 +109,14 @@ class Reader:
             return {key: json.loads(value) for key, value in connection.execute(query)}
 
     def all_study_attributes(self, keys: Sequence[str]) -> dict[int, dict[str, Any]]:
-        """Return some user attributes of every study, by study number, in order of creation."""
+        """Return some user attributes of every study, by study number, in order of creation.
+
+        Args:
+            keys: names of the attributes that are read.
+
+        Returns:
+            Attributes by name, by study number.
+        """
         table = _STUDY_ATTRIBUTES
         query = (
             sqlalchemy.select(table.c.study_id, table.c.key, table.c.value_json)
@@ -123,7 +130,11 @@ class Reader:
         return dict(attributes)
 
     def outcomes(self) -> dict[int, list[tuple[int, str, float | None]]]:
-        """Return (number, state, objective) of every trial, by study number, in order of number."""
+        """Return (number, state, objective) of every trial, by study number, in order of number.
+
+        Returns:
+            ``state`` is the name of an ``optuna.trial.TrialState``; the objective is None unless the trial succeeded.
+        """
         table = _TRIALS.outerjoin(_VALUES, (_VALUES.c.trial_id == _TRIALS.c.trial_id) & (_VALUES.c.objective == 0))
         query = (
             sqlalchemy.select(_TRIALS.c.study_id, _TRIALS.c.number, _TRIALS.c.state, _VALUES.c.value)

@@ -146,7 +146,13 @@ class ExperimentWriter:
         return ExperimentState(self._status()["state"])
 
     def set_status(self, state: ExperimentState, reason: str = "", *, since: str | None = None) -> None:
-        """Write the state of the experiment and since when it is in it: now, unless ``since`` is given."""
+        """Write the state of the experiment and since when it is in it: now, unless ``since`` is given.
+
+        Args:
+            state: of the experiment.
+            reason: why it is in this state; empty if there is nothing to say.
+            since: ISO 8601.
+        """
         status = self._status() | {"state": state.value, "reason": reason}
         if state.is_active():
             status |= {"started": status["started"] or since or now(), "finished": None}
@@ -194,7 +200,13 @@ class ExperimentWriter:
         return read_record(FinalMetrics, self.study.user_attrs.get(RESULT))
 
     def add_final_evaluation(self, trial: int, *, validation: PredictionMetrics, test: PredictionMetrics) -> None:
-        """Store how a trial did on the test lines, and that they were used once more."""
+        """Store how a trial did on the test lines, and that they were used once more.
+
+        Args:
+            trial: number of the trial.
+            validation: figures on the validation lines.
+            test: figures on the test lines.
+        """
         before = self.final_evaluation()
         evaluation = FinalMetrics(
             trial=trial,
@@ -303,6 +315,12 @@ class ExperimentWriter:
 
         The trial waits, as Optuna has it: asking the study for the next trial gives this one again, with
         its number and parameters. One that was only half suggested gets the rest of them then.
+
+        Args:
+            number: of the trial.
+            death: whether the attempt ended with the death of its worker alone.
+            crash: whether it ended with the death of the supervisor.
+            reason: why the trial is begun again; that of an earlier attempt stays if empty.
         """
         before = self.attempt(number)
         attempt = replace(
@@ -320,7 +338,13 @@ class ExperimentWriter:
         return attempt
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        """Store the objective after an epoch; return whether the trial should be given up."""
+        """Store the objective after an epoch; return whether the trial should be given up.
+
+        Args:
+            number: of the trial.
+            epoch: from 1.
+            value: objective after this epoch, in the phenotype's unit.
+        """
         trial_id = self._trial_id(number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
         if isinstance(self.study.pruner, optuna.pruners.NopPruner):
