@@ -76,7 +76,7 @@ class CustomForm:
 def to_json_values(record: Any) -> dict[str, Any]:
     """Return a record as JSON values: a dictionary with an entry for each field, lists for tuples, text for enums.
 
-    Numbers that are not finite stay as they are; whoever writes the JSON refuses them.
+    Numbers that are not finite stay as they are; ``files.write_json`` refuses them.
 
     Args:
         record: an instance of a dataclass.
@@ -108,7 +108,7 @@ def from_json_values(
 
     Raises:
         InputError, SettingsError: whichever ``error`` says, for the first value that does not fit.
-        GwasError: unchanged, whatever the dataclass itself raises when it checks its fields.
+        GwasError: raised by the dataclass itself when it checks its fields; it arrives unchanged.
     """
     from pydantic import ValidationError
 

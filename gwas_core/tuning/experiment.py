@@ -78,7 +78,7 @@ class Experiment:
     Attributes:
         name: also names its folder, and itself on Katib.
         dataset: content hash of the prepared dataset (no genotype missing), saved in the workspace.
-        source: where the data came from, for people: a file's name.
+        source: name of the file that the data came from, for people.
         preprocessing, split: how the prepared dataset was made, and how its lines are divided.
         space, algorithm, early_stopping: what is searched, how, and when a trial is given up.
         objective: the metric to minimise.

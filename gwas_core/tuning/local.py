@@ -54,7 +54,7 @@ class LocalEngine:
         split = make_split(dataset, experiment.split)
         if not self.store.holds_unstarted(experiment):
             self.store.create(experiment)
-        # Made once: every trial, and the final judgement, is about the same lines.
+        # Made once, so that every trial and the final evaluation are about the same lines.
         save_split(split, self.workspace.experiment_directory(experiment.name))
         return self._launch(experiment.name)
 

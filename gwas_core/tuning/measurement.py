@@ -139,8 +139,8 @@ class Measurement:
         genotypes: training lines times SNPs.
         startup_seconds: until the first network could be built: Python, TensorFlow, the data and their filters.
         first_start_seconds: to work out what networks start from, once for all that start alike.
-        baseline_seconds: to judge all baselines.
-        calibration: with and without XLA; None where that was not a question.
+        baseline_seconds: to evaluate all baselines.
+        calibration: timing with and without XLA; None if the request names one of them.
         timings: by batch size, in the way in which trials will run.
         device: ``cpu`` or ``gpu``.
         busy: whether the machine had more to do than it has cores, before this began.
@@ -337,7 +337,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except GwasError as error:
             result = {"reason": str(error)}
         except Exception as error:
-            # Whatever training raises is the measurement's end, said where it was asked for.
+            # Any error of training ends the measurement, and is told to the page that asked for it.
             _logger.exception("the measurement failed")
             result = {"reason": describe_unexpected(error)}
         write_json(folder / _RESULT, result)

@@ -27,7 +27,7 @@ class ModelFunctions:
     Attributes:
         run_trial: has the signature and contract of ``gwas_core.model.training.run_trial``.
         finalise: has those of ``gwas_core.model.finalise.finalise``.
-        calibrate: has those of ``gwas_core.model.calibration.calibrate``; None where there is no XLA to choose.
+        calibrate: has those of ``gwas_core.model.calibration.calibrate``; None if there is no choice of XLA.
         import_before_fork: imports what takes long and starts no thread; called once, before workers are forked.
     """
 

@@ -79,7 +79,7 @@ def search_ending(
     """Return how the search for a better trial ends, or None while it goes on.
 
     As in Katib, a trial that failed or was pruned counts towards ``max_trials``, and the
-    ``max_failed_trials``-th failure ends the search whatever is still running.
+    ``max_failed_trials``-th failure ends the search even if trials are still running.
 
     Args:
         progress: trials so far.

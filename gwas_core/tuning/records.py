@@ -28,13 +28,13 @@ class TrialRecord:
             fraction of a second in which a trial is being suggested.
         value: the objective, of a trial that succeeded or was pruned (its last epoch then).
         history: (epoch from 1, objective) after each epoch of the latest attempt.
-        reason: why it failed, was pruned, or is running again; empty where there is nothing to say.
+        reason: why it failed, was pruned, or is running again; empty if there is nothing to say.
         attempts: how often it was begun.
         result: what the trial function returned; None until the trial succeeded.
         failure: the kind of reason for which it failed; None unless it did.
         started: of the latest attempt.
         xla: whether training was compiled by XLA, which can change the last digits; None if it is not known.
-        directory: where the trial's files are.
+        directory: folder of the trial's files.
     """
 
     number: int
@@ -129,7 +129,7 @@ class ExperimentRecord:
 
     Attributes:
         experiment: as it was created, with ``max_trials`` as it was extended since.
-        reason: why it is in this state, where there is something to say.
+        reason: why it is in this state; empty if there is nothing to say.
         baselines: metrics of the simple methods by name; None until they are there.
         baselines_reason: why they are not there although they were tried.
         calibration: how long training takes here, with and without XLA; None until it was measured, or if that failed.

@@ -25,7 +25,7 @@ _LONGEST_STEM = MAXIMUM_NAME_LENGTH - 5
 
 
 class SearchOptions(TypedDict, total=False):
-    """Fields of an ``Experiment`` that whoever starts a search may set; what is left out keeps its default."""
+    """Fields of an ``Experiment`` that can be set when a search is started; fields left out keep their default."""
 
     space: SearchSpace
     preprocessing: PreprocessingSettings

@@ -319,14 +319,14 @@ class Parameter(CustomForm):
         return min(max((number - minimum) / (maximum - minimum), 0.0), 1.0)
 
     def at_position(self, position: float) -> str | int | float:
-        """Return the allowed value nearest to a position from 0 to 1; never outside the range, whatever the rounding.
+        """Return the allowed value nearest to a position from 0 to 1; rounding never leaves the range.
 
         Raises:
             TypeError: when the parameter has a list.
         """
         minimum, maximum = self.bounds
         if not 0 < position < 1:
-            # Logarithms there and back need not end where they began.
+            # The exponential of a logarithm is not always the number itself.
             return self.nearest(minimum if position <= 0 else maximum)
         if self.scale is Scale.LOG:
             low, high = math.log(minimum), math.log(maximum)
@@ -472,7 +472,7 @@ class SearchSpace(CustomForm):
     def check(self, values: Mapping[str, Any]) -> dict[str, Value]:
         """Return a complete assignment: every searched value checked and in its type, then the fixed ones.
 
-        The fixed ones need not be given; where they are, they must agree. Checking twice changes nothing.
+        Fixed values need not be given; if they are, they must agree. Checking twice changes nothing.
 
         Args:
             values: by name of the hyperparameter.

@@ -1,7 +1,7 @@
 """Suggestion of the next trial's hyperparameters, by Katib's names of the algorithms.
 
-One mechanism serves every algorithm: whatever an algorithm proposes is put exactly on an allowed value, and is
-not taken when a trial of the study has had it before. One process asks at a time (the
+One mechanism serves every algorithm: each proposal is put exactly on an allowed value, and is not taken if a trial of
+the study has had it before. One process asks at a time (the
 experiment's supervisor); any number of trials may be running meanwhile.
 """
 

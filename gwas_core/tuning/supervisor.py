@@ -43,16 +43,16 @@ from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
 
 POLL_SECONDS = 0.5
-"""How often requests to stop or extend are looked for."""
+"""Seconds between two looks for requests to stop or extend."""
 
 MAXIMUM_DEATHS = 2
-"""A trial whose workers died this often has failed."""
+"""Number of deaths of its workers after which a trial has failed."""
 
 MAXIMUM_CRASHES = 5
-"""A trial that was under way when the supervisor died, this often, has failed: it may be what kills it."""
+"""Number of deaths of the supervisor during a trial after which the trial has failed: it may be the cause."""
 
 MAXIMUM_FAILED_STARTS = 3
-"""So often in a row may all workers die before one is ready; then the experiment ends."""
+"""Number of times in a row that all workers may die before one is ready; then the experiment ends."""
 
 _LOCK_SECONDS = 1.0
 _logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Supervisor:
         while True:
             ending = self._work()
             self._end(ending)
-            # Whoever extends an experiment writes first and looks at its state after; with the
+            # A process that extends an experiment writes first and looks at its state after; with the
             # opposite order here, one of the two always notices the other.
             extended = self._writer.requests().max_trials > self._requests.max_trials
             if not ending.state.is_finished() or not extended:

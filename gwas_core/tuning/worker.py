@@ -1,13 +1,12 @@
 """Process that runs trials, one after the other, for one supervisor.
 
 It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs and answers
-are JSON, one object a line, over stdin and what was stdout when it started; whatever
-else prints to stdout ends in the log.
+are JSON, one object a line, over stdin and what was stdout when it started; anything
+else that prints to stdout ends in the log.
 
 Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once, with
-``pid``;
-``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
-``done``, ``pruned``, ``failed``, with ``spent`` set where the worker had better be replaced.
+``pid``; ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
+``done``, ``pruned``, ``failed``, with ``spent`` set if the worker should be replaced; ``failed`` has a ``reason`` and its ``kind``.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class Worker:
         return {"type": "done", "result": result}
 
     def _trial(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        # Here and not at the top: this is what brings TensorFlow in.
+        # TensorFlow is imported inside, and not at the top of this module.
         result = self._functions.run_trial(
             self._dataset,
             self._split,

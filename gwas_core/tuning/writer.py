@@ -52,7 +52,7 @@ class Attempt:
         crashes: attempts that ended with the death of the supervisor.
         running: whether the latest attempt is under way, as far as its supervisor could write it.
         reason: why there is more than one.
-        xla: whether training is compiled by XLA, the same in every attempt; None where that was not known beforehand.
+        xla: whether training is compiled by XLA, the same in every attempt; None if that was not known beforehand.
     """
 
     number: int = 0
@@ -74,7 +74,7 @@ class Outcome:
         reason: why it failed or was pruned.
         result: what the trial function returned; of a trial that succeeded.
         failure: the kind of the reason, of a trial that failed.
-        finished: when, where that was before it is written; ISO 8601.
+        finished: time of the end, if that was before it is written; ISO 8601.
     """
 
     state: TrialState
@@ -255,7 +255,7 @@ class ExperimentWriter:
 
         Args:
             history: (epoch, objective), as would have been reported.
-            seed: the trial's, where it is not the one this experiment gives that number.
+            seed: of the trial, if it is not the one that this experiment gives that number.
             started: when; ISO 8601.
         """
         distributions = self.experiment.space.to_distributions()
@@ -282,8 +282,8 @@ class ExperimentWriter:
         """Write that an attempt at a trial starts, and return it; epochs of an earlier one no longer count.
 
         Args:
-            seed: the trial's, where it is not the one this experiment gives that number.
-            started: when, where that was before it is written; ISO 8601.
+            seed: of the trial, if it is not the one that this experiment gives that number.
+            started: time of the start, if that was before it is written; ISO 8601.
             xla: whether training is to be compiled by XLA. An earlier attempt's choice stands: what was measured
                 meanwhile must not change the trial's digits.
         """
@@ -307,7 +307,7 @@ class ExperimentWriter:
         return attempt
 
     def correct_seed(self, number: int, seed: int) -> None:
-        """Write the seed of the attempt under way, where it was not known yet when the attempt began."""
+        """Write the seed of the attempt under way, which was not known when the attempt began."""
         self._set_attempt(self._trial_id(number), replace(self.attempt(number), seed=seed))
 
     def put_back(self, number: int, *, death: bool = False, crash: bool = False, reason: str = "") -> Attempt:
