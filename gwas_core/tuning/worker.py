@@ -6,7 +6,8 @@ else that prints to stdout ends in the log.
 
 Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once, with
 ``pid``; ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
-``done``, ``pruned``, ``failed``, with ``spent`` set if the worker should be replaced; ``failed`` has a ``reason`` and its ``kind``.
+``done``, ``pruned``, ``failed``, with ``spent`` set if the worker should be replaced.
+``failed`` has a ``reason`` and its ``kind`` (``FailureKind``).
 """
 
 from __future__ import annotations
