@@ -8,7 +8,7 @@ all, so an evaluation that was killed goes on where its files end.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,8 +121,7 @@ class EvaluationStore:
 
     def plan(self) -> EvaluationPlan | None:
         """Return the plan; None before the evaluation was begun."""
-        values = self._read(_PLAN_FILE)
-        return None if values is None else EvaluationPlan.from_dict(values)
+        return self._made(EvaluationPlan.from_dict, _PLAN_FILE)
 
     def save_plan(self, plan: EvaluationPlan) -> None:
         """Write the plan."""
@@ -164,24 +163,22 @@ class EvaluationStore:
 
     def result(self) -> EvaluationResult | None:
         """Return the outcome; None before the end."""
-        values = self._read(_RESULT_FILE)
-        if values is None:
-            return None
-        try:
-            return EvaluationResult.from_dict(values)
-        except InputError as error:
-            raise self._damaged(_RESULT_FILE) from error
+        return self._made(EvaluationResult.from_dict, _RESULT_FILE)
 
     def save_result(self, result: EvaluationResult) -> None:
         """Write the outcome."""
         write_json(self.directory / _RESULT_FILE, result.to_dict())
 
     def _record(self, kind: type[_Record], name: str) -> _Record | None:
+        return self._made(lambda values: from_json_values(kind, values, name=name, error=InputError), name)
+
+    def _made(self, make: Callable[[dict[str, Any]], _Record], name: str) -> _Record | None:
+        """Return what a file holds, made from its JSON values; None if there is no file."""
         values = self._read(name)
         if values is None:
             return None
         try:
-            return from_json_values(kind, values, name=name, error=InputError)
+            return make(values)
         except InputError as error:
             raise self._damaged(name) from error
 

@@ -122,6 +122,9 @@ def test_damaged_files_are_named_and_no_list_breaks_over_them(tmp_path: Path) ->
     broken.save_plan(made_plan(name="broken"))
     (broken.directory / "plan.json").write_text("{")
     assert [each.directory.name for each in evaluations_of(workspace, "height-tuning")] == ["height"]
+    (broken.directory / "plan.json").write_text('{"name": "broken"}')
+    with pytest.raises(InputError, match=r"plan\.json of the evaluation broken is damaged"):
+        broken.plan()
     (folder.directory / "chosen.json").write_text('{"trial": 1}')
     with pytest.raises(InputError, match=r"chosen\.json of the evaluation height is damaged"):
         folder.chosen()
