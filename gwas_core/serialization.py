@@ -81,7 +81,8 @@ def to_json_values(record: Any) -> dict[str, Any]:
     Args:
         record: an instance of a dataclass.
     """
-    return cast(dict[str, Any], _adapter(type(record)).dump_python(record, mode="json", warnings="error"))
+    # No warnings: a list where a tuple is declared, as people write in notebooks, is written like one.
+    return cast(dict[str, Any], _adapter(type(record)).dump_python(record, mode="json", warnings="none"))
 
 
 def from_json_values(

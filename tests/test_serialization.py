@@ -98,6 +98,12 @@ def test_a_record_survives_json() -> None:
     assert from_json_values(Outer, {"inner": {"number": 1}}, name="outer") == Outer(inner=Inner(number=1))
 
 
+def test_a_list_is_written_like_a_tuple() -> None:
+    record = Outer(inner=Inner(number=1), whole=[3, 4], fraction=1)  # type: ignore[arg-type]
+    values = to_json_values(record)
+    assert (values["whole"], values["fraction"]) == ([3, 4], 1.0)
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
