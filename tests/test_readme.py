@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import gwas_core
 from gwas_core.genotypes.simulation import SimulationSettings, simulate, write_table
 from tests.waiting import LIMIT
 
@@ -66,6 +67,14 @@ def test_the_layout_shown_is_what_the_reader_reads(tmp_path: Path) -> None:
     table = read_table(tmp_path / "shown.txt")
     assert table.genotypes.tolist() == [[2, 0]]
     assert guess_roles(table).line_name == "strain"
+
+
+def test_every_function_that_is_named_exists() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    compile(block, "README.md", "exec")
+    called = set(re.findall(r"\bgwas_core\.(\w+)\(", block))
+    assert called
+    assert called <= set(gwas_core.__all__)
 
 
 def test_every_command_that_is_named_exists() -> None:
