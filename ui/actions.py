@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
@@ -124,7 +123,7 @@ def _delete(name: str) -> None:
     st.switch_page("pages/experiments.py")
 
 
-def _do(doing: str, action: Callable[[], Any], done: str) -> None:
+def _do(doing: str, action: Callable[[], object], done: str) -> None:
     """Run an action, keep what to say about it, and draw the whole page again, since its live part may have changed."""
     try:
         with st.spinner(f"{doing} …"):

@@ -179,7 +179,7 @@ def plotly_script(folder: Path = STATIC) -> str:
     return f"{_SERVED_AT}/{name}"
 
 
-def axis_changes(payload: Any) -> tuple[AxisChange, ...]:
+def axis_changes(payload: object) -> tuple[AxisChange, ...]:
     """Return the changes to axes that the browser reports, in order; entries that are not valid are left out."""
     if not isinstance(payload, list):
         return ()
@@ -187,7 +187,7 @@ def axis_changes(payload: Any) -> tuple[AxisChange, ...]:
     return tuple(sorted((change for change in found if change is not None), key=lambda change: change.revision))
 
 
-def plot_points(payload: Any) -> tuple[PlotPoint, ...]:
+def plot_points(payload: object) -> tuple[PlotPoint, ...]:
     """Return the points that the browser reports as chosen; entries that are not valid are left out."""
     if not isinstance(payload, list):
         return ()
@@ -198,7 +198,7 @@ def plot_points(payload: Any) -> tuple[PlotPoint, ...]:
     )
 
 
-def _axis_change(entry: Mapping[str, Any]) -> AxisChange | None:
+def _axis_change(entry: Mapping[str, object]) -> AxisChange | None:
     revision, axis, names, ranges, drawn = (
         entry.get(name) for name in ("revision", "axis", "names", "ranges", "drawn")
     )
@@ -212,27 +212,27 @@ def _axis_change(entry: Mapping[str, Any]) -> AxisChange | None:
     return None
 
 
-def _is_count(value: Any) -> TypeGuard[int]:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
-def _is_name(value: Any) -> TypeGuard[str]:
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME
 
 
-def _is_range(value: Any) -> TypeGuard[list[float]]:
+def _is_range(value: object) -> TypeGuard[list[float]]:
     return isinstance(value, list) and len(value) == 2 and all(_is_number(end) for end in value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _identity(value: Any) -> str | int | float | None:
+def _identity(value: object) -> str | int | float | None:
     return value if isinstance(value, str | int | float) else None
 
 
-def _event(key: str, name: str) -> Any:
+def _event(key: str, name: str) -> object:
     state = st.session_state.get(key)
     return state.get(name) if isinstance(state, Mapping) else None
 
