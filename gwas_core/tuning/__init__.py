@@ -7,7 +7,7 @@
 is the only way in which the process that runs an experiment writes its progress.
 
 ``engine`` is the interface of all engines. ``local`` is that of this machine: it starts a ``supervisor`` for each
-experiment, which hands trials to ``worker`` processes and decides by ``progress`` when the search is over.
+experiment, which sends ``jobs`` to ``worker`` processes and decides by ``progress`` when the search is over.
 ``model_functions`` names what workers call. ``measurement`` times a network before a search; ``demo`` is the example.
 """
 

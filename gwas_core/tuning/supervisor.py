@@ -17,11 +17,12 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
 from gwas_core.genotypes.splits import SPLIT_FILE
@@ -35,6 +36,17 @@ from gwas_core.processes.threads import thread_environment, usable_cores, worker
 from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
 from gwas_core.serialization import Record, from_json_values
 from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.jobs import (
+    BASELINES,
+    CALIBRATION,
+    FINAL_EVALUATION,
+    BaselinesJob,
+    CalibrationJob,
+    FinalEvaluationJob,
+    TrialJob,
+    job_message,
+    read_job,
+)
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.store import Store, read_record
@@ -115,7 +127,7 @@ class Supervisor:
         self._writer.take_over(maximum_crashes=MAXIMUM_CRASHES)
         self._count()
         if not self._writer.has_baselines():
-            self._queue.append(Task({"job": "baselines", "threads": self._threads}))
+            self._queue.append(Task(job_message(BaselinesJob(threads=self._threads))))
         self._writer.set_status(ExperimentState.RUNNING)
         signal.signal(signal.SIGTERM, self._on_signal)
         _logger.info("running with %d workers of %d threads", self._pool.free, self._threads)
@@ -172,16 +184,16 @@ class Supervisor:
         )
         if ending is None:
             if self._needs_calibration():
-                if not self._is_pending("calibrate"):
+                if not self._is_pending(CALIBRATION):
                     self._queue.appendleft(self._calibration_task())
             else:
                 self._ask_for_trial()
             return None
         self._put_back_trials()
-        if self._is_pending("baselines"):
+        if self._is_pending(BASELINES):
             return None
         if self._needs_final_evaluation():
-            if not self._is_pending("finalise"):
+            if not self._is_pending(FINAL_EVALUATION):
                 self._queue.append(self._final_task())
             return None
         return ending
@@ -209,9 +221,9 @@ class Supervisor:
 
     def _calibration_task(self) -> Task:
         space = self._experiment.space
-        return Task({"job": "calibrate", "hyperparameters": {**space.fixed, **(space.defaults or {})}})
+        return Task(job_message(CalibrationJob(hyperparameters={**space.fixed, **(space.defaults or {})})))
 
-    def _xla(self) -> str:
+    def _xla(self) -> Literal["on", "off"]:
         if self._experiment.xla != "auto":
             return self._experiment.xla
         return "on" if self._writer.measured_xla() else "off"
@@ -233,13 +245,8 @@ class Supervisor:
         trial = suggest(self._writer.study, sampler=self._sampler, space=self._experiment.space)
         hyperparameters = self._experiment.space.check(trial.params)
         directory = self._workspace.trial_directory(self._experiment.name, trial.number)
-        job = {
-            "job": "trial",
-            "hyperparameters": hyperparameters,
-            "directory": str(directory),
-            "xla": self._xla(),
-        }
-        return Task(job, trial.number)
+        job = TrialJob(hyperparameters=hyperparameters, directory=directory, xla=self._xla())
+        return Task(job_message(job), trial.number)
 
     def _take_suggestion(self, *, wait: bool = False) -> None:
         suggestion = self._suggestion
@@ -279,13 +286,10 @@ class Supervisor:
     def _final_task(self) -> Task:
         assert self._progress.best is not None
         directory = self._workspace.trial_directory(self._experiment.name, self._progress.best)
-        job = {
-            "job": "finalise",
-            "experiment_directory": str(self._directory),
-            "trial_directory": str(directory),
-            "trial": self._progress.best,
-        }
-        return Task(job)
+        job = FinalEvaluationJob(
+            trial=self._progress.best, experiment_directory=self._directory, trial_directory=directory
+        )
+        return Task(job_message(job))
 
     def _is_pending(self, kind: str) -> bool:
         return any(task.kind == kind for task in [*self._queue, *self._pool.tasks])
@@ -306,14 +310,15 @@ class Supervisor:
         if task is None or worker is None:  # withdrawn meanwhile
             return
         self._failed_starts = 0
-        job: Mapping[str, Any] = task.job
-        if task.trial is not None:
-            attempt = self._writer.begin(task.trial, xla=job["xla"] == "on")
+        job = read_job(task.job)
+        if isinstance(job, TrialJob):
+            assert task.trial is not None
+            attempt = self._writer.begin(task.trial, xla=job.xla == "on")
             # An earlier attempt may have left half of its files.
             with suppress(FileNotFoundError):
-                shutil.rmtree(Path(job["directory"]))
-            job = {**job, "seed": attempt.seed, "xla": "on" if attempt.xla else "off"}
-        self._pool.send(slot, job)
+                shutil.rmtree(job.directory)
+            job = replace(job, seed=attempt.seed, xla="on" if attempt.xla else "off")
+        self._pool.send(slot, job_message(job))
 
     def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:
         task, worker = slot.task, slot.worker
@@ -334,22 +339,24 @@ class Supervisor:
                 self._on_failure(task, content["reason"], FailureKind.read(content.get("kind")))
 
     def _on_done(self, task: Task, result: dict[str, Any]) -> None:
-        if task.trial is not None:
-            self._finish_trial(task.trial, outcome_of(result))
-        elif task.kind == "baselines":
-            self._writer.set_baselines({name: _read(BaselineMetrics, values) for name, values in result.items()})
-        elif task.kind == "calibrate":
-            self._writer.set_calibration(_read(Calibration, result))
-        else:
-            metrics = {part: _read(PredictionMetrics, values) for part, values in result.items()}
-            self._writer.add_final_evaluation(task.job["trial"], **metrics)
+        match read_job(task.job):
+            case TrialJob():
+                assert task.trial is not None
+                self._finish_trial(task.trial, outcome_of(result))
+            case BaselinesJob():
+                self._writer.set_baselines({name: _read(BaselineMetrics, values) for name, values in result.items()})
+            case CalibrationJob():
+                self._writer.set_calibration(_read(Calibration, result))
+            case FinalEvaluationJob(trial=trial):
+                metrics = {part: _read(PredictionMetrics, values) for part, values in result.items()}
+                self._writer.add_final_evaluation(trial, **metrics)
 
     def _on_failure(self, task: Task, reason: str, kind: FailureKind) -> None:
         if task.trial is not None:
             self._finish_trial(task.trial, Outcome(state=TrialState.FAILED, reason=reason, failure=kind))
-        elif task.kind == "baselines":
+        elif task.kind == BASELINES:
             self._writer.set_baselines_failure(reason)
-        elif task.kind == "calibrate":
+        elif task.kind == CALIBRATION:
             self._writer.set_calibration_failure(reason)
         else:
             self._fatal = Ending(

@@ -4,7 +4,7 @@ It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs an
 are JSON, one object a line, over stdin and what was stdout when it started; anything
 else that prints to stdout ends in the log.
 
-Jobs, by ``job``: ``calibrate``, ``trial``, ``baselines``, ``finalise``. Messages, by ``type``: ``ready`` once, with
+Jobs are those of ``jobs``. Messages, by ``type``: ``ready`` once, with
 ``pid``; ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
 ``done``, ``pruned``, ``failed``, with ``spent`` set if the worker should be replaced.
 ``failed`` has a ``reason`` and its ``kind`` (``FailureKind``).
@@ -16,7 +16,7 @@ import argparse
 import json
 import math
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ from gwas_core.processes.channel import Channel, die_with
 from gwas_core.processes.fork_server import serve_forks
 from gwas_core.processes.worker import serve_jobs
 from gwas_core.serialization import to_json_values
+from gwas_core.tuning.jobs import (
+    BaselinesJob,
+    CalibrationJob,
+    FinalEvaluationJob,
+    Job,
+    TrialJob,
+    read_job,
+)
 from gwas_core.tuning.model_functions import ModelFunctions, model_functions
 
 
@@ -39,17 +47,11 @@ class Worker:
         self._dataset = dataset
         self._split = split
         self._functions = functions
-        self._jobs: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-            "trial": self._trial,
-            "baselines": self._baselines,
-            "calibrate": self._calibrate,
-            "finalise": self._finalise,
-        }
 
-    def do(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """Do one job and return its answer."""
+    def do(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Do the job that a message describes (see ``jobs``) and return the answer."""
         try:
-            result = self._jobs[job["job"]](job)
+            result = self._result(read_job(message))
         except TrialPruned as error:
             return {"type": "pruned", "reason": str(error)}
         try:
@@ -58,16 +60,27 @@ class Worker:
             raise TrialFailed("the result holds a number that is not finite", kind=FailureKind.NOT_FINITE) from error
         return {"type": "done", "result": result}
 
-    def _trial(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def _result(self, job: Job) -> dict[str, Any]:
+        match job:
+            case TrialJob():
+                return self._trial(job)
+            case CalibrationJob():
+                return self._calibrate(job)
+            case BaselinesJob():
+                return self._baselines(job)
+            case FinalEvaluationJob():
+                return self._finalise(job)
+
+    def _trial(self, job: TrialJob) -> dict[str, Any]:
         # TensorFlow is imported inside, and not at the top of this module.
         result = self._functions.run_trial(
             self._dataset,
             self._split,
-            job["hyperparameters"],
-            Path(job["directory"]),
+            job.hyperparameters,
+            job.directory,
             report=self._report,
-            seed=job["seed"],
-            xla=job["xla"],
+            seed=job.seed,
+            xla=job.xla,
         )
         return to_json_values(result)
 
@@ -79,20 +92,19 @@ class Worker:
         if self._channel.receive()["prune"]:
             raise TrialPruned(f"stopped early: other trials were better at epoch {epoch}")
 
-    def _calibrate(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def _calibrate(self, job: CalibrationJob) -> dict[str, Any]:
         calibrate = self._functions.calibrate
         assert calibrate is not None
-        return to_json_values(calibrate(self._dataset, self._split, job["hyperparameters"]))
+        return to_json_values(calibrate(self._dataset, self._split, job.hyperparameters))
 
-    def _baselines(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def _baselines(self, job: BaselinesJob) -> dict[str, Any]:
         from gwas_core.model.baselines import evaluate_baselines
 
-        results = evaluate_baselines(self._dataset, self._split, threads=job["threads"])
+        results = evaluate_baselines(self._dataset, self._split, threads=job.threads)
         return {name: to_json_values(result.stored) for name, result in results.items()}
 
-    def _finalise(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        directories = Path(job["experiment_directory"]), Path(job["trial_directory"])
-        metrics = self._functions.finalise(self._dataset, self._split, *directories)
+    def _finalise(self, job: FinalEvaluationJob) -> dict[str, Any]:
+        metrics = self._functions.finalise(self._dataset, self._split, job.experiment_directory, job.trial_directory)
         return {part: to_json_values(values) for part, values in metrics.items()}
 
 
