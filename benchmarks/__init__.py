@@ -1,1 +1,1 @@
-"""Side-by-side measurements: ``./run benchmark`` runs them and writes ``benchmarks/README.md``."""
+"""Benchmarks of the product beside the tutorial; ``./run benchmark`` runs them and writes ``benchmarks/README.md``."""

@@ -1,10 +1,10 @@
-"""``./run benchmark``: measure, compare side by side, and write the table of ``benchmarks/README.md``.
+"""Command ``./run benchmark``: measure, compare, and write the table of ``benchmarks/README.md``.
 
     ./run benchmark [--quick] [--file FILE] [--only preprocessing,epoch] [--out benchmarks/README.md]
 
 ``--quick`` ends in about three minutes: fewer steps and trials, larger projections, no growth. Every figure is measured
-in a process of its own, on all cores this machine gives; what belongs together is measured in one run. What a neighbour
-on a shared machine takes away falls on both sides of a ratio, so the ratios are what to read.
+in a process of its own, on all available cores; figures that are compared are measured in one run. On a shared machine
+other work slows both sides of a ratio, so read the ratios.
 """
 
 from __future__ import annotations
@@ -43,7 +43,13 @@ _FARTHEST = {"lines": _GROWTH_LINES[-1], "snps": _GROWTH_SNPS[-1]}
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is measured on, how thoroughly, and what earlier parts found (the search projects from it)."""
+    """Settings of a run.
+
+    Attributes:
+        file: table to measure on.
+        quick: whether to measure with fewer steps and trials.
+        found: results of earlier parts, from which later parts project.
+    """
 
     file: Path
     quick: bool
@@ -138,7 +144,7 @@ def trial_start(options: Options) -> list[Row]:
 
 
 def search(options: Options) -> list[Row]:
-    """The tutorial's search, theirs projected from one measured trial, ours run with median stopping."""
+    """Compare the tutorial's search: theirs projected from one measured trial, ours run with median stopping."""
     theirs = _tutorial_trial(options)
     trials = _QUICK_TRIALS if options.quick else _TUTORIAL_TRIALS
     preset = "focused" if options.quick else "tutorial"
@@ -205,7 +211,7 @@ def page(_: Options) -> list[Row]:
 
 
 def growth(options: Options) -> list[Row]:
-    """Time and memory over the size, a power of the size fitted to them, a drawing, and what breaks first."""
+    """Measure time and memory over the size of the data, fit powers of the size, and draw them."""
     if options.quick:
         return []
     growths = [fit(part, "lines", [_size(part, lines, KEPT_SNPS) for lines in _GROWTH_LINES]) for part in GROWING]
@@ -238,7 +244,7 @@ PARTS: dict[str, Callable[[Options], list[Row]]] = {
 
 
 def _tutorial_trial(options: Options) -> dict[str, Any]:
-    """One trial of the tutorial's procedure, measured once."""
+    """Return the figures of one trial of the tutorial's procedure, which is measured once."""
     if "tutorial_trial" not in options.found:
         steps = "3" if options.quick else "10"
         options.found["tutorial_trial"] = in_fresh_process("tutorial_way", str(options.file), "--steps", steps)
@@ -247,9 +253,9 @@ def _tutorial_trial(options: Options) -> dict[str, Any]:
 
 
 def _project_tutorial(theirs: dict[str, Any], *, trials: int) -> float:
-    """Seconds of so many trials that share the cores, with the mean number of epochs of the published space.
+    """Return the seconds of the tutorial's search, with the mean number of epochs of the published space.
 
-    A step of another batch size is taken to cost in proportion to its lines, which is kind to small batches.
+    The time of a step is assumed to be proportional to its batch size, which underestimates small batches.
     """
     epochs = next(entry for entry in SearchSpace.preset("tutorial").parameters if entry.name == "epochs")
     fixed = theirs["preprocessing_seconds"] + theirs["import_seconds"] + theirs["compile_seconds"]
@@ -282,12 +288,12 @@ def _growth_row(growth: Growth) -> Row:
 
 
 def _rounded(size: float) -> str:
-    """To two digits: more are not known."""
+    """Return a size with two digits; the fit is not more precise."""
     return f"{float(f'{size:.2g}'):,.0f}" if math.isfinite(size) else "no number of"
 
 
 def _draw(figure: Any, folder: Path) -> str:
-    """The line of Markdown that shows the figure, drawn into ``folder``."""
+    """Draw the figure into ``folder`` and return the line of Markdown that shows it."""
     try:
         save_picture(figure, folder / "growth.png", width=900)
     except FileNotFoundError as error:
@@ -312,7 +318,7 @@ _BEGIN, _END = "<!-- speed: written by ./run benchmark -->", "<!-- end of speed 
 
 
 def write_section(path: Path, text: str) -> None:
-    """Put ``text`` between the marks, and leave the rest of the file as it is."""
+    """Write ``text`` between the markers of a file and keep the rest."""
     old = path.read_text(encoding="utf-8") if path.is_file() else f"# Benchmarks\n\n{_BEGIN}\n{_END}\n"
     before, _, rest = old.partition(_BEGIN)
     _, _, after = rest.partition(_END)
@@ -354,7 +360,7 @@ def main() -> None:
             try:
                 rows += PARTS[name](chosen)
             except RuntimeError as error:
-                # What the other parts measured took too long to be lost.
+                # The results of the other parts took long, so they are written all the same.
                 print(error, file=sys.stderr)
                 failed.append(name)
     if options.json:
@@ -366,7 +372,7 @@ def main() -> None:
 
 
 def _write(options: Options, rows: Sequence[Row], out: Path, *, took: float) -> None:
-    """The table, and the drawing where growth was measured, into ``out``'s section; printed too."""
+    """Write the table, and the drawing if growth was measured, into the section of ``out``, and print them."""
     file = options.file
     source = "the real height data" if REAL_DATA in file.parents else f"`{file.name}`"
     manner = "quick" if options.quick else "full"

@@ -1,4 +1,4 @@
-"""Debian's Chromium, for pictures: of pages, and of figures that are drawn in a page."""
+"""Pictures of pages and figures, made with Chromium."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ NOT_HERE = "Chromium is needed: install it (Debian: apt-get install chromium) or
 
 
 def find_chromium() -> str | None:
-    """Its path: Debian's, or whatever ``GWAS_CHROMIUM`` names; None where there is none."""
+    """Return the path of Chromium (``GWAS_CHROMIUM``, or from the search path); None if there is none."""
     return os.environ.get("GWAS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A running one with a fresh profile.
+    """Start a Chromium with a new profile, and close it at the end.
 
     Raises:
-        FileNotFoundError: there is none here; the message says what to do.
+        FileNotFoundError: there is no Chromium; the message says what to do.
     """
     from playwright.sync_api import sync_playwright
 
@@ -49,10 +49,10 @@ def chromium() -> Iterator[Browser]:
 
 
 def save_picture(figure: Any, path: Path, *, width: int) -> None:
-    """A plotly figure as PNG, on white, twice as many pixels each way as it has of its own units.
+    """Save a plotly figure as PNG, on white, in double resolution.
 
     Raises:
-        FileNotFoundError: there is no Chromium here.
+        FileNotFoundError: there is no Chromium.
     """
     figure.update_layout(width=width, paper_bgcolor="white", plot_bgcolor="white")
     page_text = figure.to_html(include_plotlyjs=True, config={"staticPlot": True})

@@ -1,4 +1,4 @@
-"""What the measurements share: rows of the table, and processes of their own to measure in."""
+"""Shared parts of the benchmarks: rows of the table, separate processes, and data."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ from gwas_core.processes.threads import thread_environment, usable_cores
 ROOT = Path(__file__).resolve().parents[1]
 REAL_DATA = Path(os.environ.get("GWAS_REAL_DATA") or ROOT.parent / "shared" / "data")
 LINES = 3_600
-"""To train on: the size the tutorial's epoch is stated for."""
+"""Number of training lines: the tutorial states the time of an epoch for this size."""
 BATCH = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One comparison.
+    """Row of the table: one comparison.
 
     Attributes:
-        what: is measured.
-        tutorial, ours: the two figures, for people; ``tutorial`` may be empty.
-        ratio: the figure that the target is about, for people.
-        target: as it was set.
-        holds: whether the target is reached; None where there is none.
+        what: name of what is measured.
+        ours: figure of the product, as text.
+        tutorial: figure of the tutorial, as text; may be empty.
+        ratio: figure that the target refers to, as text.
+        target: target, as text.
+        holds: whether the target is reached; None if there is none.
         note: how it was measured, and what is projected.
-        values: the figures behind it, JSON-ready.
+        values: underlying figures as JSON values.
     """
 
     what: str
@@ -54,10 +55,16 @@ class Row:
 
 
 def in_fresh_process(module: str, *arguments: str, threads: int | None = None, limit: float = 3600.0) -> dict[str, Any]:
-    """The JSON object that ``python -m benchmarks.<module>`` prints as its last line, threads set on purpose.
+    """Run ``python -m benchmarks.<module>`` and return the JSON object of its last line.
+
+    Args:
+        module: name of the benchmark.
+        arguments: of its command line.
+        threads: number of threads; all cores if None.
+        limit: maximum time in seconds.
 
     Raises:
-        RuntimeError: it failed, with the end of what it said; or took longer than ``limit`` seconds.
+        RuntimeError: the benchmark failed or took too long.
     """
     environment = thread_environment(import_environment(os.environ), threads or usable_cores())
     environment["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -80,7 +87,7 @@ def in_fresh_process(module: str, *arguments: str, threads: int | None = None, l
 
 
 def full_size_file(folder: Path) -> Path:
-    """The real file where it is at hand; else a simulated one of the same size and layout in ``folder``."""
+    """Return the real file if it is here, else a simulated one of the same size and layout in ``folder``."""
     real = REAL_DATA / "IMP_height.txt.gz"
     if real.is_file():
         return real
@@ -91,7 +98,7 @@ def full_size_file(folder: Path) -> Path:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """As the product reads, checks and prepares it."""
+    """Read, check and prepare a table as the product does."""
     table = read_table(path)
     dataset, _ = make_dataset(table, guess_roles(table))
     return preprocess(dataset, PreprocessingSettings()).dataset

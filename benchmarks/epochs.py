@@ -1,4 +1,4 @@
-"""Seconds an epoch of one network takes, with and without XLA in turn, beside the floor measured in the same run.
+"""Seconds of an epoch with and without XLA, and the least possible time (the floor), measured in the same run.
 
 python -m benchmarks.epochs FILE --network hybrid [--layout flat] [--steps 20] [--rounds 3]
 """
@@ -18,7 +18,7 @@ from benchmarks.floor import count_work, measure_machine
 
 
 def measure(file: Path, hyperparameters: dict[str, Any], *, steps: int, rounds: int) -> dict[str, Any]:
-    """Start (building, compiling, first step) and epoch, with and without XLA; the work of a step, and its floor."""
+    """Measure start (building, compiling, first step) and epoch with and without XLA, and the floor of an epoch."""
     from gwas_core.model.networks import parse_network
     from gwas_core.model.trainer import Trainer
 

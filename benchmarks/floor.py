@@ -1,4 +1,4 @@
-"""How fast an epoch could be here at best: multiply-adds at the speed of sgemm, bytes at the speed of a copy."""
+"""Floor: least possible time of an epoch, from multiply-adds at the speed of sgemm and bytes at the speed of a copy."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ import numpy as np
 
 _FLOAT_BYTES = 4
 _ADAM_PASSES = 7
-"""Over every weight: read weight, gradient and two moments; write weight and both moments."""
+"""Memory accesses per weight: read weight, gradient and two moments; write weight and both moments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Measured speeds: multiply-adds a second of a large float32 matrix product, and bytes a second of a copy
-    (each byte read and each byte written counts)."""
+    """Measured speeds of this machine.
+
+    Attributes:
+        multiply_adds: per second, of a large float32 matrix product.
+        bytes: per second, of a copy; each byte read and each byte written counts.
+    """
 
     multiply_adds: float
     bytes: float
 
 
 def measure_machine() -> Machine:
-    """The best of several tries, on as many threads as BLAS was given."""
+    """Measure this machine: the best of several runs, on all threads that BLAS may use."""
     side = 2048
     left, right = (np.random.default_rng(0).random((side, side), dtype=np.float32) for _ in range(2))
     out = np.empty_like(left)
@@ -38,7 +42,12 @@ def measure_machine() -> Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Of one training step: multiply-adds of its products and convolutions, and the bytes they and Adam move."""
+    """Work of one training step.
+
+    Attributes:
+        multiply_adds: of its matrix products and convolutions.
+        bytes: that these and Adam move.
+    """
 
     multiply_adds: float
     bytes: float
@@ -48,10 +57,10 @@ class Work:
 
 
 def count_work(model: Any, inputs: Any, target: Any) -> Work:
-    """Counted on the graph of one training step of a compiled Keras model: forward, and gradients of all weights.
+    """Count the work in the graph of one training step of a compiled Keras model: forward pass and gradients.
 
-    Every product or convolution reads its operands and writes its result once; what lies between them (activations,
-    dropout, one-hot coding) could be fused into them and is not counted.
+    Every product or convolution reads its operands and writes its result once; operations between them (activations,
+    dropout, one-hot coding) could be fused into them and are not counted.
     """
     import tensorflow as tf
 
@@ -75,7 +84,7 @@ def count_work(model: Any, inputs: Any, target: Any) -> Work:
 
 
 def _operations(graph: Any) -> Iterator[Any]:
-    """What the outputs need, in the graph and in the bodies of loops and calls: TensorFlow leaves out the rest."""
+    """Yield the operations that outputs depend on, in the graph and its functions; TensorFlow prunes the others."""
     for body in (graph, *(graph._get_function(name).graph for name in graph._functions)):
         waiting, seen = [tensor.op for tensor in body.outputs], set()
         while waiting:
@@ -105,7 +114,7 @@ def _multiply_adds(operation: Any) -> float:
 
 
 def _einsum(operation: Any) -> float:
-    """The product of the sizes of all the letters."""
+    """Return the multiply-adds of an einsum: the product of the sizes of all letters."""
     left = operation.get_attr("equation").decode().split("->")[0].split(",")
     sizes = {
         letter: length

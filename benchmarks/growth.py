@@ -1,10 +1,10 @@
-"""How time and memory grow with lines and SNPs, on simulated populations.
+"""Growth of time and memory with lines and SNPs, on simulated populations.
 
     python -m benchmarks.growth --part start --lines 5000 --snps 4000
 
-Measures one part of the main job at one size: ``baselines`` (GBLUP and its kin, variances by REML), ``start`` (the
-mixed model the network starts from) or ``epoch`` (one pass of training). ``fit`` finds the powers of the size that
-several measurements follow, and ``draw`` shows both.
+Measures one part of the work at one size: ``baselines`` (GBLUP and means, variances by REML), ``start`` (the mixed
+model for the network's initial weights) or ``epoch`` (one pass of training). ``fit`` fits powers of the size to several
+measurements, and ``draw`` shows both.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from gwas_core.report.figure_style import BLUE, GREEN, GREY, VERMILION, new_figu
 
 PARTS = {
     "baselines": "GBLUP and family baselines",
-    "start": "the network's start",
+    "start": "initial weights of the network",
     "epoch": "one epoch of training",
 }
 KEPT_SNPS, KEPT_LINES = 4_000, 1_000
-"""While lines grow, and while SNPs do."""
+"""Number of SNPs while lines grow, and of lines while SNPs grow."""
 _COLOURS = {"baselines": GREEN, "start": VERMILION, "epoch": BLUE}
 _FAMILIES = 25
 _STEPS = 20
@@ -82,7 +82,10 @@ def _epoch(dataset: Dataset, split: Split) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """One part over one size, the other kept: seconds = a size^power; gigabytes = b + c size (lines: size^2)."""
+    """Fitted growth of one part over lines or SNPs.
+
+    Time is factor * size^power seconds; memory is b + c * size gigabytes (over lines b + c * size^2).
+    """
 
     part: str
     over: str
@@ -100,7 +103,7 @@ class Growth:
         return float(self.memory[0] + self.memory[1] * size ** _memory_power(self.part, self.over))
 
     def size_that_fills(self, gigabytes: float) -> float:
-        """Infinite where memory does not grow."""
+        """Return the size that needs this much memory; infinite if memory does not grow."""
         if self.memory[1] <= 0:
             return float("inf")
         return float(
@@ -109,12 +112,12 @@ class Growth:
 
 
 def _memory_power(part: str, over: str) -> int:
-    """Relationships among lines are of every pair; all else is of every line and SNP."""
+    """Return 2 if memory is needed for each pair of lines (relationships), else 1."""
     return 2 if over == "lines" and part != "epoch" else 1
 
 
 def fit(part: str, over: str, measured: Sequence[dict[str, Any]]) -> Growth:
-    """Least squares: of logarithms for time, of gigabytes for memory (which has a part that does not grow)."""
+    """Fit growth by least squares: of logarithms for time, of gigabytes for memory (which has a constant part)."""
     sizes = np.array([entry[over] for entry in measured], dtype=float)
     seconds = np.array([entry["seconds"] for entry in measured])
     gigabytes = np.array([entry["gigabytes"] for entry in measured])
@@ -133,7 +136,7 @@ def fit(part: str, over: str, measured: Sequence[dict[str, Any]]) -> Growth:
 
 
 def draw(growths: Sequence[Growth], *, memory_gigabytes: float) -> go.Figure:
-    """Measured points and what was fitted to them: time above, memory below; over lines left, over SNPs right."""
+    """Draw measured points and fits: time above, memory below; over lines left, over SNPs right."""
     titles = (f"lines ({KEPT_SNPS:,} SNPs)", f"SNPs ({KEPT_LINES:,} lines)")
     figure = make_subplots(
         rows=2, cols=2, shared_yaxes=True, shared_xaxes=True, horizontal_spacing=0.06, vertical_spacing=0.08,

@@ -1,8 +1,8 @@
-"""Where a training step's time goes: milliseconds of each operation that XLA made, the longest first.
+"""Profile of a training step: milliseconds of each compiled operation, the longest first.
 
     python -m benchmarks.operations FILE --network tutorial [--threads 1] [--no-xla] [--most 30]
 
-What an operation was made from is in XLA's dump (``XLA_FLAGS="--xla_dump_to=FOLDER --xla_dump_hlo_as_text"``), under
+The source of an operation is in XLA's dump (``XLA_FLAGS="--xla_dump_to=FOLDER --xla_dump_hlo_as_text"``), under
 the same name.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.common import BATCH, LINES, read_dataset
 
 _STEPS = 10
-# What holds the operations, not one of them.
+# Names of events that contain operations and are none themselves.
 _AROUND = (
     "Execut",
     "EagerLocal",
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _times(recorded: bytes) -> Counter[str]:
-    """Milliseconds a step by operation, all threads together."""
+    """Return milliseconds per step by operation, summed over threads."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace.FromString(recorded)

@@ -1,10 +1,10 @@
-"""What a rerun of the page of one experiment costs at 1,000 trials of 29 hyperparameters.
+"""Time of a rerun of the page of one experiment with 1,000 trials of 29 hyperparameters.
 
     python -m benchmarks.page_rerun [--reruns 5]
 
-In a process of its own, as a dashboard is: in one that has done much else, the collector of rubbish walks through
-all of that again and again, and triples the figure. Prints one JSON object; ``seconds`` is processor time, which
-neighbours on a busy machine change little; ``ratio`` is to the same page at 10 trials.
+Measured in a process of its own, like a dashboard: in a process that has done other work before, garbage collection
+triples the figure. Prints one JSON object; ``seconds`` is processor time, which depends little on other work of the
+machine; ``ratio`` is to the same page at 10 trials.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REFERENCE_TRIALS = 10
 
 
 def rerun_seconds(*, reruns: int, trials: int = 1000) -> dict[str, list[float]]:
-    """Processor and wall time of each rerun of the page with two trials chosen, after a first run that fills caches."""
+    """Measure processor and wall time of reruns with two trials chosen, after a first run that fills caches."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "workspace"
         workspace.mkdir()

@@ -1,4 +1,4 @@
-"""Our preprocessing: once an experiment, and what of it is left in every trial.
+"""Time of the product's preprocessing: once per experiment, and in every trial.
 
 python -m benchmarks.preprocessing FILE
 """

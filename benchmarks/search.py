@@ -1,11 +1,10 @@
-"""A whole search by the product's own command: seconds, the best error, and the memory of all its processes.
+"""A whole search by the product's command: seconds, best error, and memory of all processes.
 
     python -m benchmarks.search FILE [--trials 35] [--parallel 3] [--preset tutorial]
 
-A trial worse than the median of the others at the same epoch is given up (Katib's median stopping).
+A trial that is worse than the median of the others at the same epoch is stopped (Katib's median stopping).
 
-Memory is the proportional set size of the command's process and everything it started, so that what processes share
-counts once.
+Memory is the proportional set size of the command and all its child processes, so shared memory counts once.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _EVERY_SECONDS = 0.5
 
 
 class MemoryWatch(threading.Thread):
-    """Follows every process whose environment names the workspace."""
+    """Peak memory of all processes whose environment names the workspace."""
 
     def __init__(self, workspace: Path) -> None:
         super().__init__(daemon=True)
@@ -58,7 +57,7 @@ class MemoryWatch(threading.Thread):
 
 
 def run_search(file: Path, *, preset: str, trials: int, parallel: int) -> dict[str, Any]:
-    """The command's time, peak memory and JSON answer, in a workspace of its own."""
+    """Run the command in a new workspace and return time, peak memory and its JSON answer."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "workspace"
         watch = MemoryWatch(workspace)

@@ -1,4 +1,4 @@
-"""Seconds for one suggestion of the Bayesian search: 35 trials, the tutorial's 29 parameters, a store on disk.
+"""Seconds per suggestion of the Bayesian search: 35 trials, the tutorial's 29 parameters, a store on disk.
 
 python -m benchmarks.suggestion
 """
@@ -19,7 +19,7 @@ from gwas_core.tuning.suggest import make_sampler, suggest
 
 TRIALS = 35
 _FIRST_TRIAL_SECONDS = 3.0
-"""A search brings scikit-optimize in while its first trials run; they take longer than this."""
+"""A search imports scikit-optimize while its first trials run, which take longer than this."""
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""What a trial waits for before it learns: the first, the second and the third of one worker.
+"""Time before a trial learns: for the first, second and third trial of one worker.
 
     python -m benchmarks.trial_start FILE [--network hybrid] [--xla]
 
-The trials differ in numbers only (learning rate, penalty, dropout), as the trials of a search do that agree in their
-shapes. A trial's start is all of its time but what its one epoch takes once everything is warm.
+The trials differ in numeric hyperparameters only, like trials of a search whose networks have the same shapes. The
+start of a trial is its time without the time of its epochs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--xla", action="store_true")
     options = parser.parse_args()
     dataset = read_dataset(options.file)
-    # So few lines that the epoch is short: the start does not depend on their number.
+    # Few lines, so that epochs are short: the start does not depend on their number.
     dataset = dataset.take(lines=np.arange(min(dataset.lines, 20 * BATCH)))
     split = make_split(dataset, SplitSettings())
     started = time.perf_counter()

@@ -1,10 +1,10 @@
-"""The tutorial's procedure, written anew from its description: what a trial of it costs on this machine.
+"""Time of a trial by the tutorial's procedure on this machine, rewritten from its description.
 
-One process a trial. Preprocessing in every one: read the table, one-hot every SNP, assign each row to a part by the
-salted hash of its text, lay the classes along the sequence, save floats as ``.npy``. Then the published network with
-that float input, compiled by XLA. Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with Katib's
-Bayesian hyperparameter tuning", NIH Cloud Lab, 2022. Its fault of assuming three classes where a SNP shows two is
-left out: the shapes would not fit.
+Each trial is a process. It preprocesses: read the table, one-hot encode every SNP, assign each row to a part by the
+salted hash of its text, place the classes along the sequence, save floats as ``.npy``. Then it trains the published
+network on that float input, compiled by XLA. Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with
+Katib's Bayesian hyperparameter tuning", NIH Cloud Lab, 2022. Its error of assuming three classes for a SNP that has two
+is corrected: the shapes would not fit.
 
     python -m benchmarks.tutorial_way FILE [--steps 5] [--batch 30] [--no-xla] [--skip-preprocessing]
 """
@@ -30,7 +30,7 @@ _CLASSES = 3
 
 
 def refusal(path: Path) -> str:
-    """Why a file cannot be benchmarked with; empty where it can. The tutorial's way reads its own layout alone."""
+    """Return why a file cannot be used, or an empty text; the tutorial's procedure reads its own layout only."""
     try:
         columns = pd.read_csv(path, sep="\t", nrows=0).columns
     except (OSError, ValueError, EOFError) as error:
@@ -40,11 +40,11 @@ def refusal(path: Path) -> str:
 
 
 def preprocess(path: Path, folder: Path) -> None:
-    """Read, encode, divide and save, as each of its trials does."""
+    """Read, encode, split and save the data, as each trial of the tutorial does."""
     table = pd.read_csv(path, sep="\t").drop(columns=list(_NOT_SNPS))
     phenotype = table.pop(_PHENOTYPE).to_numpy()
     encoded = pd.get_dummies(table.astype(pd.CategoricalDtype([0, 1, 2])), dtype=float)
-    # The text of a row, salted anew in every process: which rows validate differs from trial to trial.
+    # Hashes of text differ between processes, so each trial has other validation rows.
     hashes = np.array([hash(str(tuple(row))) for row in encoded.itertuples(index=False)], dtype=np.int64)
     validates = hashes % 100 < 30
     values = encoded.to_numpy()
@@ -55,7 +55,7 @@ def preprocess(path: Path, folder: Path) -> None:
 
 
 def float_flat_network(snps: int, batch: int) -> Any:
-    """The published network behind its float input (3 x SNPs, 1): ours from where the classes lie flat."""
+    """Return the published network with its float input (3 x SNPs, 1): ours without the layers before it."""
     import keras
 
     from gwas_core.model.hyperparameters import TutorialHyperparameters
@@ -78,7 +78,7 @@ def float_flat_network(snps: int, batch: int) -> Any:
 def train(
     data: NDArray[np.float64], labels: NDArray[np.float64], *, batch: int, steps: int, xla: bool
 ) -> dict[str, float]:
-    """Seconds until the first step is done, and of a step after that."""
+    """Train, and return the seconds until the first step is done and of a step after that."""
     started = time.perf_counter()
     model = float_flat_network(data.shape[1] // _CLASSES, batch)
     model.jit_compile = xla

@@ -1,6 +1,6 @@
-"""What a network makes of each SNP: how its prediction changes with the allele count, line by line.
+"""Attribution: how a network's prediction changes with the allele count of each SNP.
 
-This says what the network does, not what the trait does: it is no test, and gives no p-value.
+An attribution describes the network, not the trait: it is not a test of association and has no p-value.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ _LINES_AT_ONCE = 32
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Attribution:
-    """Of every SNP, in the order of the genotypes; both arrays are float64 (SNPs,), in the phenotype's unit a copy.
+    """Attributions of all SNPs, in the order of the genotypes.
 
     Attributes:
-        effect: change of the prediction a copy of the counted allele, mean over the lines.
-        magnitude: mean over the lines of its absolute value: the larger, the more the network looks at the SNP.
+        effect: float64 (SNPs,), change of the prediction per copy of the counted allele, in the phenotype's unit, mean
+            over the lines.
+        magnitude: float64 (SNPs,), mean over the lines of the absolute change: the larger, the more the prediction
+            depends on the SNP.
     """
 
     effect: Floats
@@ -35,21 +37,23 @@ class Attribution:
 
 
 def attribute(model: Any, genotypes: NDArray[np.int8], standardisation: Standardisation) -> Attribution:
-    """Gradient of the prediction by each SNP's allele count.
+    """Compute the gradient of the prediction with respect to each SNP's allele count.
 
-    A network may read an allele count in two ways: as a number, scaled or not, whose gradient is the effect a copy; and
-    as one of three classes, where half the difference of the gradients by class 2 and by class 0 is: the slope between
-    the homozygotes, the only classes that inbred lines are in. All readings add up (chain rule). For a network that is
-    linear in the allele counts this is exactly its coefficients.
+    A network can take an allele count as a number, scaled or not: its gradient is the effect per copy. It can also take
+    it as one of three classes: the effect per copy is then half the difference between the gradients of class 2 and
+    class 0, the slope between the two homozygotes (inbred lines have no other class). The effects of all layers that
+    take the counts add up (chain rule). For a network that is linear in the allele counts the result equals its
+    coefficients.
 
-    Source: K. Simonyan et al., Deep inside convolutional networks, 2014 (gradient saliency).
+    Source: Simonyan, Vedaldi & Zisserman 2014, Deep inside convolutional networks, arXiv:1312.6034 (gradient saliency).
 
     Args:
-        model: a network of ours, as ``networks`` builds it.
-        genotypes: complete allele counts (lines, SNPs) of the lines to look at.
+        model: Keras network built by ``networks``.
+        genotypes: int8 (lines, SNPs) without missing values.
+        standardisation: of the phenotype the network learned; brings effects to the phenotype's unit.
 
     Raises:
-        InputError: the network reads its input in another way.
+        InputError: a layer takes the allele counts neither as numbers nor as classes.
     """
     import tensorflow as tf
 
@@ -75,23 +79,23 @@ def _batches(genotypes: NDArray[np.int8]) -> Iterator[NDArray[np.int8]]:
 
 
 class _Reader:
-    """The network from where it has turned the counts, which have no gradient, into numbers, which have."""
+    """Network without the layers that take allele counts: integers have no gradient, the outputs of these layers do."""
 
     def __init__(self, model: Any) -> None:
         keras = import_keras()
         consumers = [node.operation for node in model.inputs[0]._keras_history.operation._outbound_nodes]
-        # Loading and cloning leave nodes behind that belong to other models.
+        # Loading and cloning leave nodes that belong to other models.
         ours = {id(operation) for operation in model.operations}
         self._readings = [operation for operation in consumers if id(operation) in ours]
         self._slopes = [_slope(operation, model.inputs[0].shape[1]) for operation in self._readings]
         self.model = keras.Model([operation.output for operation in self._readings], model.outputs)
 
     def read(self, genotypes: NDArray[np.int8]) -> list[Any]:
-        """The tensors the network works on, to be differentiated by."""
+        """Return the outputs of the first layers, by which the prediction is differentiated."""
         return [operation(genotypes) for operation in self._readings]
 
     def effect(self, gradients: list[Any]) -> Floats:
-        """(lines, SNPs), in standard deviations of the phenotype a copy."""
+        """Return effects per copy, (lines, SNPs), in standard deviations of the phenotype."""
         arrays = [np.asarray(gradient, dtype=np.float64) for gradient in gradients]
         parts = [
             (array[..., 2] - array[..., 0]) / 2 if slope is None else array * slope
@@ -102,14 +106,14 @@ class _Reader:
 
 
 def _slope(operation: Any, snps: int) -> Floats | None:
-    """(SNPs,): what a reading changes by with each copy; None for one that makes classes."""
+    """Return how much the output of a first layer changes per copy, (SNPs,); None for a layer that makes classes."""
     if type(operation).__name__ == "OneHot":
         return None
     counts = np.array([[0], [1], [2]], dtype=np.int8).repeat(snps, axis=1)
     values = np.asarray(operation(counts), dtype=np.float64)
     if values.shape != counts.shape or not np.allclose(values[1] - values[0], values[2] - values[1]):
         raise InputError(
-            "attribution knows networks that read allele counts as numbers or as classes, which a layer "
+            "attribution works for networks that take allele counts as numbers or as classes, which a layer "
             f"{type(operation).__name__} does not"
         )
     slope: Floats = (values[2] - values[0]) / 2

@@ -1,4 +1,4 @@
-"""Bringing in Keras on TensorFlow, late and quietly."""
+"""Import of TensorFlow and Keras: only when they are needed, and without their messages on stderr."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 
 def import_tensorflow() -> None:
-    """Only import it, and Keras: no device is looked for and no thread started, so that the process may be forked."""
+    """Import TensorFlow and Keras without searching for devices or starting threads, so that the process can fork."""
     if "keras" in sys.modules:
         return
-    # 3 leaves TensorFlow's errors that matter: those come as Python exceptions.
+    # Level 3 hides TensorFlow's own log; errors that matter arrive as Python exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     with _held_back_stderr():
@@ -24,7 +24,7 @@ def import_tensorflow() -> None:
 
 
 def import_keras() -> Any:
-    """Keras on TensorFlow; the first call takes seconds."""
+    """Return the ``keras`` module, with TensorFlow as its backend; the first call takes seconds."""
     import_tensorflow()
     _find_devices()
     import keras
@@ -34,7 +34,7 @@ def import_keras() -> Any:
 
 @cache
 def _find_devices() -> None:
-    """Once: it prints."""
+    """Search for devices once, hiding what TensorFlow prints."""
     import tensorflow as tf
 
     with _held_back_stderr():
@@ -42,7 +42,7 @@ def _find_devices() -> None:
 
 
 def has_accelerator() -> bool:
-    """Whether networks are trained on something other than the CPU."""
+    """Return whether TensorFlow has a device other than the CPU, such as a GPU."""
     import_keras()
     import tensorflow as tf
 
@@ -51,9 +51,9 @@ def has_accelerator() -> bool:
 
 @contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """Keep what is written to stderr, by C++ code too, and show it only if an error follows.
+    """Hold back what is written to stderr, by C++ code too, and show it only if an error follows.
 
-    TensorFlow greets with a dozen lines before its own log level is read: no setting stops them.
+    TensorFlow writes a dozen lines before it reads its own log level: no setting stops them.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:

@@ -1,9 +1,9 @@
-"""What a network has to beat: means that know no SNP, and genomic prediction that knows only additive effects."""
+"""Baselines that a network has to beat: means, which use no SNP, and GBLUP, which uses additive effects only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from gwas_core.model.mixed_model import (
     fit_mixed_model,
     genomic_relationship,
 )
+from gwas_core.serialization import to_json_values
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -29,11 +30,12 @@ BASELINES = ("mean", "family_mean", "gblup", "gblup_family")
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineMetrics:
-    """What is stored of a baseline: how well it predicts, without its predictions.
+    """Stored part of a baseline's result: everything but the predictions.
 
     Attributes:
-        validation, test: on these parts of the split.
-        variance: REML estimates of the GBLUP baselines by name, with the proportion explained; None for the means.
+        validation: metrics on the validation lines.
+        test: metrics on the test lines.
+        variance: REML estimates of a GBLUP baseline by name, with ratio and proportion explained; None for the means.
     """
 
     validation: PredictionMetrics
@@ -43,13 +45,15 @@ class BaselineMetrics:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BaselineResult:
-    """How a baseline, fitted to the training lines alone, did on the two other parts of a split.
+    """Metrics and predictions of a baseline that was fitted to the training lines of a split.
 
     Attributes:
-        validation, test: the judgements.
-        validation_predictions, test_predictions: float64, in the order of the split's rows, so that a network's errors
-            can be compared with them line by line.
-        variance: REML estimates of the GBLUP baselines; None for the means.
+        validation: metrics on the validation lines.
+        test: metrics on the test lines.
+        validation_predictions: float64 (validation lines,), in the order of the split, so that a network's errors can
+            be compared with them line by line.
+        test_predictions: float64 (test lines,), in the order of the split.
+        variance: REML estimates of a GBLUP baseline; None for the means.
     """
 
     validation: PredictionMetrics
@@ -60,10 +64,10 @@ class BaselineResult:
 
     @property
     def stored(self) -> BaselineMetrics:
-        """Everything but the predictions."""
+        """Metrics and variances, without the predictions."""
         variance = None
         if self.variance is not None:
-            variance = asdict(self.variance) | {
+            variance = to_json_values(self.variance) | {
                 "ratio": self.variance.ratio,
                 "proportion_explained": self.variance.proportion_explained,
             }
@@ -71,19 +75,19 @@ class BaselineResult:
 
 
 def evaluate_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> dict[str, BaselineResult]:
-    """Fit every baseline to the training lines and judge it on the validation and the test lines.
+    """Fit every baseline to the training lines and evaluate it on the validation and the test lines.
 
     Takes about 12 s and 0.5 GB for 4,000 training lines on one thread; time grows with the cube of their number,
     memory (three matrices of lines × lines) with its square.
 
     Args:
-        dataset: without missing genotypes.
+        dataset: data without missing genotypes.
         split: rows of ``dataset``.
-        threads: most threads that linear algebra may use.
+        threads: maximum number of threads for linear algebra.
 
     Returns:
-        By the names of ``BASELINES``, in that order; ``family_mean`` and ``gblup_family`` only where lines have
-        families.
+        Results by the names in ``BASELINES``, in that order; ``family_mean`` and ``gblup_family`` only if the lines
+        have families.
 
     Raises:
         InputError: missing genotypes, rows outside the dataset, or training lines that do not vary.
@@ -94,8 +98,8 @@ def evaluate_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> d
     for name, (predictions, variance) in _fit(dataset, split.train, others, threads=threads).items():
         validation, test = np.split(predictions, [border])
         results[name] = BaselineResult(
-            validation=_judge(dataset, split.validation, validation),
-            test=_judge(dataset, split.test, test),
+            validation=_metrics(dataset, split.validation, validation),
+            test=_metrics(dataset, split.test, test),
             validation_predictions=validation,
             test_predictions=test,
             variance=variance,
@@ -104,16 +108,36 @@ def evaluate_baselines(dataset: Dataset, split: Split, *, threads: int = 1) -> d
 
 
 def predict_baselines(dataset: Dataset, train: Rows, predict_lines: Rows, *, threads: int = 1) -> dict[str, Floats]:
-    """Fit every baseline to the rows ``train`` and predict the rows ``predict_lines``, in the phenotype's unit.
+    """Fit every baseline to training lines and predict other lines, whose phenotypes are not used.
 
-    The phenotypes of ``predict_lines`` are not looked at. For the rest, see ``evaluate_baselines``.
+    Args:
+        dataset: data without missing genotypes.
+        train: rows of the training lines.
+        predict_lines: rows of the lines to predict.
+        threads: maximum number of threads for linear algebra.
+
+    Returns:
+        Predictions (len(predict_lines),) in the phenotype's unit, by the names in ``BASELINES``; those with a family
+        only if the lines have families.
+
+    Raises:
+        InputError: missing genotypes, rows outside the dataset, or training lines that do not vary.
     """
     fits = _fit(dataset, train, predict_lines, threads=threads)
     return {name: predictions for name, (predictions, _) in fits.items()}
 
 
 def family_means(phenotype: Floats, family: NDArray[np.str_], predicted_family: NDArray[np.str_]) -> Floats:
-    """Mean phenotype of each predicted line's family; of all training lines where none of its family is among them."""
+    """Predict each line by the mean phenotype of its family.
+
+    Args:
+        phenotype: (n,) of the training lines.
+        family: (n,) of the training lines.
+        predicted_family: (m,) of the lines to predict.
+
+    Returns:
+        (m,); the mean of all training lines for a family without training lines.
+    """
     names, number = np.unique(family, return_inverse=True)
     mean = dict(zip(names.tolist(), np.bincount(number, phenotype) / np.bincount(number), strict=True))
     overall = float(phenotype.mean())
@@ -138,10 +162,10 @@ def _fit(
 
 
 def _fit_gblup(dataset: Dataset, train: Rows, predicted: Rows) -> dict[str, tuple[Floats, VarianceComponents | None]]:
-    """GBLUP with the variance ratio by REML; where lines have families, also with a random effect of the family.
+    """Fit GBLUP with variances by REML and, if lines have families, also GBLUP with a random family effect.
 
-    The family effect is random: a family that is not among the training lines then has the effect 0, the mean of the
-    effect's distribution, and one with few lines is drawn towards it.
+    The family effect is random, so a family without training lines has the effect 0, the mean of the distribution,
+    and one with few lines is shrunk towards it.
     """
     among, across = genomic_relationship(dataset.genotypes, train=train, predicted=predicted)
     spectrum = decompose(among)
@@ -167,6 +191,6 @@ def _fit_gblup(dataset: Dataset, train: Rows, predicted: Rows) -> dict[str, tupl
     return fits
 
 
-def _judge(dataset: Dataset, rows: Rows, predictions: Floats) -> PredictionMetrics:
+def _metrics(dataset: Dataset, rows: Rows, predictions: Floats) -> PredictionMetrics:
     family = None if dataset.family is None else dataset.family[rows]
     return compute_metrics(dataset.phenotype[rows], predictions, family=family)

@@ -1,8 +1,8 @@
-"""The best model to take home: one zip that explains, reloads and predicts itself.
+"""Model bundle: one zip with a trained network and all that is needed to understand it and to predict with it.
 
-What goes in is plain: a Keras network, JSON, CSV, YAML and Markdown. What comes back from
-outside is hostile until checked: names, sizes and checksums first, then the network's
-layers against a list of what our networks are made of, before Keras sees the file.
+A bundle holds a Keras network, JSON, CSV, YAML and Markdown. A bundle that is opened is not trusted before it was
+checked: first names, sizes and checksums, then the network's layers against a list of those that our networks have,
+before Keras reads the file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
-from gwas_core.errors import BundleError
+from gwas_core.errors import BundleError, InputError
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.imputation import ImputationTable
 from gwas_core.messages import quoted
 from gwas_core.model.trainer import Standardisation
+from gwas_core.serialization import from_json_values, to_json_values
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -45,14 +46,14 @@ OPTIONAL_FILES = (
 _ALLOWED_FILES = frozenset((MANIFEST, *REQUIRED_FILES, *OPTIONAL_FILES))
 
 MAXIMUM_BYTES = 2 * 1024**3
-"""A bundle may unpack to this many bytes; a published-size network has about 13 MB."""
+"""Maximum size of an unpacked bundle in bytes; a network of the published size has about 13 MB."""
 _MAXIMUM_JSON_BYTES = 200 * 1024**2
-# Deflate reaches about 1,000 at best on nothing but zeros; text and weights stay far below.
+# Deflate reaches a ratio of about 1,000 for zeros; text and weights stay far below.
 _MAXIMUM_RATIO = 200
 _SMALL = 1024**2
 _CHUNK = 1024**2
 
-# A .keras file is a zip too; these are its members, and the classes our networks are made of.
+# A .keras file is a zip, too: these are its members, and the classes that our networks consist of.
 _KERAS_FILES = frozenset(("config.json", "metadata.json", "model.weights.h5"))
 _KERAS_CLASSES = frozenset(
     [
@@ -103,19 +104,58 @@ _KERAS_CLASSES = frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Bundle:
-    """An opened, checked bundle.
+@dataclass(frozen=True, kw_only=True)
+class BundledFile:
+    """Size and checksum of a file in a bundle."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Contents of ``manifest.json``: origin of the model, and the files of the bundle.
 
     Attributes:
-        model: the Keras network.
-        snps: one row a SNP in the order the network wants, as in ``Dataset.snps``, with
-            ``allele_frequency`` of the training lines.
-        imputation: what stands in for a missing genotype.
+        format: version of the layout, ``FORMAT``.
+        files: size and checksum of each file by name, without the manifest itself.
+        experiment: name of the experiment.
+        trial: number of the trial in its experiment; in a pipeline, the name of its run.
+        seeds: of the experiment, the split and the trial, as far as they are known.
+        dataset_sha256: hash of the dataset's content.
+        source: name of the file that the data came from.
+        program: name and version of the program that made the bundle.
+        created: time in UTC, ISO 8601.
+        versions: of Python and of packages, by name.
+        platform: system, machine and number of processors.
+    """
+
+    format: int
+    files: Mapping[str, BundledFile]
+    experiment: str = ""
+    trial: int | str | None = None
+    seeds: Mapping[str, int | None] = field(default_factory=dict)
+    dataset_sha256: str = ""
+    source: str = ""
+    program: str = ""
+    created: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    platform: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Bundle:
+    """Opened and checked bundle.
+
+    Attributes:
+        model: Keras network.
+        snps: one row per SNP, in the order of the network's input, as in ``Dataset.snps``, with ``allele_frequency`` in
+            the training lines.
+        imputation: values for missing genotypes.
         standardisation: mean and standard deviation of the phenotype the network learned.
-        trait: the phenotype's name.
-        metrics: how the model was judged, JSON-ready.
-        manifest: versions, seeds, hashes.
+        trait: name of the phenotype.
+        metrics: metrics of the network and perhaps of baselines, as JSON values.
+        manifest: origin of the model and the files of the bundle.
     """
 
     model: Any
@@ -124,21 +164,29 @@ class Bundle:
     standardisation: Standardisation
     trait: str
     metrics: Mapping[str, Any]
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
 
 def write_bundle(path: Path, files: Mapping[str, bytes | Path], *, description: Mapping[str, Any]) -> Path:
-    """Write ``files`` and a manifest (``description``, plus size and SHA-256 of each) as a zip, atomically.
+    """Write a bundle atomically.
 
-    Entries carry no time stamps, so the same content gives the same bytes.
+    Entries have no time stamps, so the same content gives the same bytes.
+
+    Args:
+        path: of the zip.
+        files: content of each file, or its path, by its name in the bundle.
+        description: entries of the manifest; size and SHA-256 of each file are added.
+
+    Raises:
+        ValueError: a file has a name that no bundle has.
     """
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        listed = {}
+        listed: dict[str, dict[str, Any]] = {}
         for name, content in sorted(files.items()):
             if name not in _ALLOWED_FILES:
                 raise ValueError(f"{name} has no place in a bundle")
             data = content.read_bytes() if isinstance(content, Path) else content
-            listed[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            listed[name] = to_json_values(BundledFile(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
             archive.writestr(_entry(name), data)
         manifest = {"format": FORMAT, **description, "files": listed}
         archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=2, allow_nan=False))
@@ -156,11 +204,12 @@ def open_bundle(path: Path) -> Bundle:
     """Check and load a bundle.
 
     Raises:
-        BundleError: not a zip, not ours, damaged, or holding what has no place in a model.
+        BundleError: the file is not a zip or not a bundle, is damaged, or holds something that does not belong to a
+            model.
     """
     with _checked_archive(path) as archive:
         manifest = _manifest(archive, path)
-        contents = {name: _content(archive, path, name, manifest) for name in manifest["files"]}
+        contents = {name: _content(archive, path, name, manifest) for name in manifest.files}
     preprocessing = _json(contents["preprocessing.json"], path, "preprocessing.json")
     try:
         snps = pd.read_csv(
@@ -192,7 +241,7 @@ def open_bundle(path: Path) -> Bundle:
 
 @contextmanager
 def _checked_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The zip, once its directory alone raises no doubt."""
+    """Open the zip after its directory was checked."""
     try:
         archive = zipfile.ZipFile(path)
     except FileNotFoundError as error:
@@ -223,34 +272,36 @@ def _check_entry(entry: zipfile.ZipInfo, path: Path, allowed: frozenset[str]) ->
         raise BundleError(f"{path.name} unpacks to far more than its size (a zip bomb): do not use it")
 
 
-def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+def _manifest(archive: zipfile.ZipFile, path: Path) -> Manifest:
     if MANIFEST not in archive.namelist():
         raise BundleError(f"{path.name} has no {MANIFEST}: it is not a bundle of ours")
-    manifest = _json(_read(archive, path, MANIFEST, limit=_SMALL), path, MANIFEST)
-    files = manifest.get("files")
-    if manifest.get("format") != FORMAT:
+    values = _json(_read(archive, path, MANIFEST, limit=_SMALL), path, MANIFEST)
+    if values.get("format") != FORMAT:
         raise BundleError(
-            f"{path.name} has format {quoted(str(manifest.get('format')), limit=20)}, this program reads {FORMAT}: "
+            f"{path.name} has format {quoted(str(values.get('format')), limit=20)}, this program reads {FORMAT}: "
             "use the version that made it"
         )
-    if not isinstance(files, dict) or set(files) != set(archive.namelist()) - {MANIFEST}:
+    try:
+        manifest = from_json_values(Manifest, values, name="manifest", error=InputError, ignore_unknown=True)
+    except InputError as error:
+        raise BundleError(f"{MANIFEST} in {path.name} cannot be read ({error}): make the bundle again") from error
+    if set(manifest.files) != set(archive.namelist()) - {MANIFEST}:
         raise BundleError(f"{path.name} does not hold the files its manifest lists: it was tampered with")
-    missing = [name for name in REQUIRED_FILES if name not in files]
+    missing = [name for name in REQUIRED_FILES if name not in manifest.files]
     if missing:
         raise BundleError(f"{path.name} lacks {missing[0]}: make the bundle again")
     return manifest
 
 
-def _content(archive: zipfile.ZipFile, path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+def _content(archive: zipfile.ZipFile, path: Path, name: str, manifest: Manifest) -> bytes:
     data = _read(archive, path, name, limit=archive.getinfo(name).file_size)
-    listed = manifest["files"][name]
-    if not isinstance(listed, dict) or listed.get("sha256") != hashlib.sha256(data).hexdigest():
+    if manifest.files[name].sha256 != hashlib.sha256(data).hexdigest():
         raise BundleError(f"{name} in {path.name} is not what its manifest says: it was damaged or tampered with")
     return data
 
 
 def _read(archive: zipfile.ZipFile, path: Path, name: str, *, limit: int) -> bytes:
-    """A member's bytes; never more than its directory entry promises, whatever the stream holds."""
+    """Return the bytes of a member, and refuse more than its directory entry says."""
     try:
         with archive.open(name) as stream:
             return _read_at_most(stream, limit)
@@ -293,7 +344,7 @@ def _imputation(contents: Mapping[str, bytes], snps: pd.DataFrame) -> Imputation
 
 
 def _load_network(data: bytes, path: Path, *, snps: int) -> Any:
-    """The network, after its own archive was checked as strictly as the bundle."""
+    """Return the network after its own archive was checked as strictly as the bundle."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
@@ -321,7 +372,7 @@ def _load_network(data: bytes, path: Path, *, snps: int) -> Any:
 
 
 def _check_layers(config: Any, path: Path) -> None:
-    """Only classes our networks are made of, all from Keras itself: nothing that runs code or reads files."""
+    """Refuse classes that our networks do not have or that are not Keras's: they could run code or read files."""
     pending = [config]
     while pending:
         value = pending.pop()
@@ -344,12 +395,12 @@ def _check_layers(config: Any, path: Path) -> None:
 
 
 def _check_weights(data: bytes, path: Path) -> None:
-    """HDF5 can point to other files and to Python objects; weights need neither."""
+    """Refuse weights that refer to other files or hold anything but numbers, both of which HDF5 allows."""
     import h5py
 
     def check(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and (item.dtype.kind not in "fiub" or item.external):
-            # Keras keeps the names of variables as text attributes, never as data sets.
+            # Keras stores the names of variables as text attributes, never as data sets.
             raise BundleError(f"the weights in {path.name} hold something other than numbers ({quoted(name)})")
 
     def check_links(group: Any) -> None:

@@ -1,8 +1,8 @@
-"""How long training will take here, and whether XLA pays: measured, not assumed.
+"""Measurement of training time on this machine, and the choice of XLA that follows from it.
 
-XLA is a matter of course on accelerators. On CPU it can be several times slower than
-TensorFlow's own kernels (convolutions) or faster (many small layers), and compiling
-takes seconds; so both are tried on a few batches of the network at hand.
+On accelerators XLA is always used. On a CPU it can be several times slower than TensorFlow's own kernels
+(convolutions) or faster (many small layers), and compiling takes seconds; so both are timed on a few batches of the
+network in question.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.backend import has_accelerator
 from gwas_core.model.networks import parse_network
 from gwas_core.model.trainer import Trainer
+from gwas_core.serialization import from_json_values, to_json_values
 
 _TIMED_STEPS = 5
 _TIMED_SECONDS = 2.0
@@ -30,22 +32,28 @@ _SHORT_EPOCH_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Seconds until the first step and prediction are done (building and compiling), and of an epoch after that."""
+    """Time that training takes.
+
+    Attributes:
+        start_seconds: until the first step and prediction are done: building and compiling.
+        epoch_seconds: of each epoch after that, prediction of the validation lines included.
+    """
 
     start_seconds: float
     epoch_seconds: float
 
     def trial_seconds(self, epochs: int) -> float:
+        """Return the seconds of a trial with this number of epochs."""
         return self.start_seconds + epochs * self.epoch_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was measured, and the choice that follows.
+    """Timings of a network and the choice of XLA.
 
     Attributes:
-        xla: whether trials of this kind should use XLA.
-        without_xla: timing of plain TensorFlow; None on accelerators, where it was not tried.
+        xla: whether trials of this network should use XLA.
+        without_xla: timing of plain TensorFlow; None on accelerators, where it is not measured.
         with_xla: timing of XLA-compiled steps.
         device: ``cpu`` or ``gpu``.
     """
@@ -57,26 +65,32 @@ class Calibration:
 
     @property
     def chosen(self) -> Timing:
+        """Timing of the faster way."""
         if self.xla or self.without_xla is None:
             return self.with_xla
         return self.without_xla
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the record as JSON values."""
+        return to_json_values(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
-        plain = values["without_xla"]
-        return cls(
-            xla=values["xla"],
-            without_xla=None if plain is None else Timing(**plain),
-            with_xla=Timing(**values["with_xla"]),
-            device=values["device"],
-        )
+        """Return the calibration that JSON values describe.
+
+        Raises:
+            InputError: a value is missing or of the wrong type.
+        """
+        return from_json_values(cls, values, name="calibration", error=InputError, ignore_unknown=True)
 
 
 def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> Calibration:
-    """Time a few training steps of the network with and without XLA on this machine.
+    """Time a few training steps of a network with and without XLA on this machine.
+
+    Args:
+        dataset: complete genotypes.
+        split: rows of ``dataset``.
+        hyperparameters: with ``network``, its name; what is absent takes its default.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
@@ -92,7 +106,13 @@ def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]
 
 
 def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], *, xla: bool) -> Timing:
-    """Time a few training steps, and the predictions for the validation lines that follow each epoch.
+    """Time a few training steps, and the prediction of the validation lines that follows each epoch.
+
+    Args:
+        dataset: complete genotypes.
+        split: rows of ``dataset``.
+        hyperparameters: with ``network``, its name; what is absent takes its default.
+        xla: whether to compile with XLA.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
@@ -109,7 +129,7 @@ def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, 
 
 
 def time_initial_weights(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> float:
-    """Seconds to work out what networks of this kind start from, which the trials of an experiment share.
+    """Return the seconds to compute initial weights, which the trials of an experiment share; 0 if there are none.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
@@ -127,8 +147,11 @@ def time_initial_weights(dataset: Dataset, split: Split, hyperparameters: Mappin
 
 
 def _epoch_seconds(trainer: Trainer) -> float:
-    """Of whole epochs where they are short: each call has a cost of its own, which a few steps overstate, and on a
-    machine that has other things to do only a while tells how much of it is left."""
+    """Return the seconds of one epoch: of whole epochs if they are short, else in proportion to a few steps.
+
+    Each call has a cost of its own, which a few steps overstate; and on a machine that does other work, too, only a
+    longer measurement shows how much of it is left.
+    """
     steps = min(_TIMED_STEPS, trainer.steps)
     estimate = _seconds(lambda: trainer.epoch(steps=steps)) / steps * trainer.steps
     if estimate > _SHORT_EPOCH_SECONDS:
@@ -146,9 +169,9 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def cost_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The network and those of its hyperparameters that decide how long a training step takes.
+    """Return the network's name and the hyperparameters on which the time of a training step depends.
 
-    Rates and penalties change what is learned, the number of epochs how often; neither changes a step.
+    Rates and penalties change what is learned, and the number of epochs how often: neither changes the time of a step.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.

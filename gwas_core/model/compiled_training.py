@@ -1,10 +1,10 @@
-"""A training loop as one compiled program, kept for later networks of the same shapes.
+"""Compiled training, which later networks of the same shapes use again.
 
-Compiling takes longer than a short trial's training, and what differs between most trials of a search is numbers:
-learning rate, penalties, dropout rates. Here those numbers are variables, so that a program serves every trial whose
-shapes agree. A whole epoch is one call: batches are gathered inside, by index, from genotypes that stay int8.
+Compiling takes longer than training in a short trial, and most trials of a search differ in numbers only: learning
+rate, penalties, dropout rates. Here these numbers are variables, so one compilation serves all trials of the same
+shapes. An epoch is one call: batches are gathered by index inside it, from genotypes that stay int8.
 
-Imported late, since it brings TensorFlow in: see ``backend.import_keras``.
+This module imports TensorFlow and is therefore imported on first use only, after ``backend.import_keras``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ _kept: OrderedDict[Hashable, CompiledTraining] = OrderedDict()
 
 
 def find_compiled(key: Hashable, make: Callable[[], CompiledTraining]) -> CompiledTraining:
-    """The program with this key, made where it is not among the last used ones."""
+    """Return the compiled training with a key; it is made if it is not among the last ones that were used.
+
+    Args:
+        key: everything that decides shapes and operations.
+        make: returns a new one.
+    """
     if key not in _kept:
         while len(_kept) >= _MOST_KEPT:
             _kept.popitem(last=False)
@@ -36,11 +41,11 @@ def find_compiled(key: Hashable, make: Callable[[], CompiledTraining]) -> Compil
 
 
 class CompiledTraining:
-    """A network whose numbers are variables, its optimiser, and one compiled function for an epoch.
+    """Network whose numeric hyperparameters are variables, with its optimiser and one compiled function for an epoch.
 
     Args:
-        build: makes the network from its parts.
-        numbers: every hyperparameter that is a plain number, ``learning_rate`` among them.
+        build: returns the network for a layer factory.
+        numbers: all hyperparameters that are real numbers, ``learning_rate`` among them.
         loss: name of a Keras loss.
         xla: whether to compile with XLA.
     """
@@ -54,7 +59,7 @@ class CompiledTraining:
         self._optimizer = keras.optimizers.Adam(float(numbers["learning_rate"]))
         self._optimizer.build(self._model.trainable_variables)
         self._initial_weights = [tf.Variable(variable.value) for variable in self._model.trainable_variables]
-        # XLA compiles the step, TensorFlow runs the loop: inside a loop of its own XLA's matrix products for CPUs are
+        # XLA compiles the step, TensorFlow runs the loop: in a loop of its own, XLA's matrix products on CPUs are
         # several times slower.
         self._step = tf.function(self._trace_step, jit_compile=xla, autograph=False)
         self._epoch = tf.function(self._trace_epoch, autograph=False)
@@ -62,7 +67,13 @@ class CompiledTraining:
         self._is_compiled = False
 
     def begin(self, weights: Sequence[NDArray[Any]], numbers: Mapping[str, float], *, seed: int) -> None:
-        """Forget the last network: set weights and numbers, empty the optimiser, seed the dropout."""
+        """Begin to train another network: set weights and numbers, reset the optimiser, seed the dropout.
+
+        Args:
+            weights: all weights of the network, as ``get_weights`` returns them.
+            numbers: numeric hyperparameters by name.
+            seed: of the dropout.
+        """
         for name, value in numbers.items():
             self._numbers[name].assign(value)
         self.set_weights(weights)
@@ -76,17 +87,24 @@ class CompiledTraining:
             layer.state.assign(np.array([layer_seed(seed, place), 0], dtype=np.uint32))
 
     def get_weights(self) -> list[NDArray[Any]]:
+        """Return a copy of all weights."""
         return list(self._model.get_weights())
 
     def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Set all weights."""
         self._model.set_weights(weights)
 
     def epoch(self, genotypes: Any, target: Any, order: NDArray[np.int32], *, steps: int) -> tuple[float, float]:
-        """Train on the first ``steps`` rows of ``order`` (steps, batch); mean loss with penalties, mean absolute error.
+        """Train for one epoch.
 
         Args:
             genotypes: int8 tensor (lines, SNPs).
-            target: float32 tensor (lines, 1).
+            target: float32 tensor (lines, 1), z-scores.
+            order: (batches, lines per batch) rows of the lines of each batch.
+            steps: number of batches of ``order`` to train on.
+
+        Returns:
+            Mean loss, penalties included, and mean absolute error, over the batches.
         """
         loss, error = self._epoch(genotypes, target, tf.constant(order), tf.constant(steps))
         if not self._is_compiled:
@@ -95,7 +113,7 @@ class CompiledTraining:
         return float(loss), float(error)
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float32]:
-        """The network's output (lines,)."""
+        """Return the network's output for int8 (lines, SNPs): z-scores (lines,)."""
         return np.asarray(self._predict(tf.constant(genotypes)).numpy()[:, 0])
 
     def _trace_epoch(self, genotypes: Any, target: Any, order: Any, steps: Any) -> tuple[Any, Any]:
@@ -120,7 +138,7 @@ class CompiledTraining:
         return loss, tf.reduce_mean(tf.abs(observed - predicted))
 
     def _distance_from_initial_weights(self) -> list[Any]:
-        """The penalty of L2-SP (Li, Grandvalet & Davoine 2018, arXiv:1802.01483), for networks that have one."""
+        """Return the penalty of L2-SP (Li, Grandvalet & Davoine 2018, arXiv:1802.01483), for networks that have it."""
         if "start_l2" not in self._numbers:
             return []
         pairs = zip(self._model.trainable_variables, self._initial_weights, strict=True)
@@ -131,24 +149,28 @@ class CompiledTraining:
 
 
 class VariableLayerFactory:
-    """Parts of a network whose numbers are variables; see ``networks.Parts`` for the plain ones.
+    """Factory for layers whose numbers are variables; ``networks.KerasLayerFactory`` makes the same with constants.
 
-    Where ``xla`` compiles them, convolutions and elu are written as XLA's CPU backend runs them fast.
+    If ``xla`` compiles them, convolutions and elu are written in the form that XLA's CPU backend runs fast.
     """
 
     def __init__(self, numbers: Mapping[str, Any], *, xla: bool) -> None:
         self._numbers, self._xla = numbers, xla
 
     def dropout(self, rate: str) -> Any:
+        """Return a dropout layer whose rate is a variable."""
         return VariableDropout(self._numbers[rate])
 
     def penalty(self, *, l2: str, l1: str | None = None) -> Any:
+        """Return a regulariser whose penalties are variables."""
         return VariablePenalty(None if l1 is None else self._numbers[l1], self._numbers[l2])
 
     def scaling(self, factor: str) -> Any:
+        """Return a layer that multiplies by a variable."""
         return VariableScaling(self._numbers[factor])
 
     def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
+        """Return a convolution layer: with XLA, as a matrix product over patches."""
         if not self._xla:
             return keras.layers.Conv1D(filters, kernel_size, padding="same", **options)
         if options.get("activation") == "elu":
@@ -157,10 +179,11 @@ class VariableLayerFactory:
 
 
 class VariableDropout(keras.layers.Layer):  # type: ignore[misc]
-    """Dropout whose rate is a variable, and whose random numbers are cheap.
+    """Dropout whose rate is a variable, with random numbers that are fast to compute.
 
-    XLA's generator for CPUs takes 40 times as long as all else that dropout does. Here a number is a hash of its place
-    and of how many were drawn before: C. Wellons' "lowbias32" mixing function of 32 bits.
+    XLA's generator on CPUs takes 40 times as long as the rest of dropout. Here a random number is a hash of its
+    position and of the number of earlier calls: the 32-bit mixing function "lowbias32" of C. Wellons (Prospecting for
+    hash functions, 2018).
     """
 
     def __init__(self, rate: Any) -> None:
@@ -169,20 +192,22 @@ class VariableDropout(keras.layers.Layer):  # type: ignore[misc]
         self.state = tf.Variable([0, 0], dtype=tf.uint32, trainable=False)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
+        """Return the inputs, in training with a share of them set to zero and the others scaled up."""
         if not training:
             return inputs
         self.state.assign_add(tf.constant([0, 1], dtype=tf.uint32))
         step = _mix(_mix(self.state[0]) + self.state[1])
         shape = tf.shape(inputs)
-        # Flat: in a loop whose innermost axis is a few channels XLA uses no vector instructions.
+        # Flattened: in a loop whose innermost axis has few channels, XLA uses no vector instructions.
         inputs = tf.reshape(inputs, [shape[0], -1])
         places = tf.reshape(tf.cast(tf.range(tf.reduce_prod(shape)), tf.uint32), tf.shape(inputs))
-        # 24 bits: as many as float32 holds.
+        # 24 bits: the precision of float32.
         uniform = tf.cast(tf.bitwise.right_shift(_mix(places + step), tf.constant(8, tf.uint32)), tf.float32) * 2.0**-24
         return tf.reshape(tf.where(uniform >= self._rate, inputs / (1.0 - self._rate), 0.0), shape)
 
 
 def _mix(value: Any) -> Any:
+    """Return the "lowbias32" hash of uint32 values."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
         value = tf.bitwise.bitwise_xor(value, tf.bitwise.right_shift(value, tf.constant(shift, tf.uint32)))
         value = value * tf.constant(factor, tf.uint32)
@@ -190,52 +215,62 @@ def _mix(value: Any) -> Any:
 
 
 def _sum(values: Any) -> Any:
-    """Over all entries. XLA's own sum adds one after the other; that of columns is vectorised."""
+    """Return the sum of all entries. XLA's own sum adds one after the other; that of columns is vectorised."""
     columns = tf.reduce_sum(tf.reshape(values, [values.shape[-1], -1]), axis=0, keepdims=True)
     return tf.matmul(columns, tf.ones([columns.shape[1], 1]))[0, 0]
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _elu(inputs: Any) -> Any:
-    """By exp: expm1, which XLA would take, is not vectorised together with what follows. Differs by 1e-7 at most."""
+    """Return elu by exp: XLA does not vectorise expm1 together with what follows. The difference is at most 1e-7."""
     outputs = tf.where(inputs > 0, inputs, tf.exp(tf.minimum(inputs, 0.0)) - 1.0)
     return outputs, lambda slopes: slopes * tf.minimum(outputs + 1.0, 1.0)
 
 
 class VariableScaling(keras.layers.Layer):  # type: ignore[misc]
+    """Multiplication by a variable."""
+
     def __init__(self, factor: Any) -> None:
         super().__init__()
         self._factor = factor
 
     def call(self, inputs: Any) -> Any:
+        """Return the inputs times the factor."""
         return inputs * self._factor
 
 
 class VariablePenalty(keras.regularizers.Regularizer):  # type: ignore[misc]
+    """L2 and perhaps L1 penalty whose factors are variables."""
+
     def __init__(self, l1: Any, l2: Any) -> None:
         self._l1, self._l2 = l1, l2
 
     def __call__(self, values: Any) -> Any:
+        """Return the penalty of a tensor."""
         penalty = self._l2 * _sum(tf.square(values))
         return penalty if self._l1 is None else penalty + self._l1 * _sum(tf.abs(values))
 
 
 class PatchConv1D(keras.layers.Conv1D):  # type: ignore[misc]
-    """Conv1D (stride 1, padding ``same``) as one matrix product over patches; weights and results are Conv1D's.
+    """Conv1D (stride 1, padding ``same``) as one matrix product over patches, with Conv1D's weights and results.
 
-    XLA's convolution for CPUs is slower than its matrix product. A patch holds all the inputs of ``size`` neighbouring
+    XLA's convolution on CPUs is slower than its matrix product. A patch holds all inputs of ``size`` neighbouring
     outputs, and the kernel becomes a banded matrix from a patch to its outputs: (size + k - 1) / k times the
-    multiply-adds of the convolution, in a product wide enough to run at full speed.
+    multiply-adds of the convolution, in a product that is wide enough to run at full speed.
     """
 
     def call(self, inputs: Any) -> Any:
+        """Return the convolution of inputs (lines, length, channels)."""
         outputs = _convolve(inputs, tf.convert_to_tensor(self.kernel)) + self.bias
         return outputs if self.activation is None else self.activation(outputs)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def _convolve(inputs: Any, kernel: Any) -> Any:
-    """(lines, length, channels) with (width, channels, filters). Its gradients are products over patches too."""
+    """Return the convolution of (lines, length, channels) with (width, channels, filters).
+
+    Its gradients are products over patches, too.
+    """
     width, channels, filters = kernel.shape
     length, left = inputs.shape[1], (width - 1) // 2
     # Measured: smaller ones copy more into patches, larger ones multiply more zeros.
@@ -257,12 +292,12 @@ def _convolve(inputs: Any, kernel: Any) -> Any:
 
 
 def _patches(inputs: Any, width: int, size: int, left: int) -> Any:
-    """What every ``size`` neighbouring outputs see: (lines x blocks, (size + width - 1) x channels)."""
+    """Return all inputs of each ``size`` neighbouring outputs: (lines x blocks, (size + width - 1) x channels)."""
     length, channels = inputs.shape[1:]
     blocks, reach = -(-length // size), size + width - 1
-    further = -(-reach // size) - 1  # blocks to the right that are seen too
+    further = -(-reach // size) - 1  # blocks to the right that belong to the patch, too
     lines, right = tf.shape(inputs)[0], (blocks + further) * size - length - left
-    # Joined on, and flat: into ``tf.pad`` XLA draws the dropout before it, ten times slower than by itself.
+    # Concatenated and flattened: XLA would fuse the dropout before it into ``tf.pad``, which is ten times slower.
     zeros = [tf.zeros([lines, places * channels]) for places in (left, right)]
     padded = tf.concat([zeros[0], tf.reshape(inputs, [lines, -1]), zeros[1]], axis=1)
     padded = tf.reshape(padded, [-1, blocks + further, size, channels])
@@ -271,7 +306,7 @@ def _patches(inputs: Any, width: int, size: int, left: int) -> Any:
 
 
 def _banded(kernel: Any, size: int) -> Any:
-    """The matrix from a patch to its outputs: ((size + width - 1) x channels, size x filters)."""
+    """Return the matrix from a patch to its outputs: ((size + width - 1) x channels, size x filters)."""
     width, channels, filters = kernel.shape
     matrix = tf.matmul(_band(width, size), tf.reshape(kernel, [width, -1]), transpose_a=True)
     matrix = tf.transpose(tf.reshape(matrix, [-1, size, channels, filters]), [0, 2, 1, 3])
@@ -279,6 +314,6 @@ def _banded(kernel: Any, size: int) -> Any:
 
 
 def _band(width: int, size: int) -> Any:
-    """(width, (size + width - 1) x size): 1 where input less output is the place in the kernel."""
+    """Return (width, (size + width - 1) x size): 1 if input minus output is the position in the kernel, else 0."""
     offset = np.arange(size + width - 1)[:, None] - np.arange(size)
     return (offset == np.arange(width)[:, None, None]).astype(np.float32).reshape(width, -1)

@@ -1,4 +1,4 @@
-"""The last step of a search: the chosen network meets the test lines, once."""
+"""Last step of a search: evaluate the chosen network on the test lines, once."""
 
 from __future__ import annotations
 
@@ -20,23 +20,28 @@ PREDICTIONS_FILE = "predictions.csv"
 def finalise(
     dataset: Dataset, split: Split, experiment_directory: Path, trial_directory: Path
 ) -> dict[str, PredictionMetrics]:
-    """Judge the best trial's network on the validation and the test lines.
+    """Evaluate the best trial's network on the validation and the test lines.
 
-    Writes ``predictions.csv`` (line, part, family where there is one, observed, predicted) into the
-    experiment's folder, for the picture of observed against predicted.
+    Writes ``predictions.csv`` into the experiment's folder, for the chart of observed against predicted phenotypes:
+    columns line, part (validation or test), family (only if lines have one), observed, predicted.
+
+    Args:
+        dataset: data the trial was trained on.
+        split: rows of ``dataset``.
+        experiment_directory: folder that gets the predictions.
+        trial_directory: folder of the best trial, with its network.
 
     Returns:
         Metrics of the two parts, ``validation`` and ``test``.
 
     Raises:
-        InputError: when the trial's network cannot be loaded.
+        InputError: the trial's network cannot be loaded.
     """
     model = load_model(trial_directory / MODEL_FILE)
     standardisation = Standardisation.of(dataset.phenotype[split.train])
     metrics: dict[str, PredictionMetrics] = {}
     tables = []
-    for part in ("validation", "test"):
-        lines = getattr(split, part)
+    for part, lines in (("validation", split.validation), ("test", split.test)):
         observed = dataset.phenotype[lines]
         predicted = predict(model, np.ascontiguousarray(dataset.genotypes[lines]), standardisation)
         family = None if dataset.family is None else dataset.family[lines]

@@ -1,8 +1,7 @@
-"""The numbers and choices that make one network: declared once, checked once.
+"""Hyperparameters of the networks, with their defaults and accepted values.
 
-Each network declares a frozen dataclass of its hyperparameters; every field carries
-what it accepts, so that values from a search space, a JSON file or Katib's strings are
-checked and converted by the same few lines.
+Each network has a frozen dataclass of its hyperparameters. Every field declares what it accepts, so that values from a
+search space, a JSON file or Katib's strings are converted and checked by the same few lines.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from gwas_core.messages import quoted
 
 ACTIVATIONS = ("elu", "relu", "gelu", "linear")
 LOSSES = ("huber", "mean_squared_error", "mean_absolute_error")
-# The published names mix two spellings; Keras knows all of these.
+# The published names mix two spellings; Keras accepts all of these.
 INITIALIZERS = ("TruncatedNormal", "glorot_uniform", "GlorotNormal", "HeNormal", "random_normal")
 LAYOUTS = ("channels", "flat")
 LINEAR_STARTS = ("mixed_model", "zero")
 
 
-def _double(default: float, minimum: float, maximum: float) -> Any:
+def _float(default: float, minimum: float, maximum: float) -> Any:
     return dataclasses.field(default=default, metadata={"kind": float, "minimum": minimum, "maximum": maximum})
 
 
@@ -37,22 +36,22 @@ def _choice(default: str, choices: tuple[str, ...]) -> Any:
 
 
 def _penalty(default: float) -> Any:
-    return _double(default, 0.0, 1e6)
+    return _float(default, 0.0, 1e6)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """What every network has: how long and in which steps it is trained, and on which loss.
+    """Hyperparameters that every network has: duration and steps of training, and the loss.
 
     Raises:
-        SettingsError: on creation, naming the value out of place in ``field``.
+        SettingsError: on creation, for a value that is not accepted; ``field`` names the hyperparameter.
     """
 
-    learning_rate: float = _double(1e-3, 1e-9, 10.0)
+    learning_rate: float = _float(1e-3, 1e-9, 10.0)
     batch_size: int = _int(32, 1, 4096)
     epochs: int = _int(15, 1, 10_000)
     patience: int = _int(5, 1, 10_000)
-    """Epochs without a better validation error after which training ends; the best weights are kept."""
+    """Number of epochs without a better validation error after which training ends; the best weights are kept."""
     loss: str = _choice("huber", LOSSES)
 
     def __post_init__(self) -> None:
@@ -62,12 +61,12 @@ class Hyperparameters:
 
 @dataclass(frozen=True, kw_only=True)
 class TutorialHyperparameters(Hyperparameters):
-    """The published tutorial's hyperparameters, with its defaults."""
+    """Hyperparameters of the published tutorial, with its defaults."""
 
     batch_size: int = _int(30, 1, 4096)
     epochs: int = _int(2, 1, 10_000)
-    conv_1_dropout_rate: float = _double(0.5, 0.0, 0.99)
-    dropout_rate: float = _double(0.151, 0.0, 0.99)
+    conv_1_dropout_rate: float = _float(0.5, 0.0, 0.99)
+    dropout_rate: float = _float(0.151, 0.0, 0.99)
     conv_1_kernel_l1: float = _penalty(0.2)
     conv_1_kernel_l2: float = _penalty(0.6)
     conv_1_bias_l2: float = _penalty(0.6)
@@ -90,43 +89,47 @@ class TutorialHyperparameters(Hyperparameters):
     activation: str = _choice("elu", ACTIVATIONS)
     conv_initializer: str = _choice("TruncatedNormal", INITIALIZERS)
     dense_initializer: str = _choice("GlorotNormal", INITIALIZERS)
-    final_activation_scale_factor: float = _double(3.5, 0.01, 1000.0)
+    final_activation_scale_factor: float = _float(3.5, 0.01, 1000.0)
     layout: str = _choice("channels", LAYOUTS)
-    """``channels``: the three genotype classes are channels of a position. ``flat``: they are laid along
-    the sequence, as the tutorial does it (three times as long, positions and classes mixed)."""
+    """``channels``: the three genotype classes are channels of a position. ``flat``: they are placed along the
+    sequence, as in the tutorial (three times as long, with positions and classes mixed)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HybridHyperparameters(Hyperparameters):
-    """Haplotypes of LD blocks, from which linear paths (for all lines, and by family) and a convolution go on."""
+    """Hyperparameters of the hybrid network: haplotypes of SNP blocks, linear paths, and a convolution over blocks."""
 
-    learning_rate: float = _double(1e-5, 1e-9, 10.0)
+    learning_rate: float = _float(1e-5, 1e-9, 10.0)
     epochs: int = _int(30, 1, 10_000)
     loss: str = _choice("mean_squared_error", LOSSES)
     linear_start: str = _choice("mixed_model", LINEAR_STARTS)
-    """``mixed_model``: linear paths start as a mixed model fitted to the training lines. ``zero``: with no effects."""
+    """``mixed_model``: linear paths start as a mixed model fitted to the training lines. ``zero``: without effects."""
     start_l2: float = _penalty(1e-3)
-    """Penalty on the squared distance of all weights from where they started."""
+    """Penalty on the squared distance of all weights from their initial values (L2-SP)."""
     conv_kernel_size: int = _int(10, 1, 10_000)
     """SNPs in a block."""
     conv_filters: int = _int(16, 1, 1024)
-    """Prototype haplotypes a block is compared with."""
-    haplotype_sharpness: float = _double(2.0, 1e-3, 1e3)
-    """How fast similarity falls with distance; 1: to 1/e at the mean squared distance between lines."""
+    """Number of prototype haplotypes that a block is compared with."""
+    haplotype_sharpness: float = _float(2.0, 1e-3, 1e3)
+    """How fast similarity falls with distance; at 1, to 1/e at the mean squared distance between lines."""
     num_dense_units: int = _int(8, 0, 4096)
-    """Width of the convolution over blocks and of the dense layer after it; 0 leaves that path out."""
+    """Width of the convolution over blocks and of the dense layer after it; 0 omits this path."""
     conv_activation: str = _choice("elu", ACTIVATIONS)
-    dropout_rate: float = _double(0.3, 0.0, 0.99)
+    dropout_rate: float = _float(0.3, 0.0, 0.99)
 
 
 HyperparametersType = TypeVar("HyperparametersType", bound=Hyperparameters)
 
 
 def parse_hyperparameters(kind: type[HyperparametersType], values: Mapping[str, Any]) -> HyperparametersType:
-    """Check and convert ``values`` (numbers may be text, as Katib gives them); what is absent takes its default.
+    """Convert and check the hyperparameters of a network.
+
+    Args:
+        kind: dataclass of the network's hyperparameters.
+        values: by name; numbers may be text, as Katib passes them. What is absent takes its default.
 
     Raises:
-        SettingsError: a name the network does not have, or a value that does not fit, with the reason.
+        SettingsError: the network has no such hyperparameter, or a value is not accepted.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = sorted(set(values) - set(fields))

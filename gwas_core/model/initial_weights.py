@@ -1,15 +1,15 @@
-"""Where a network starts: the best linear unbiased prediction of a mixed model of haplotypes, written as weights.
+"""Initial weights of a network: the best linear unbiased prediction of a mixed model of haplotypes.
 
     y = μ + a + h + f + s + e
 
-a is additive over SNPs (GBLUP), h additive over haplotypes of blocks of neighbouring SNPs, f the family's effect and s
-what haplotypes do within a family beyond what they do in all; ``effects`` estimates their variances, for h and s one of
-each block. Haplotypes enter through features: the similarity of a block to each of a few prototypes,
-exp(-d² / bandwidth), whitened among the prototypes, so that inner products of features come near the Gaussian kernel
-(Nyström's method: Williams & Seeger 2001, Using the Nyström method to speed up kernel machines).
+a are additive effects of SNPs (GBLUP), h additive effects of haplotypes of blocks of neighbouring SNPs, f effects of
+families and s effects of haplotypes within a family, beyond those in all lines. ``effects`` estimates their variances,
+for h and s one per block. Haplotypes enter through features: the similarity of a block to each of a few prototypes,
+exp(-d² / bandwidth), whitened among the prototypes, so that inner products of features approximate the Gaussian kernel
+(Nyström's method: Williams & Seeger 2001, Using the Nyström method to speed up kernel machines, NIPS 13).
 
-Why: in a cross of many founders a SNP allele marks different causal alleles in different families; which stretch of
-which founder a line carries says more than its SNPs one by one.
+Reason: in crosses of many founders the same SNP allele marks different causal alleles in different families; the
+founder haplotype that a line carries in a block tells more than its SNPs one by one.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Floats = NDArray[np.float32]
 
 # Relative to a kernel's largest eigenvalue: directions in which the prototypes hardly differ.
 _SMALLEST_EIGENVALUE = 1e-3
-# Ridge of the family scores, and their sharpness: of 39 families 99 % are told apart, a line of another family is
-# spread over several.
+# Ridge penalty and sharpness of the family scores: with these, 99 % of lines of 39 families are assigned to their
+# family, and a line of another family gets shares in several.
 _FAMILY_RIDGE, FAMILY_SHARPNESS = 0.1, 15.0
 MAXIMUM_FAMILIES = 200
 _PATIENCE_SECONDS = 60.0
@@ -42,7 +42,13 @@ _PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingLines:
-    """What is learned from: complete genotypes int8 (lines, SNPs), z-scores (lines,) and families or None."""
+    """Data of the training lines.
+
+    Attributes:
+        genotypes: int8 (lines, SNPs) without missing values.
+        target: float32 (lines,), z-scores of the phenotype.
+        family: (lines,) name of each line's family; None if lines have none.
+    """
 
     genotypes: NDArray[np.int8]
     target: Floats
@@ -50,26 +56,31 @@ class TrainingLines:
 
     @property
     def families(self) -> int:
-        """Families a network tells apart: 0 where there are none, one, or so many that few lines are in each."""
+        """Number of families a network distinguishes; 0 for none, for one, and for so many that each has few lines."""
         number = 0 if self.family is None else len(np.unique(self.family))
         return number if 1 < number <= min(MAXIMUM_FAMILIES, len(self.target) // 8) else 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class InitialWeights:
-    """Weights; B blocks of w SNPs, p prototypes each, q families (q may be 0). All float32 but ``variances``.
+    """Initial weights for B blocks of w SNPs with p prototypes each and q families (q may be 0).
+
+    All are float32, except ``variances``.
 
     Attributes:
         mean: (SNPs,) allele count.
         scale: (), standard deviation of allele counts, all SNPs together.
-        prototypes: (B, 2w, p), what centred, scaled counts and their squares are multiplied by; with
-            ``prototype_bias`` (B, p) the exponent of the similarity.
-        whitening: (B, p, p) of similarities to features.
+        prototypes: (B, 2w, p), factors of centred, scaled counts and their squares; with ``prototype_bias`` they give
+            the exponent of the similarity.
+        prototype_bias: (B, p).
+        whitening: (B, p, p), from similarities to features.
         additive: (SNPs,) effects.
         haplotypes: (B * p,) effects.
         bias: ().
-        family_scores, family_bias: (SNPs, q) and (q,), the exponents of a line's share in each family.
-        family_haplotypes, family_means: (B * p, q) and (q,), effects in a family beyond those in all.
+        family_scores: (SNPs, q), with ``family_bias`` the exponents of a line's share in each family.
+        family_bias: (q,).
+        family_haplotypes: (B * p, q) effects of haplotypes in a family, beyond those in all lines.
+        family_means: (q,) effects of families.
         variances: (5,) share of the variance: additive, haplotypes, families, haplotypes within them, residual.
     """
 
@@ -88,14 +99,14 @@ class InitialWeights:
     variances: NDArray[np.float64]
 
     def predict(self, genotypes: NDArray[np.int8]) -> Floats:
-        """What a network with these weights predicts, (lines,) z-scores."""
+        """Return what a network with these weights predicts for int8 (lines, SNPs): z-scores (lines,)."""
         centred = (genotypes - self.mean) / self.scale
         blocks = _Blocks(self.prototypes, self.prototype_bias, self.whitening)
         features = blocks.features(_haplotypes(centred, genotypes, self.prototypes.shape[1] // 2))
-        predicted = centred @ self.additive + features.times(self.haplotypes) + self.bias
+        predicted = centred @ self.additive + features.multiply(self.haplotypes) + self.bias
         if self.family_means.size:
             shares = scipy.special.softmax(centred @ self.family_scores + self.family_bias, axis=1)
-            predicted += (shares * (features.times(self.family_haplotypes) + self.family_means)).sum(axis=1)
+            predicted += (shares * (features.multiply(self.family_haplotypes) + self.family_means)).sum(axis=1)
         return np.asarray(predicted)
 
 
@@ -109,21 +120,22 @@ def fit_initial_weights(
     rounds: int = ROUNDS,
     cache: Path | None = None,
 ) -> InitialWeights:
-    """Fit the model of this module: half a minute of one core for 4,000 lines × 4,000 SNPs, once for every ``cache``.
+    """Fit the mixed model of this module; it takes half a minute of one core for 4,000 lines × 4,000 SNPs.
 
     Args:
-        block: SNPs in a block.
-        prototypes: haplotypes a block is compared with.
+        lines: training lines.
+        block: SNPs per block.
+        prototypes: prototype haplotypes per block.
         sharpness: 1 for a bandwidth of the mean squared distance between lines, 2 for half of it.
-        effects: without them all effects are zero, and the network starts as the mean.
-        rounds: how often the variances of blocks are renewed; 0 leaves one for all.
-        cache: folder for what was found; trials of one experiment share it.
+        effects: whether to estimate effects; if not, all are zero, and the network starts as the mean.
+        rounds: number of updates of the variances of blocks; 0 for one variance for all blocks.
+        cache: folder that keeps the weights, so that trials of one experiment compute them once.
     """
     settings = block, prototypes, sharpness, effects, rounds
     if cache is None:
         return _fit(lines, *settings)
     path = cache / f"start-{_digest(lines, *settings)}.npz"
-    # The locks only save work and memory: whoever gets none within a minute fits all the same.
+    # The locks only save work and memory: a process that gets none within a minute computes the weights all the same.
     from gwas_core.processes.locks import FileLock, acquire_any
     from gwas_core.processes.threads import usable_cores
 
@@ -131,19 +143,19 @@ def fit_initial_weights(
         with FileLock(path.with_suffix(".lock")) as lock:
             lock.acquire(seconds=_PATIENCE_SECONDS)
             if not path.is_file():
-                # More at a time than there are cores would be done no sooner.
+                # More processes at a time than cores would not be faster.
                 places = [FileLock(cache / f"fit-{platform.node()}-{place}.lock") for place in range(usable_cores())]
                 with acquire_any(places, seconds=_PATIENCE_SECONDS):
-                    start = _fit(lines, *settings)
+                    initial = _fit(lines, *settings)
                     give_back_memory()
                 with atomic_path(path) as temporary, temporary.open("wb") as file:
-                    np.savez(file, allow_pickle=False, **_arrays(start))
+                    np.savez(file, allow_pickle=False, **_arrays(initial))
     with np.load(path, allow_pickle=False) as arrays:
         return InitialWeights(**{field.name: arrays[field.name] for field in fields(InitialWeights)})
 
 
-def _arrays(start: InitialWeights) -> dict[str, Any]:
-    return {field.name: getattr(start, field.name) for field in fields(InitialWeights)}
+def _arrays(initial: InitialWeights) -> dict[str, Any]:
+    return {field.name: getattr(initial, field.name) for field in fields(InitialWeights)}
 
 
 def _digest(lines: TrainingLines, *settings: float) -> str:
@@ -186,7 +198,7 @@ def _fit(
 
 
 def _membership(lines: TrainingLines) -> Floats:
-    """(lines, families), 1 where a line is in a family."""
+    """Return (lines, families), 1 if a line is in a family, else 0."""
     if not lines.families or lines.family is None:
         return np.zeros((len(lines.target), 0), dtype=np.float32)
     return np.asarray(lines.family[:, None] == np.unique(lines.family), dtype=np.float32)
@@ -197,13 +209,16 @@ def _diagonal_mean(centred: Floats) -> float:
 
 
 def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
-    """Ridge regression of membership on genotypes, so sharpened that the greatest score takes almost all."""
+    """Return scores and bias of families: ridge regression of membership on genotypes, times a sharpness.
+
+    The sharpness is so large that the family with the greatest score gets a share of almost 1.
+    """
     if not member.shape[1]:
         return np.zeros((centred.shape[1], 0), dtype=np.float32), np.zeros(0, dtype=np.float32)
     share = member.mean(axis=0)
     kernel = centred @ centred.T
     kernel[np.diag_indices_from(kernel)] += np.float32(_FAMILY_RIDGE * _diagonal_mean(centred))
-    # Transposed it is in LAPACK's order, and symmetric it is the same: no copy is made.
+    # The transposed matrix is the same, since it is symmetric, and in LAPACK's order, so no copy is made.
     factor = scipy.linalg.cho_factor(kernel.T, lower=True, overwrite_a=True, check_finite=False)
     solved = scipy.linalg.cho_solve(factor, member - share, check_finite=False)
     sharp = np.float32(FAMILY_SHARPNESS)
@@ -212,8 +227,13 @@ def _family_scores(centred: Floats, member: Floats) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Haplotypes:
-    """Of one block: those there are, centred and scaled (h, SNPs), which of them a line carries (lines,), and how many
-    lines do (h,)."""
+    """Distinct haplotypes of one block.
+
+    Attributes:
+        values: (h, SNPs), centred and scaled allele counts.
+        carried: (lines,), the haplotype that a line carries.
+        count: (h,), number of lines that carry a haplotype.
+    """
 
     values: Floats
     carried: NDArray[np.int32]
@@ -224,7 +244,11 @@ class _Haplotypes:
         return len(self.carried)
 
     def prototypes(self, number: int) -> Floats:
-        """The commonest, then again and again the one most lines are farthest from, (number, SNPs)."""
+        """Return prototypes (number, SNPs).
+
+        The first is the most frequent haplotype, each further one that with the greatest distance from those before,
+        weighted by its frequency.
+        """
         distance = np.full(len(self.values), np.inf, dtype=np.float32)
         chosen = [int(self.count.argmax())]
         for _ in range(number - 1):
@@ -233,20 +257,20 @@ class _Haplotypes:
         return np.asarray(self.values[chosen])
 
     def variance(self) -> float:
-        """Of all SNPs together, over lines."""
+        """Return the sum over SNPs of the variance among lines."""
         mean = self.mean(self.values)
         return float(self.mean(np.square(self.values - mean)).sum())
 
     def mean(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Over lines, (...,), of what haplotypes have, (h, ...)."""
+        """Return the mean over lines (...,) of values per haplotype (h, ...)."""
         return np.asarray(self.count @ values.astype(np.float64) / self.lines)
 
 
 def _haplotypes(centred: Floats, genotypes: NDArray[np.int8], block: int) -> list[_Haplotypes]:
-    """Of blocks of neighbouring SNPs, the last one filled up with the mean, 0."""
+    """Return the haplotypes of each block of neighbouring SNPs; the last block is padded with the mean, 0."""
     found = []
     for at in range(0, genotypes.shape[1], block):
-        # As strings of bytes: many times faster than rows of numbers.
+        # Compared as strings of bytes, which is many times faster than as rows of numbers.
         rows = np.ascontiguousarray(genotypes[:, at : at + block])
         strings = rows.view(np.dtype((np.void, rows.shape[1]))).reshape(-1)
         _, first, carried, count = np.unique(strings, return_index=True, return_inverse=True, return_counts=True)
@@ -269,7 +293,7 @@ class _Blocks:
         bandwidth = variance / np.float32(sharpness)
         among = np.square(chosen[:, :, None] - chosen[:, None]).sum(axis=3)
         kernel = np.exp(-among / bandwidth[:, None, None]).astype(np.float64)
-        # A block counts as much as its SNPs vary.
+        # The weight of a block is the variance of its SNPs.
         whitening = _inverse_roots(kernel) * np.sqrt(variance / variance.mean())[:, None, None]
         across = chosen.transpose(0, 2, 1)
         matrix = np.concatenate([2 * across, -np.ones_like(across)], axis=1) / bandwidth[:, None, None]
@@ -283,18 +307,18 @@ class _Blocks:
         return _features(self._values(haplotypes), haplotypes)
 
     def centred_features(self, haplotypes: list[_Haplotypes]) -> tuple[Features, Floats]:
-        """And what was taken off, their means over lines (B * p,)."""
+        """Return features centred over lines, and their means (B * p,)."""
         values = self._values(haplotypes)
         means = [block.mean(of_block).astype(np.float32) for of_block, block in zip(values, haplotypes, strict=True)]
         centred = [of_block - mean for of_block, mean in zip(values, means, strict=True)]
         return _features(centred, haplotypes), np.concatenate(means)
 
     def _values(self, haplotypes: list[_Haplotypes]) -> list[Floats]:
-        """Of each block, (h, p)."""
+        """Return features of each block's haplotypes, (h, p)."""
         return [self._of_block(number, block) for number, block in enumerate(haplotypes)]
 
     def _of_block(self, number: int, block: _Haplotypes) -> Floats:
-        """Features of a block's haplotypes, (h, p)."""
+        """Return features of one block's haplotypes, (h, p)."""
         both = np.concatenate([block.values, np.square(block.values)], axis=1)
         similarity = np.exp(both @ self.matrix[number] + self.bias[number])
         return np.asarray(similarity @ self.whitening[number])
@@ -308,7 +332,7 @@ def _features(values: list[Floats], haplotypes: list[_Haplotypes]) -> Features:
 
 
 def _inverse_roots(kernels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """K^(-1/2) of each, without the directions in which prototypes do not differ (some may be there twice)."""
+    """Return K^(-1/2) of each kernel, without directions in which prototypes do not differ (some may be equal)."""
     values, vectors = np.linalg.eigh(kernels)
     kept = values > _SMALLEST_EIGENVALUE * values[:, -1:]
     roots = np.where(kept, np.maximum(values, 1e-12) ** -0.5, 0.0)

@@ -1,37 +1,38 @@
-"""How good predictions are: the same four figures for every model, on every set of lines."""
+"""Metrics of predictions: the same four for every model and every set of lines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gwas_core.errors import InputError
+from gwas_core.serialization import from_json_values, to_json_values
 
 MINIMUM_FAMILY_LINES = 8
-"""A family with fewer lines says too little about correlation to be counted."""
+"""Minimum number of lines of a family whose correlation counts; with fewer it is too uncertain."""
 
-# A prediction that varies by less than this share of its own size only varies by rounding.
+# A prediction that varies by less than this share of its size varies only by rounding.
 _CONSTANT = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionMetrics:
-    """How one model did on one set of lines.
+    """Metrics of one model on one set of lines.
 
     Attributes:
-        lines: how many lines were judged.
+        lines: number of lines.
         mean_absolute_error: in the phenotype's unit.
         root_mean_squared_error: in the phenotype's unit.
-        pearson: correlation of observed and predicted; None where there is none, as for a constant prediction.
+        pearson: correlation of observed and predicted; None if undefined, as for a constant prediction.
         within_family_pearson: mean of the correlations inside families of at least ``MINIMUM_FAMILY_LINES`` lines,
-            weighted by their lines; None without families, or where no such family has a correlation.
+            weighted by their numbers of lines; None without families, or if no such family has a correlation.
 
     Raises:
-        InputError: when a figure cannot be one.
+        InputError: a value is impossible, such as a negative error.
     """
 
     lines: int
@@ -57,24 +58,21 @@ class PredictionMetrics:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "lines"}
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``None`` marks a correlation that is not defined."""
-        return asdict(self)
+        """Return the metrics as JSON values; None marks an undefined correlation."""
+        return to_json_values(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PredictionMetrics:
-        """Undo ``to_dict``.
+        """Return the metrics that JSON values describe.
 
         Raises:
-            InputError: when a figure is missing or cannot be one.
+            InputError: a value is missing or impossible.
         """
-        try:
-            return cls(**{field.name: values[field.name] for field in fields(cls)})
-        except (KeyError, TypeError) as error:
-            raise InputError(f"these are not prediction metrics: {error!s} is missing or has the wrong type") from error
+        return from_json_values(cls, values, name="metrics", error=InputError, ignore_unknown=True)
 
 
 def pearson(observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> float | None:
-    """Pearson's correlation of two vectors; None for fewer than 3 lines or where either does not vary."""
+    """Return Pearson's correlation of two vectors (lines,); None for fewer than 3 lines or if either is constant."""
     if len(observed) < 3 or _is_constant(observed) or _is_constant(predicted):
         return None
     centred_observed = _unit_centred(observed)
@@ -85,10 +83,18 @@ def pearson(observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> fl
 def within_family_pearson(
     observed: NDArray[np.float64], predicted: NDArray[np.float64], family: NDArray[np.str_]
 ) -> float | None:
-    """Mean correlation inside families, weighted by their lines.
+    """Return the mean correlation within families, weighted by their numbers of lines.
 
-    It shows what a model knows beyond which family a line belongs to. Families with fewer than
-    ``MINIMUM_FAMILY_LINES`` lines, and those in which either vector does not vary, are left out.
+    It measures what a model predicts beyond the family a line belongs to. Families with fewer than
+    ``MINIMUM_FAMILY_LINES`` lines, and families in which either vector is constant, are left out.
+
+    Args:
+        observed: (lines,) phenotype.
+        predicted: (lines,), in the same order.
+        family: (lines,) name of each line's family.
+
+    Returns:
+        None if no family is left.
     """
     correlations, weights = [], []
     for members in (family == name for name in np.unique(family)):
@@ -105,12 +111,12 @@ def within_family_pearson(
 
 
 def compute_metrics(observed: ArrayLike, predicted: ArrayLike, *, family: ArrayLike | None = None) -> PredictionMetrics:
-    """Judge predictions against what was observed.
+    """Compute the metrics of predictions.
 
     Args:
         observed: (lines,) phenotype.
         predicted: (lines,) or (lines, 1), in the same order and unit.
-        family: (lines,) family of each line, where lines have one.
+        family: (lines,) name of each line's family; None if lines have none.
 
     Raises:
         InputError: different numbers of lines, no line at all, or a value that is not finite.
@@ -120,7 +126,7 @@ def compute_metrics(observed: ArrayLike, predicted: ArrayLike, *, family: ArrayL
     families = None if family is None else np.asarray(family, dtype=np.str_)
     if predicted.shape != observed.shape or (families is not None and families.shape != observed.shape):
         raise InputError(
-            f"observed, predicted and family must have one value a line; they have {len(observed)}, {len(predicted)}"
+            f"observed, predicted and family must have one value per line; they have {len(observed)}, {len(predicted)}"
             + ("" if families is None else f" and {len(families)}")
         )
     error = predicted - observed
@@ -139,7 +145,7 @@ def _vector(name: str, values: ArrayLike) -> NDArray[np.float64]:
         # What Keras returns for one output.
         vector = vector[:, 0]
     if vector.ndim != 1 or not len(vector):
-        raise InputError(f"{name} must be one value a line, for at least one line, not of shape {vector.shape}")
+        raise InputError(f"{name} must have one value per line, for at least one line, not of shape {vector.shape}")
     if not np.isfinite(vector).all():
         raise InputError(f"{name} holds {int((~np.isfinite(vector)).sum())} values that are not finite numbers")
     return vector

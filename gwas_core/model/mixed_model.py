@@ -1,30 +1,34 @@
-"""The linear mixed model of genomic prediction, fitted by restricted maximum likelihood (REML).
+"""Linear mixed model of genomic prediction (GBLUP), fitted by restricted maximum likelihood (REML).
 
     y = X b + F f + g + e,   g ~ N(0, K σ²_g),   f ~ N(0, I σ²_f),   e ~ N(0, I σ²_e)
 
-K is the genomic relationship of the lines, X holds fixed effects (here the intercept) and F, where it is given, says
-which group (family) a line belongs to. One eigendecomposition of K turns every later step into sums over its
-eigenvalues: Kang et al. 2008 (EMMA), doi:10.1534/genetics.107.080101; Lippert et al. 2011 (FaST-LMM),
-doi:10.1038/nmeth.1681. Arrays in, arrays out: names and units are the callers'.
+K is the genomic relationship of the lines, X the design of fixed effects (here the intercept) and F, if given, the
+membership of lines in groups (families). After one eigendecomposition of K every later step is a sum over eigenvalues:
+Kang et al. 2008 (EMMA), doi:10.1534/genetics.107.080101; Lippert et al. 2011 (FaST-LMM), doi:10.1038/nmeth.1681.
+``variance_components`` estimates the variances. Functions take and return arrays without names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-import scipy.optimize
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from gwas_core.errors import InputError
+from gwas_core.model.variance_components import RestrictedLikelihood, SpectralModel, maximise_restricted_likelihood
 
 Floats = NDArray[np.float64]
 
-# The range of the variance ratio in which GEMMA searches too; the family's range is as wide.
-_LOG_RATIO_BOUNDS = (np.log(1e-5), np.log(1e5))
-_GRID_POINTS = 24
+# The ratios of residual and of group variance to the genetic one stay between 1e-5 and 1e5, the range that GEMMA
+# searches.
+_GREATEST_RATIO = 1e5
+# Starting values: shares of the phenotype's variance of relationship, groups and residual.
+_STARTS = ((1 / 3, 1 / 3, 1 / 3), (0.05, 0.05, 0.9), (0.85, 0.05, 0.1))
+_TOLERANCE, _ITERATIONS = 1e-10, 100
+_LEAST_RESIDUAL = 1e-5
 # 4,500 lines × 2,048 SNPs in float32 are 37 MB.
 _SNPS_AT_ONCE = 2048
 
@@ -32,18 +36,18 @@ _SNPS_AT_ONCE = 2048
 def genomic_relationship(
     genotypes: NDArray[np.int8], *, train: NDArray[np.int64], predicted: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Relationship among training lines and of predicted with training lines: VanRaden 2008, first method.
+    """Compute the genomic relationship among training lines, and of lines to predict with training lines.
 
-    K = Z Z' / 2 Σ p (1 - p), where Z holds allele counts less twice the allele frequency p
-    (doi:10.3168/jds.2007-0980). p is that of the training lines, so nothing is learned from the predicted ones.
+    K = Z Z' / 2 Σ p (1 - p), where Z is the allele count minus twice the allele frequency p: VanRaden 2008, first
+    method, doi:10.3168/jds.2007-0980. p is the frequency in the training lines, so nothing is learned from the others.
 
     Args:
-        genotypes: int8 (lines, SNPs), none missing.
+        genotypes: int8 (lines, SNPs) without missing values.
         train: (n,) rows of the training lines.
         predicted: (m,) rows of the lines to predict.
 
     Returns:
-        (n, n) and (m, n).
+        Relationship among training lines (n, n), and of lines to predict with training lines (m, n).
 
     Raises:
         InputError: no SNP varies among the training lines.
@@ -72,16 +76,21 @@ def genomic_relationship(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Spectrum:
-    """Eigendecomposition of a relationship: ``values`` (n,), none negative, and ``vectors`` (n, n), one a column."""
+    """Eigendecomposition of a relationship.
+
+    Attributes:
+        values: (n,), none negative.
+        vectors: (n, n), one per column.
+    """
 
     values: Floats
     vectors: Floats
 
 
 def decompose(relationship: Floats) -> Spectrum:
-    """Decompose a symmetric relationship (n, n), whose memory is used up on the way.
+    """Return the eigendecomposition of a symmetric relationship (n, n), which is overwritten.
 
-    The costly step: about 15 s for 4,500 lines on one thread.
+    This is the slow step: about 15 s for 4,500 lines on one thread.
     """
     # "evr" needs a third less memory than "evd" and takes a quarter longer.
     values, vectors = scipy.linalg.eigh(relationship, driver="evr", overwrite_a=True, check_finite=False)
@@ -90,13 +99,13 @@ def decompose(relationship: Floats) -> Spectrum:
 
 @dataclass(frozen=True, kw_only=True)
 class VarianceComponents:
-    """REML estimates.
+    """REML estimates of variances, in the squared unit of the phenotype.
 
     Attributes:
-        genetic: σ²_g, variance of genetic values in units of the relationship.
+        genetic: σ²_g, variance of genetic values per unit of relationship.
         residual: σ²_e.
-        group: σ²_f, variance of group effects; 0 where the model has none.
-        mean_relationship: mean of the relationship's diagonal, which puts σ²_g on the scale of lines.
+        group: σ²_f, variance of group effects; 0 if the model has none.
+        mean_relationship: mean of the relationship's diagonal: times σ²_g, the genetic variance among lines.
     """
 
     genetic: float
@@ -106,26 +115,26 @@ class VarianceComponents:
 
     @property
     def ratio(self) -> float:
-        """σ²_e / σ²_g, the shrinkage of GBLUP."""
+        """Ratio σ²_e / σ²_g, the shrinkage of GBLUP."""
         return self.residual / self.genetic
 
     @property
     def proportion_explained(self) -> float:
-        """Share of the phenotype's variance that the relationship explains (without groups: GEMMA's PVE)."""
+        """Share of the phenotype's variance that the relationship explains (without groups, GEMMA's PVE)."""
         genetic = self.genetic * self.mean_relationship
         return genetic / (genetic + self.group + self.residual)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MixedModel:
-    """A fitted model.
+    """A fitted mixed model.
 
     Attributes:
-        variance: the estimated components.
+        variance: estimated variance components.
         fixed_effects: (c,) b.
         group_effects: (q,) best linear unbiased predictions of f; empty without groups.
         weights: (n,) what a relationship with the training lines is multiplied by to predict g.
-        restricted_log_likelihood: at its maximum, as GEMMA reports it (Harville 1974).
+        restricted_log_likelihood: maximum, as GEMMA reports it (Harville 1974, doi:10.1093/biomet/61.2.383).
     """
 
     variance: VarianceComponents
@@ -135,7 +144,16 @@ class MixedModel:
     restricted_log_likelihood: float
 
     def predict(self, *, covariates: Floats, groups: Floats | None, relationship: Floats) -> Floats:
-        """Predict m lines from covariates (m, c), groups (m, q) and relationship with the training lines (m, n)."""
+        """Predict the phenotype of m lines.
+
+        Args:
+            covariates: (m, c), columns as in the fit.
+            groups: (m, q), 1 for a line in a group, 0 elsewhere; None if the model has no groups.
+            relationship: (m, n) with the training lines.
+
+        Returns:
+            (m,) in the unit of the phenotype.
+        """
         predicted = covariates @ self.fixed_effects + relationship @ self.weights
         return predicted if groups is None else predicted + groups @ self.group_effects
 
@@ -146,129 +164,57 @@ def fit_mixed_model(
     """Fit the model of this module by REML.
 
     Args:
-        spectrum: of the relationship K of n lines.
+        spectrum: eigendecomposition of the relationship K of n lines.
         phenotype: (n,) y.
         covariates: (n, c) X, of full column rank; a column of ones for the intercept.
-        groups: (n, q) F, 1 where a line is in a group, 0 elsewhere.
+        groups: (n, q) F, 1 for a line in a group, 0 elsewhere.
 
     Raises:
         InputError: the phenotype does not vary, or there are no more lines than covariates.
     """
-    if len(phenotype) <= covariates.shape[1] or np.ptp(phenotype) == 0:
+    lines, degrees = len(phenotype), len(phenotype) - covariates.shape[1]
+    if degrees <= 0 or np.ptp(phenotype) == 0:
         raise InputError("a mixed model needs a phenotype that varies, on more lines than it has covariates")
-    problem = _Rotated.of(spectrum, phenotype, covariates, groups)
-    log_ratio = _minimise(lambda value: problem.at(value).best_group_fit().deviance)
-    sums = problem.at(log_ratio)
-    best = sums.best_group_fit()
-    fixed, group = np.split(best.effects, [covariates.shape[1]])
-    residual = (problem.phenotype - problem.design @ best.effects) / sums.diagonal
-    ratio = float(np.exp(log_ratio))
+    # REML does not depend on what covariates explain; without it numbers are small and rounding errors, too.
+    explained = np.linalg.lstsq(covariates, phenotype, rcond=None)[0]
+    remaining = phenotype - covariates @ explained
+    rotation = spectrum.vectors.T
+    model = SpectralModel(
+        eigenvalues=spectrum.values,
+        phenotype=rotation @ remaining,
+        covariates=rotation @ covariates,
+        groups=rotation @ (np.zeros((lines, 0)) if groups is None else groups),
+        total_variance=max(float(remaining.var()), 1e-14 * float(phenotype.var())),
+    )
+    # Many products of a few columns: with more threads they wait for each other, on a busy machine for minutes.
+    with threadpool_limits(limits=1, user_api="blas"):
+        fit = _most_likely(model)
+    genetic, group, residual = fit.variances
     return MixedModel(
         variance=VarianceComponents(
-            genetic=best.genetic_variance,
-            residual=best.genetic_variance * ratio,
-            group=best.genetic_variance * best.group_ratio if groups is not None else 0.0,
+            genetic=float(genetic),
+            residual=float(residual),
+            group=float(group),
             mean_relationship=float(spectrum.values.mean()),
         ),
-        fixed_effects=fixed,
-        group_effects=group,
-        weights=spectrum.vectors @ residual,
-        restricted_log_likelihood=-0.5 * (best.deviance - float(np.linalg.slogdet(covariates.T @ covariates)[1])),
+        fixed_effects=explained + fit.fixed_effects,
+        group_effects=group * (model.groups.T @ fit.residual),
+        weights=genetic * (spectrum.vectors @ fit.residual),
+        restricted_log_likelihood=fit.value
+        - 0.5 * degrees * float(np.log(2 * np.pi))
+        + 0.5 * float(np.linalg.slogdet(covariates.T @ covariates)[1]),
     )
 
 
-def _minimise(function: Callable[[float], float]) -> float:
-    """Where in the bounds of a logarithmic ratio ``function`` is least: a grid, then Brent's method beside its best.
-
-    The likelihood can have several maxima, which is why the grid comes first.
-    """
-    grid = np.linspace(*_LOG_RATIO_BOUNDS, _GRID_POINTS)
-    values = [function(float(point)) for point in grid]
-    best = int(np.argmin(values))
-    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, _GRID_POINTS - 1)])
-    found = scipy.optimize.minimize_scalar(function, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    return float(found.x) if found.fun <= values[best] else float(grid[best])
-
-
-@dataclass(frozen=True, eq=False)
-class _Rotated:
-    """The model in the coordinates of K's eigenvectors, where the covariance of y is diagonal (groups aside)."""
-
-    eigenvalues: Floats
-    phenotype: Floats
-    design: Floats
-    """(n, c + q): covariates, then groups."""
-    covariates: int
-
-    @classmethod
-    def of(cls, spectrum: Spectrum, phenotype: Floats, covariates: Floats, groups: Floats | None) -> _Rotated:
-        design = covariates if groups is None else np.hstack([covariates, groups])
-        rotation = spectrum.vectors.T
-        return cls(spectrum.values, rotation @ phenotype, rotation @ design, covariates.shape[1])
-
-    def at(self, log_ratio: float) -> _AtRatio:
-        """All sums over lines that are needed once log(σ²_e / σ²_g) is given."""
-        diagonal = self.eigenvalues + np.exp(log_ratio)
-        weighted = self.design / diagonal[:, None]
-        return _AtRatio(
-            problem=self,
-            diagonal=diagonal,
-            log_determinant=float(np.log(diagonal).sum()),
-            cross_products=weighted.T @ self.design,
-            design_by_phenotype=weighted.T @ self.phenotype,
-            phenotype_square=float(self.phenotype @ (self.phenotype / diagonal)),
+def _most_likely(model: SpectralModel) -> RestrictedLikelihood:
+    """Return the best of the maxima found from several starting values, since there can be more than one."""
+    fits = []
+    for start in _STARTS:
+        genetic, group, residual = maximise_restricted_likelihood(
+            model, start=start, tolerance=_TOLERANCE, iterations=_ITERATIONS, least_residual=_LEAST_RESIDUAL
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _AtRatio:
-    problem: _Rotated
-    diagonal: Floats
-    log_determinant: float
-    cross_products: Floats
-    design_by_phenotype: Floats
-    phenotype_square: float
-
-    def best_group_fit(self) -> _Fit:
-        """The fit with the likeliest σ²_f / σ²_g."""
-        if self.problem.design.shape[1] == self.problem.covariates:
-            return self.fit(0.0)
-        return self.fit(float(np.exp(_minimise(lambda log_ratio: self.fit(float(np.exp(log_ratio))).deviance))))
-
-    def fit(self, group_ratio: float) -> _Fit:
-        """Henderson's mixed-model equations for b and f / √(σ²_f / σ²_g), and what follows from them.
-
-        In these units the equations stay regular when σ²_f nears 0, and log|V| + log|X'V⁻¹X| is the log determinant
-        of their left side plus that of the diagonal.
-        """
-        c = self.problem.covariates
-        scale = np.ones(len(self.cross_products))
-        scale[c:] = np.sqrt(group_ratio)
-        left = self.cross_products * np.outer(scale, scale)
-        left[np.arange(c, len(left)), np.arange(c, len(left))] += 1.0
-        right = self.design_by_phenotype * scale
-        factor = scipy.linalg.cho_factor(left, lower=True, check_finite=False)
-        effects = scipy.linalg.cho_solve(factor, right, check_finite=False)
-        degrees = len(self.diagonal) - c
-        # Effects that explain everything must not leave a variance of rounding errors, perhaps a negative one.
-        unexplained = max(self.phenotype_square - float(right @ effects), 1e-14 * self.phenotype_square)
-        variance = unexplained / degrees
-        return _Fit(
-            group_ratio=group_ratio,
-            effects=effects * scale,
-            genetic_variance=variance,
-            deviance=float(
-                degrees * (np.log(2 * np.pi * variance) + 1)
-                + self.log_determinant
-                + 2 * np.log(np.diag(factor[0])).sum()
-            ),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    group_ratio: float
-    effects: Floats
-    genetic_variance: float
-    deviance: float
-    """-2 × restricted log-likelihood, but for log|X'X|, which does not depend on the variances."""
+        genetic = max(genetic, residual / _GREATEST_RATIO)
+        residual = max(residual, genetic / _GREATEST_RATIO)
+        group = max(group, genetic / _GREATEST_RATIO) if model.groups.size else 0.0
+        fits.append(RestrictedLikelihood.at(model, np.array([genetic, group, residual])))
+    return max(fits, key=lambda fit: fit.value)

@@ -1,9 +1,8 @@
-"""The networks: allele counts in, a standardised phenotype out.
+"""Architectures of the networks, which take allele counts and return a standardised phenotype.
 
-Only Keras layers and operations are used, all built in: a saved network loads in
-Keras's safe mode without this package, and runs on any Keras backend. The input is the
-int8 matrix of allele counts as the dataset keeps it; what is made of it happens inside, so
-that a batch of 32 lines x 4,236 SNPs is 136 kB on its way in and not 1.6 MB.
+Only layers and operations that Keras brings are used, so a saved network loads in Keras's safe mode without this
+package, and runs on any Keras backend. The input is the int8 matrix of allele counts as the dataset keeps it;
+conversion happens inside the network, so a batch of 32 lines x 4,236 SNPs is passed as 136 kB and not as 1.6 MB.
 
 A network is built by a ``LayerFactory``: ``KerasLayerFactory`` for the network that is saved, and
 ``compiled_training.VariableLayerFactory`` for training, where numbers can change without compiling again. Both give
@@ -35,14 +34,22 @@ DEFAULT_NETWORK = "hybrid"
 
 @dataclass(frozen=True)
 class AlleleStatistics:
-    """Mean and variance of the allele count of each SNP over the training lines, float32 (SNPs,)."""
+    """Statistics of the allele count of each SNP over the training lines.
+
+    Attributes:
+        mean: float32 (SNPs,).
+        variance: float32 (SNPs,).
+    """
 
     mean: NDArray[np.float32]
     variance: NDArray[np.float32]
 
     @classmethod
     def of(cls, genotypes: NDArray[np.int8]) -> AlleleStatistics:
-        """From complete genotypes (lines, SNPs): counts of 1s and 2s are exact and need no float copy."""
+        """Compute the statistics of genotypes, int8 (lines, SNPs), without missing values.
+
+        They are computed from counts of 1 and 2, which are exact and need no floating-point copy.
+        """
         lines = genotypes.shape[0]
         ones = np.count_nonzero(genotypes == 1, axis=0)
         twos = np.count_nonzero(genotypes == 2, axis=0)
@@ -53,36 +60,50 @@ class AlleleStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class DataShape:
-    """What of the data decides a network's shapes."""
+    """Numbers of the data that decide the shapes of a network.
+
+    Attributes:
+        snps: number of SNPs.
+        families: number of families the network distinguishes; 0 for none.
+    """
 
     snps: int
     families: int
 
 
 class LayerFactory(Protocol):
-    """Makes the layers of a network that hold hyperparameters; ``rate``, ``l1``, ``l2``, ``factor`` name those."""
+    """Factory for the layers of a network that depend on numeric hyperparameters.
 
-    def dropout(self, rate: str) -> Any: ...
+    Arguments that are text (``rate``, ``l1``, ``l2``, ``factor``) are names of hyperparameters.
+    """
 
-    def penalty(self, *, l2: str, l1: str | None = None) -> Any: ...
+    def dropout(self, rate: str) -> Any:
+        """Return a dropout layer."""
 
-    def scaling(self, factor: str) -> Any: ...
+    def penalty(self, *, l2: str, l1: str | None = None) -> Any:
+        """Return a regulariser with an L2 and perhaps an L1 penalty."""
 
-    def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any: ...
+    def scaling(self, factor: str) -> Any:
+        """Return a layer that multiplies its input by a factor."""
+
+    def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
+        """Return a one-dimensional convolution with padding ``same``; ``options`` are those of Keras's ``Conv1D``."""
 
 
 class KerasLayerFactory:
-    """Keras's own layers, for a network that can do without this package."""
+    """Factory for Keras's own layers: the network that is saved, which does not need this package."""
 
     def __init__(self, hyperparameters: Hyperparameters) -> None:
         self._values = asdict(hyperparameters)
 
     def dropout(self, rate: str) -> Any:
+        """Return a Keras dropout layer."""
         from keras import layers
 
         return layers.Dropout(self._values[rate])
 
     def penalty(self, *, l2: str, l1: str | None = None) -> Any:
+        """Return a Keras regulariser."""
         from keras import regularizers
 
         if l1 is None:
@@ -90,18 +111,20 @@ class KerasLayerFactory:
         return regularizers.L1L2(l1=self._values[l1], l2=self._values[l2])
 
     def scaling(self, factor: str) -> Any:
+        """Return a Keras rescaling layer."""
         from keras import layers
 
         return layers.Rescaling(self._values[factor])
 
     def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
+        """Return a Keras convolution layer."""
         from keras import layers
 
         return layers.Conv1D(filters, kernel_size, padding="same", **options)
 
 
 def numeric_hyperparameters(hyperparameters: Hyperparameters) -> dict[str, float]:
-    """The hyperparameters that are plain numbers: changing them changes no shape and no step."""
+    """Return the hyperparameters that are real numbers, by name: they change neither shapes nor operations."""
     return {
         field.name: getattr(hyperparameters, field.name)
         for field in fields(hyperparameters)
@@ -110,16 +133,21 @@ def numeric_hyperparameters(hyperparameters: Hyperparameters) -> dict[str, float
 
 
 def structural_hyperparameters(hyperparameters: Hyperparameters) -> tuple[tuple[str, Any], ...]:
-    """The other ones, but for how long to train."""
+    """Return names and values of the hyperparameters that decide shapes and operations; epochs and patience do not."""
     leave_out = {"epochs", "patience", *numeric_hyperparameters(hyperparameters)}
     return tuple((name, value) for name, value in asdict(hyperparameters).items() if name not in leave_out)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A named architecture: its hyperparameters, how to build it, and what its weights start as.
+    """Architecture of a network.
 
-    ``initialise`` sets weights of a built network from the training lines; None if the layers' own initial values stay.
+    Attributes:
+        name: as in the hyperparameter ``network``.
+        hyperparameters: dataclass of its hyperparameters.
+        build: returns the Keras model for hyperparameters, shape of the data and a layer factory.
+        initialise: sets initial weights of a built model from hyperparameters, training lines and a folder that keeps
+            the weights; None if the layers' own initial values stay.
     """
 
     name: str
@@ -129,10 +157,13 @@ class Network:
 
 
 def parse_network(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
-    """Which network ``values`` asks for (``network``, default hybrid), and its checked hyperparameters.
+    """Return the network that ``values`` names and its checked hyperparameters.
+
+    Args:
+        values: hyperparameters by name, and ``network`` (default: ``hybrid``).
 
     Raises:
-        SettingsError: an unknown network, or a value that does not fit it.
+        SettingsError: an unknown network, or a value that it does not accept.
     """
     values = dict(values)
     name = str(values.pop("network", DEFAULT_NETWORK))
@@ -143,7 +174,7 @@ def parse_network(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
 
 
 def build_tutorial(hyperparameters: TutorialHyperparameters, shape: DataShape, factory: LayerFactory) -> Any:
-    """The published tutorial's network, faults mended: classes are channels unless ``layout`` is ``flat``.
+    """Build the published tutorial's network, corrected: classes are channels unless ``layout`` is ``flat``.
 
     Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with Katib's Bayesian
     hyperparameter tuning", NIH Cloud Lab, 2022.
@@ -196,20 +227,23 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, shape: DataShape, f
 
 
 def build_hybrid(hyperparameters: HybridHyperparameters, shape: DataShape, factory: LayerFactory) -> Any:
-    """A convolution of its own for every LD block, whose outputs go on along four paths that are added up.
+    """Build the hybrid network: similarities of SNP blocks to prototype haplotypes, then paths that are added.
 
-    The first convolution has a kernel for every place (locally connected), as wide as its stride: it compares a block
-    of SNPs with prototype haplotypes, exp(-squared distance). From these features come
-    - a linear path, beside one over the SNPs themselves (``start`` sets both to a mixed model's solution),
-    - a path for each family, weighted by how much a line looks like one of it: what a SNP marks differs by family,
-    - a convolution over neighbouring blocks and a dense layer, for whatever is neither; its output starts at zero.
+    The first layer has its own kernel for each block of neighbouring SNPs (locally connected) and computes the
+    similarity of the block to prototype haplotypes, exp(-squared distance). The prediction is the sum of
+
+    - a linear path from the SNPs and one from the similarities (``initialise`` sets both to a mixed model's solution),
+    - a linear path from the similarities for each family, weighted by the estimated share of the family in a line,
+      because the same haplotype can have other effects in another family,
+    - a convolution over neighbouring blocks and a dense layer, for effects that are not additive; its output starts at
+      zero.
     """
     from keras import Input, Model, layers
 
     chosen = hyperparameters
     counts = Input((shape.snps,), dtype="int8", name="allele_counts")
-    # Layers that cannot be trained hold what ``start`` knows from the genotypes alone. Their numbers are weights, so
-    # that they are saved, and a compiled network serves other lines too.
+    # Layers that are not trained hold what ``initialise`` computes from the genotypes alone. Their numbers are weights,
+    # so they are saved with the network, and a compiled network can be used for other lines.
     centring = layers.BatchNormalization(center=False, scale=False, epsilon=1e-9, trainable=False, name="centring")
     centred = centring(layers.Rescaling(1.0)(counts))
 
@@ -246,9 +280,16 @@ def build_hybrid(hyperparameters: HybridHyperparameters, shape: DataShape, facto
 def initialise_hybrid(
     model: Any, hyperparameters: HybridHyperparameters, lines: TrainingLines, cache: Path | None
 ) -> None:
-    """Set the weights that the training lines' mixed model gives; without ``cache``, only those that cost little."""
+    """Set the initial weights of a hybrid network by a mixed model of the training lines.
+
+    Args:
+        model: built by ``build_hybrid``.
+        hyperparameters: those it was built with.
+        lines: training lines.
+        cache: folder that keeps the weights; if None, effects stay zero and only the cheap weights are set.
+    """
     chosen = hyperparameters
-    start = fit_initial_weights(
+    initial = fit_initial_weights(
         lines,
         block=min(chosen.conv_kernel_size, lines.genotypes.shape[1]),
         prototypes=chosen.conv_filters,
@@ -256,20 +297,20 @@ def initialise_hybrid(
         effects=chosen.linear_start == "mixed_model" and cache is not None,
         cache=cache,
     )
-    for name, weights in _weights(start).items():
+    for name, weights in _weights_by_layer(initial).items():
         if lines.families or not name.startswith("family_"):
             model.get_layer(name).set_weights(weights)
 
 
-def _weights(start: InitialWeights) -> dict[str, list[Any]]:
+def _weights_by_layer(initial: InitialWeights) -> dict[str, list[Any]]:
     return {
-        "centring": [start.mean, np.full_like(start.mean, start.scale**2)],
-        "prototypes": [start.prototypes, start.prototype_bias],
-        "whitening": [start.whitening],
-        "snp_effects": [start.additive[:, None]],
-        "haplotype_effects": [start.haplotypes[:, None], start.bias[None]],
-        "family_shares": [start.family_scores, start.family_bias],
-        "family_effects": [start.family_haplotypes, start.family_means],
+        "centring": [initial.mean, np.full_like(initial.mean, initial.scale**2)],
+        "prototypes": [initial.prototypes, initial.prototype_bias],
+        "whitening": [initial.whitening],
+        "snp_effects": [initial.additive[:, None]],
+        "haplotype_effects": [initial.haplotypes[:, None], initial.bias[None]],
+        "family_shares": [initial.family_scores, initial.family_bias],
+        "family_effects": [initial.family_haplotypes, initial.family_means],
     }
 
 

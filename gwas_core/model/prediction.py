@@ -1,4 +1,4 @@
-"""Predicting the phenotype of new lines with a bundled model."""
+"""Prediction of the phenotype of new lines with a model from a bundle."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from gwas_core.model.metrics import pearson
 from gwas_core.model.trainer import predict
 
 MINIMUM_MATCHED = 0.5
-"""Share of the model's SNPs that a file must have: below it most of the input would be made up."""
-# Frequencies of the same SNPs in related lines go together; where they go apart, the other allele was counted.
+"""Minimum share of the model's SNPs that a file must have; with fewer, most of the input would be imputed."""
+# Allele frequencies of the same SNPs in related lines correlate; a negative correlation shows that the other allele was
+# counted.
 _FLIPPED = -0.3
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Predictions:
-    """Predicted phenotypes and how well the file fitted the model.
+    """Predicted phenotypes, and how the SNPs of the file match those of the model.
 
     Attributes:
-        table: ``line``, ``predicted`` (the phenotype's unit), ``imputed_fraction`` (share of the
-            model's SNPs that had to be filled in for this line).
-        trait: the phenotype's name.
-        matched: SNPs of the model found in the file.
-        missing: SNPs of the model the file lacks, imputed for every line.
-        unknown: SNPs of the file the model does not know, not used.
-        notes: the same as sentences, and anything odd.
+        table: columns ``line``, ``predicted`` (in the phenotype's unit) and ``imputed_fraction`` (share of the
+            model's SNPs that were imputed for this line).
+        trait: name of the phenotype.
+        matched: number of the model's SNPs that are in the file.
+        missing: number of the model's SNPs that are not in the file, imputed for every line.
+        unknown: number of SNPs in the file that are not in the model; they are not used.
+        notes: these numbers as sentences, and warnings.
     """
 
     table: pd.DataFrame
@@ -51,14 +52,17 @@ def predict_lines(
     line_names: list[str],
     family: NDArray[np.str_] | None = None,
 ) -> Predictions:
-    """Predict lines whose SNPs may come in any order and number.
+    """Predict lines from genotypes whose SNPs may come in any order and number.
 
     Args:
-        genotypes: int8 (lines, SNPs of the file), ``MISSING`` where not called.
-        family: used where genotypes are imputed within families.
+        bundle: opened bundle of the model.
+        genotypes: int8 (lines, SNPs of the file), ``MISSING`` for a missing genotype.
+        snp_names: name of each column of ``genotypes``.
+        line_names: name of each row of ``genotypes``.
+        family: (lines,) name of each line's family; used if missing genotypes are imputed within families.
 
     Raises:
-        InputError: the file has fewer than half of the model's SNPs.
+        InputError: fewer than half of the model's SNPs are in the file.
     """
     wanted = bundle.snps["name"].tolist()
     place = {name: index for index, name in enumerate(snp_names)}
@@ -103,7 +107,8 @@ def _oddities(genotypes: NDArray[np.int8], training_frequency: NDArray[np.float6
     if correlation is None or correlation > _FLIPPED:
         return []
     warning = (
-        f"The allele frequencies of these lines run against those of the training lines (r = {correlation:.2f}): "
-        "the file may count the other allele (0 and 2 swapped); check before using the predictions."
+        f"The allele frequencies of these lines correlate negatively with those of the training lines "
+        f"(r = {correlation:.2f}): the file may count the other allele (0 and 2 swapped). Check this before you "
+        "use the predictions."
     )
     return [warning]

@@ -1,4 +1,4 @@
-"""A network in training, and what stays of it: predictions, a file."""
+"""Training of a network, its predictions, and the ``.keras`` file it is kept in."""
 
 from __future__ import annotations
 
@@ -37,31 +37,42 @@ class Standardisation:
 
     @classmethod
     def of(cls, phenotype: NDArray[np.float64]) -> Standardisation:
+        """Return the standardisation for the phenotypes of training lines, (lines,).
+
+        Raises:
+            InputError: all phenotypes are the same.
+        """
         deviation = float(phenotype.std())
         if not deviation > 0:
             raise InputError("the training lines all have the same phenotype: choose another split or trait")
         return cls(float(phenotype.mean()), deviation)
 
     def standardise(self, phenotype: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return z-scores (lines,) of phenotypes."""
         return ((phenotype - self.mean) / self.standard_deviation).astype(np.float32)
 
     def unstandardise(self, standardised: NDArray[Any]) -> NDArray[np.float64]:
+        """Return phenotypes (lines,), in their own unit, of z-scores."""
         return standardised.astype(np.float64) * self.standard_deviation + self.mean
 
 
 class Trainer:
-    """A network and the data it learns from; ``epoch`` runs one pass.
+    """Network in training, with the data it learns from.
 
     Attributes:
-        model: the network, made of Keras's own layers; its weights are those of the start until ``finish``.
-        steps: batches in an epoch.
+        model: network of Keras's own layers; it has the initial weights until ``finish`` is called.
+        standardisation: of the training lines' phenotype.
+        steps: batches per epoch.
 
     Args:
+        dataset: complete genotypes.
+        train: rows of the training lines.
+        network: architecture to build.
+        hyperparameters: of that architecture.
+        seed: of the weights that are drawn at random, the order of lines, and dropout.
+        xla: whether to compile training steps with XLA.
         initial_weights_folder: folder that keeps initial weights, so that an experiment computes them once. If None, a
             network that would start as a mixed model starts with no effects: enough to time its training.
-
-    Raises:
-        TrialFailed: from ``epoch``, when memory runs out.
     """
 
     def __init__(
@@ -80,7 +91,7 @@ class Trainer:
 
         from gwas_core.model.compiled_training import CompiledTraining, find_compiled
 
-        # Warm workers train many networks: without this names and seeds would depend on the trials before.
+        # A worker trains many networks: without this, names and seeds would depend on the trials before.
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed % 2**32)
         self._random = np.random.default_rng(seed)
@@ -91,8 +102,8 @@ class Trainer:
             target=self.standardisation.standardise(dataset.phenotype[train]),
             family=None if dataset.family is None else dataset.family[train],
         )
-        # Only whole batches: a rest of one line would make batch normalisation divide by
-        # nothing and XLA compile twice. Another order every epoch leaves out other lines.
+        # Whole batches only: a last batch of one line would make batch normalisation divide by zero, and XLA would
+        # compile twice. The order changes with each epoch, so other lines are left out each time.
         self._batch = min(hyperparameters.batch_size, len(train))
         self.steps = len(train) // self._batch
 
@@ -103,7 +114,7 @@ class Trainer:
             network.initialise(self.model, hyperparameters, lines, initial_weights_folder)
         numbers = numeric_hyperparameters(hyperparameters)
         self._training = find_compiled(
-            # The shapes of what it is called with: with others it would be compiled anew, and none be forgotten.
+            # All shapes it is called with are part of the key: for others TensorFlow would compile again and keep both.
             (network.name, structural_hyperparameters(hyperparameters), shape, len(train), self._batch, xla),
             lambda: CompiledTraining(
                 lambda factory: network.build(hyperparameters, shape, factory),
@@ -117,10 +128,18 @@ class Trainer:
 
     @property
     def weights(self) -> int:
+        """Number of trainable weights."""
         return int(sum(math.prod(weight.shape) for weight in self.model.trainable_weights))
 
     def epoch(self, *, steps: int | None = None) -> dict[str, float]:
-        """Train on ``steps`` batches (default: all lines once); the training lines' loss and MAE (phenotype's unit)."""
+        """Train for one epoch.
+
+        Args:
+            steps: number of batches; all if None.
+
+        Returns:
+            ``loss`` on the training lines, penalties included, and ``mean_absolute_error`` in the phenotype's unit.
+        """
         order = self._random.permutation(len(self._target))[: self.steps * self._batch].astype(np.int32)
         loss, error = self._training.epoch(
             self._genotypes, self._target, order.reshape(self.steps, self._batch), steps=steps or self.steps
@@ -128,22 +147,27 @@ class Trainer:
         return {"loss": loss, "mean_absolute_error": error * self.standardisation.standard_deviation}
 
     def loss(self, observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
-        """The training loss between two phenotype vectors (z-scored by the training lines), without penalties."""
+        """Return the training loss between two phenotype vectors, without penalties.
+
+        Args:
+            observed: (lines,) in the phenotype's unit.
+            predicted: (lines,) in the phenotype's unit.
+        """
         keras = import_keras()
         function = keras.losses.get(self._loss)
         pair = [self.standardisation.standardise(values)[:, None] for values in (observed, predicted)]
         return float(np.mean(keras.ops.convert_to_numpy(function(*pair))))
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
-        """Predicted phenotype (lines,), in its own unit, by the weights of this moment."""
+        """Return predicted phenotypes (lines,), in their own unit, by the current weights."""
         return _predict(self._training.predict, genotypes, self.standardisation)
 
     def get_weights(self) -> list[NDArray[Any]]:
-        """All weights of this moment, of which ``finish`` takes such a list."""
+        """Return a copy of all current weights, which ``finish`` takes."""
         return self._training.get_weights()
 
     def finish(self, weights: list[NDArray[Any]]) -> None:
-        """Give ``model``, and ``predict``, these weights."""
+        """Set these weights in ``model`` and for ``predict``."""
         self._training.set_weights(weights)
         self.model.set_weights(weights)
 
@@ -152,33 +176,42 @@ def _predict(
     function: Callable[[NDArray[np.int8]], NDArray[Any]], genotypes: NDArray[np.int8], standardisation: Standardisation
 ) -> NDArray[np.float64]:
     lines = len(genotypes)
-    # Filled up to whole batches: one shape, one compiled program.
+    # Padded to whole batches: one shape is compiled once.
     padded = np.concatenate([genotypes, np.repeat(genotypes[-1:], -lines % PREDICTION_BATCH, axis=0)])
     outputs = [function(padded[at : at + PREDICTION_BATCH]) for at in range(0, len(padded), PREDICTION_BATCH)]
     return standardisation.unstandardise(np.concatenate(outputs).reshape(-1)[:lines])
 
 
 def predict(model: Any, genotypes: NDArray[np.int8], standardisation: Standardisation) -> NDArray[np.float64]:
-    """Predicted phenotype (lines,), in its own unit, of complete genotypes (lines, SNPs)."""
+    """Predict phenotypes with a network.
+
+    Args:
+        model: Keras network.
+        genotypes: int8 (lines, SNPs) without missing values.
+        standardisation: of the phenotype the network learned.
+
+    Returns:
+        (lines,) in the phenotype's unit.
+    """
     lines = len(genotypes)
     batch = min(PREDICTION_BATCH, lines)
-    # Filled up to whole batches: one shape, one compiled program.
+    # Padded to whole batches: one shape is compiled once.
     padded = np.concatenate([genotypes, np.repeat(genotypes[-1:], -lines % batch, axis=0)])
     return standardisation.unstandardise(model.predict(padded, batch_size=batch, verbose=0).reshape(-1)[:lines])
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Save a network as ``.keras``, atomically; without the optimiser's state, which would triple its size."""
+    """Save a network as ``.keras``, atomically, without the optimiser's state, which would triple its size."""
     keras = import_keras()
     with atomic_path(path) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)
 
 
 def load_model(path: Path) -> Any:
-    """Load a ``.keras`` network in safe mode: no code from the file is run.
+    """Load a ``.keras`` network in safe mode, in which no code from the file is run.
 
     Raises:
-        InputError: when the file is not a Keras network, or wants to run code.
+        InputError: the file is not a Keras network, or it contains code.
     """
     keras = import_keras()
     try:

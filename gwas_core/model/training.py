@@ -1,7 +1,7 @@
-"""One trial: build a network, train it, keep its best epoch.
+"""One trial: build a network, train it and keep the weights of its best epoch.
 
-``run_trial`` is the same function in a local process, in a pipeline step and in a Katib
-job. TensorFlow is imported inside, when a network is built: it takes seconds.
+``run_trial`` is the same function in a local process, in a pipeline step and in a Katib job. TensorFlow is imported
+only when a network is built, since that takes seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gwas_core.model.trainer import Trainer, save_model
 from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, METRICS_FILE, MODEL_FILE
 
 Report = Callable[[int, dict[str, float]], None]
-"""Called after each epoch with its number (from 1) and metrics; may raise ``TrialPruned``."""
+"""Function called after each epoch with its number (from 1) and metrics; it may raise ``TrialPruned``."""
 
 XLA_SETTINGS = ("auto", "on", "off")
 OBJECTIVE = "val_mean_absolute_error"
@@ -38,15 +38,15 @@ OBJECTIVE = "val_mean_absolute_error"
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """What a finished trial is judged by.
+    """Result of a finished trial.
 
-    ``run_trial`` gives all of it. Of a trial on a cluster perhaps only the objective is known; the rest is None then.
+    ``run_trial`` gives all fields. For a trial on a cluster perhaps only the objective is known; the others are None.
 
     Attributes:
-        val_mean_absolute_error: of the best epoch, in the phenotype's unit.
-        best_epoch: counted from 1; 0 when no epoch was better than what the network started from.
-        epochs: how many were run.
-        validation: the kept weights, judged on the validation lines.
+        val_mean_absolute_error: of the best epoch on the validation lines, in the phenotype's unit.
+        best_epoch: counted from 1; 0 if no epoch was better than the initial weights.
+        epochs: number of epochs that were run.
+        validation: metrics of the kept weights on the validation lines.
         seconds: wall time of the trial, compilation included.
         weights: number of trainable weights.
         xla: whether training steps were compiled with XLA.
@@ -62,7 +62,7 @@ class TrialResult:
 
 
 def import_dependencies() -> None:
-    """Import what a trial needs, TensorFlow included, without starting any of it: forks of this process share it."""
+    """Import what a trial needs, TensorFlow included, without starting threads, so that forked processes share it."""
     import_tensorflow()
 
 
@@ -78,20 +78,25 @@ def run_trial(
 ) -> TrialResult:
     """Train one network on the training lines and keep the epoch that predicts the validation lines best.
 
-    Writes into ``directory``: ``hyperparameters.json`` (all of them, defaults included),
-    ``metrics.jsonl`` (a line an epoch), ``log.txt``, and ``model.keras`` once training is over.
-    The test lines are never looked at. With the same seed, threads and XLA choice the result repeats.
+    Writes into ``directory``: ``hyperparameters.json`` (all of them, defaults included), ``metrics.jsonl`` (one line
+    per epoch), ``log.txt``, and ``model.keras`` when training is finished. The test lines are not used. With the same
+    seed, number of threads and choice of XLA the result repeats.
 
     Args:
         dataset: complete genotypes (see ``genotypes.preprocessing``).
-        hyperparameters: those of the network that ``hyperparameters["network"]`` names; what is absent is default.
+        split: rows of ``dataset``.
+        hyperparameters: those of the network that ``hyperparameters["network"]`` names; what is absent takes its
+            default.
+        directory: the trial's folder; initial weights that trials share are kept in the folder above.
         report: called after each epoch.
-        xla: ``on``, ``off``, or ``auto`` (see ``model.calibration``).
+        seed: of the weights that are drawn at random, the order of lines, and dropout.
+        xla: ``on``, ``off``, or ``auto``, which measures both (see ``model.calibration``).
 
     Raises:
-        SettingsError: hyperparameters that do not fit.
-        TrialFailed: the loss left the finite numbers, or memory ran out.
-        TrialPruned: ``report`` asked for it; no model is written.
+        InputError: the genotypes have missing values.
+        SettingsError: hyperparameters that do not fit the network.
+        TrialFailed: the loss is no longer finite, or memory ran out.
+        TrialPruned: raised by ``report``; no model is written.
     """
     started = time.monotonic()
     if dataset.has_missing:
@@ -155,7 +160,7 @@ def _train(
     observed = dataset.phenotype[split.validation]
     best_error, best_epoch, best_weights = math.inf, 0, trainer.get_weights()
     if network.initialise is not None:
-        # What it starts from is a model already, and may be the best one.
+        # The initial weights are a mixed model already, and may stay the best.
         best_error = float(np.abs(_guarded(trainer.predict, genotypes) - observed).mean())
     epoch = 0
     for epoch in range(1, hyperparameters.epochs + 1):
@@ -198,7 +203,7 @@ def _resolve_xla(dataset: Dataset, split: Split, hyperparameters: Mapping[str, A
 
 
 def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call, and turn running out of memory into the trial's own failure."""
+    """Call a function, and raise ``TrialFailed`` if memory runs out."""
     from tensorflow import errors
 
     try:
@@ -221,7 +226,7 @@ def _check_finite(epoch: int, metrics: Mapping[str, float], hyperparameters: Hyp
 
 
 class _Log:
-    """The trial's log: one time-stamped line a message, on disk at once."""
+    """Log of a trial: one line with a time stamp per message, written to disk at once."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -232,7 +237,7 @@ class _Log:
 
 
 def _recorded(report: Report, metrics_file: Any, log: _Log) -> Report:
-    """``report`` that first writes the epoch down."""
+    """Return a ``report`` that first records the epoch in the trial's folder."""
 
     def recorded(epoch: int, metrics: dict[str, float]) -> None:
         metrics_file.write(json.dumps({"epoch": epoch, **metrics}, allow_nan=False) + "\n")

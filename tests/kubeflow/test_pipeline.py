@@ -148,7 +148,7 @@ def test_a_real_run_equals_the_trial(tmp_path: Path) -> None:
     said = json.loads(ended.stdout)
     assert set(said["artifacts"]) == set(ARTIFACTS.values())
     assert all(Path(path).stat().st_size for path in said["artifacts"].values())
-    assert open_bundle(tmp_path / "out" / "bundle.zip").manifest["seeds"] == {"trial": 9}
+    assert open_bundle(tmp_path / "out" / "bundle.zip").manifest.seeds == {"trial": 9}
 
     table = read_table(file)
     dataset, _ = make_dataset(table, guess_roles(table))

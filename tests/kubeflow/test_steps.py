@@ -182,7 +182,7 @@ def test_training_attribution_and_bundle(run: Run, tmp_path: Path) -> None:
     bundle = open_bundle(tmp_path / "bundle.zip")
     assert bundle.trait == run.dataset.trait
     assert bundle.metrics == {"network": {"validation": result["validation"]}}
-    assert bundle.manifest["trial"] == TRIAL
+    assert bundle.manifest.trial == TRIAL
     assert (directory / "bundle.zip").read_bytes() == (tmp_path / "bundle.zip").read_bytes()
     with pytest.raises(InputError, match="another training"):
         steps.pack(**given, error=error + 0.1, bundle=tmp_path / "bundle.zip")

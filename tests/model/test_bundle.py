@@ -75,7 +75,7 @@ def test_a_bundle_predicts_what_its_network_does(bundle: Path, files: dict[str, 
     np.testing.assert_array_equal(predict(opened.model, dataset.genotypes, opened.standardisation), expected)
     assert opened.snps["name"].tolist() == dataset.snps["name"].tolist()
     assert opened.trait == dataset.trait
-    assert opened.manifest["experiment"] == "e"
+    assert opened.manifest.experiment == "e"
 
 
 def test_the_same_content_gives_the_same_bytes(files: dict[str, Any], tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from gwas_core.model.effects import Design, Effects, Features, Variances, fit_effects, renew_variances
+from gwas_core.model.effects import Design, Effects, Features, Variances, fit_effects, update_variances
 
 BLOCKS, HAPLOTYPES, FEATURES, FAMILIES = 40, 30, 3, 5
 
@@ -101,7 +101,7 @@ def test_without_a_prior_the_rounds_end_where_the_likelihood_is_greatest() -> No
         snps=0.0, haplotypes=np.full(2, 0.1), families=0.1, within_families=np.full(2, 0.1), residual=0.5
     )
     for _ in range(60):
-        variances = renew_variances(design, trait, variances, prior_effects=0)
+        variances = update_variances(design, trait, variances, prior_effects=0)
     found = [*variances.haplotypes, variances.families, *variances.within_families, variances.residual]
     best = scipy.optimize.minimize(loss, np.log(np.full(6, 0.1)), method="L-BFGS-B", bounds=[(-14, 5)] * 6)
     assert loss(np.log(np.maximum(found, 1e-6))) == pytest.approx(best.fun, abs=0.05)
@@ -135,9 +135,9 @@ def test_features_are_the_matrix_they_stand_for() -> None:
         np.testing.assert_array_equal(dense[:, columns], portion)
     random = np.random.default_rng(3)
     left, right = (random.standard_normal((size, 2)).astype(np.float32) for size in reversed(dense.shape))
-    np.testing.assert_allclose(features.times(left), dense @ left, atol=1e-3)
-    np.testing.assert_allclose(features.transposed_times(right), dense.T @ right, atol=1e-3)
+    np.testing.assert_allclose(features.multiply(left), dense @ left, atol=1e-3)
+    np.testing.assert_allclose(features.multiply_transposed(right), dense.T @ right, atol=1e-3)
     squares = np.square(dense.astype(float)).reshape(50, 800, -1).sum(axis=(0, 2))
     np.testing.assert_allclose(features.sums_of_squares(), squares)
-    np.testing.assert_allclose(features.by_block(np.square(dense).sum(axis=0)), squares, rtol=1e-5)
+    np.testing.assert_allclose(features.sum_by_block(np.square(dense).sum(axis=0)), squares, rtol=1e-5)
     np.testing.assert_array_equal(features.rows(np.array([3, 1])).dense(), dense[[3, 1]])

@@ -9,9 +9,7 @@ import pytest
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.effects import estimate_variances
 from gwas_core.model.initial_weights import InitialWeights, TrainingLines, fit_initial_weights
-from gwas_core.model.mixed_model import decompose, fit_mixed_model, genomic_relationship
 
 
 def lines_of(dataset: Dataset, rows: np.ndarray) -> TrainingLines:
@@ -22,21 +20,6 @@ def lines_of(dataset: Dataset, rows: np.ndarray) -> TrainingLines:
         target=((phenotype - phenotype.mean()) / phenotype.std()).astype(np.float32),
         family=dataset.family[rows],
     )
-
-
-def test_variances_are_those_of_the_other_reml(dataset: Dataset) -> None:
-    rows = np.arange(dataset.lines)
-    relationship, _ = genomic_relationship(dataset.genotypes, train=rows, predicted=rows[:1])
-    assert dataset.family is not None
-    member = (dataset.family[:, None] == np.unique(dataset.family)).astype(np.float64)
-    found = estimate_variances(
-        [relationship.astype(np.float32), (member @ member.T).astype(np.float32)],
-        dataset.phenotype.astype(np.float32),
-    )
-    other = fit_mixed_model(
-        decompose(relationship.copy()), dataset.phenotype, covariates=np.ones((len(rows), 1)), groups=member
-    ).variance
-    np.testing.assert_allclose(found, [other.genetic, other.group, other.residual], rtol=0.05, atol=0.01)
 
 
 def test_the_start_predicts_lines_it_has_not_seen(dataset: Dataset, split: Split) -> None:

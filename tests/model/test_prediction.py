@@ -7,7 +7,7 @@ from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.imputation import ImputationTable
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.bundle import Bundle
+from gwas_core.model.bundle import Bundle, Manifest
 from gwas_core.model.networks import AlleleStatistics, parse_network
 from gwas_core.model.prediction import predict_lines
 from gwas_core.model.trainer import Standardisation, Trainer
@@ -25,7 +25,7 @@ def bundle(dataset: Dataset, split: Split) -> Bundle:
         standardisation=Standardisation.of(dataset.phenotype[split.train]),
         trait="height",
         metrics={},
-        manifest={},
+        manifest=Manifest(format=1, files={}),
     )
 
 

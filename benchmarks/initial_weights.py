@@ -1,7 +1,9 @@
-"""Where the network could start, compared without the folds that evaluations are judged on: python -m benchmarks.starts
+"""Accuracy of initial weights of the network, without the folds that evaluations test on.
 
-Each of the folds to tune on is predicted from the others of them. Two programs that share nothing with ours, a lasso
-and boosted trees (scikit-learn), say whether what a start finds is there to be found.
+    python -m benchmarks.initial_weights [FILE] [--blocks 5 10 20]
+
+Each of the folds to tune on is predicted from the others. A lasso and boosted trees of scikit-learn, which share no
+code with ours, show whether the accuracy is plausible.
 """
 
 from __future__ import annotations
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 def models(blocks: list[int]) -> dict[str, Callable[[PreparedHeldOutSet], Floats]]:
-    """By what the table calls them; each predicts the test lines of a part."""
+    """Return functions that predict the test lines of a part, by the name in the table."""
     found: dict[str, Callable[[PreparedHeldOutSet], Floats]] = {
         "GBLUP + family": _baseline,
         "lasso of SNPs and families": _lasso,
@@ -85,7 +87,7 @@ def models(blocks: list[int]) -> dict[str, Callable[[PreparedHeldOutSet], Floats
     for block in blocks:
         for rounds in (0, ROUNDS):
             variances = "each its own" if rounds else "one"
-            found[f"start, blocks of {block}, variance: {variances}"] = _start(block, rounds)
+            found[f"initial weights, blocks of {block}, variance: {variances}"] = _initial_weights(block, rounds)
     return found
 
 
@@ -93,12 +95,12 @@ def _baseline(part: PreparedHeldOutSet) -> Floats:
     return predict_baselines(part.dataset, part.train, part.test, threads=usable_cores())["gblup_family"]
 
 
-def _start(block: int, rounds: int) -> Callable[[PreparedHeldOutSet], Floats]:
+def _initial_weights(block: int, rounds: int) -> Callable[[PreparedHeldOutSet], Floats]:
     def predict(part: PreparedHeldOutSet) -> Floats:
         phenotype = part.dataset.phenotype[part.train]
         standardisation = Standardisation.of(phenotype)
         defaults = HybridHyperparameters()
-        start = fit_initial_weights(
+        initial = fit_initial_weights(
             TrainingLines(
                 genotypes=part.dataset.genotypes[part.train],
                 target=standardisation.standardise(phenotype),
@@ -109,7 +111,7 @@ def _start(block: int, rounds: int) -> Callable[[PreparedHeldOutSet], Floats]:
             sharpness=defaults.haplotype_sharpness,
             rounds=rounds,
         )
-        return standardisation.unstandardise(start.predict(part.dataset.genotypes[part.test]))
+        return standardisation.unstandardise(initial.predict(part.dataset.genotypes[part.test]))
 
     return predict
 
