@@ -148,7 +148,10 @@ def test_an_evaluation_is_taken_up_and_tells_its_result(run: Command, kept: Path
         "--parallel", "1", "--seed", "0", "--xla", "off", "--tune-folds", "1-5", "--test-folds", "6-7", "--json",
     )  # fmt: skip
     assert answer.code == 0, answer.err
-    assert not differences(answer.json, read(kept / "evaluation.json"), tolerance=COMPUTED)
+    before = read(kept / "evaluation.json")
+    # Sentences on the method are written anew, and may have found better words.
+    assert len(answer.json["notes"]) == len(before.pop("notes"))
+    assert not differences(answer.json, before, tolerance=COMPUTED)
     assert [path.stat().st_mtime_ns for path in trained] == moments
 
 
