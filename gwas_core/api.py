@@ -401,7 +401,7 @@ def evaluate(
         >>> [held_out.name for held_out in result.held_out]
         ['fold-9']
         >>> sorted(result.held_out[0].metrics)
-        ['family_mean', 'gblup', 'gblup_family', 'mean', 'missing_pattern', 'network']
+        ['family_mean', 'gblup', 'gblup_family', 'mean', 'network']
     """
     from gwas_core.evaluation.plan import TuningSettings, plan_evaluation
     from gwas_core.evaluation.run import evaluate as run_evaluation
