@@ -51,6 +51,12 @@ def test_it_says_what_it_is_for(package: str) -> None:
     assert len(documentation.split()) >= 8
 
 
+def test_every_package_has_a_door() -> None:
+    # Commands are loaded by the command line, by name.
+    packages = {f"gwas_core.{path.parent.name}" for path in CORE.glob("*/__init__.py")} - {"gwas_core.commands"}
+    assert packages | {"gwas_core"} == set(PACKAGES)
+
+
 def test_a_package_loads_nothing_large_before_it_is_used() -> None:
     large = {"tensorflow", "keras", "optuna", "sklearn", "skopt", "kfp", "kubernetes", "plotly", "pandas"}
     code = (
