@@ -94,7 +94,7 @@ class Conclusion:
         if not reason:
             return None
         return Ending(
-            state=ExperimentState.FAILED, reason=f"the best model could not be judged on the test lines: {reason}"
+            state=ExperimentState.FAILED, reason=f"the best model could not be evaluated on the test lines: {reason}"
         )
 
 

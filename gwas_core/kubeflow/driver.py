@@ -268,10 +268,10 @@ def _failure(run: Run, directory: Path) -> TrialFailed:
     for log in (log for folder in (directory, directory.parent) for log in sorted((folder / STEP_LOGS).glob("*.log"))):
         print_message(_last_lines(log))
         return TrialFailed(f"step {log.stem} failed: {last_line(log)}", kind=read_failure_kind(log))
-    for name, state, message in run.steps:
-        if state is RunState.FAILED and name:
-            words = message or run.message or "without a word; see the log of its pod"
-            return TrialFailed(f"step {name} failed: {words}")
+    for step in run.steps:
+        if step.state is RunState.FAILED and step.name:
+            words = step.message or run.message or "without a word; see the log of its pod"
+            return TrialFailed(f"step {step.name} failed: {words}")
     return TrialFailed(
         f"the pipeline run has {run.state.name.lower()}: {run.message or 'no step says why; see the logs of its pods'}"
     )

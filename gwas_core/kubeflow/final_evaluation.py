@@ -9,10 +9,10 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gwas_core.errors import GwasError, describe_unexpected
 from gwas_core.genotypes.dataset import Dataset
@@ -20,22 +20,31 @@ from gwas_core.genotypes.splits import load_split
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.records import ExperimentRecord
-from gwas_core.tuning.store import Store
+from gwas_core.tuning.store import Store, read_record
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
 LOG_FILE = "judge.log"
 """In an experiment's folder: what the processes print. Its name is that of earlier versions, whose logs stay."""
 
-# Study attributes: ``{"trial": number, "reason": why it could not be evaluated}``, and how often each was begun.
+# Study attributes: a ``_Failure``, or nothing in it, and how often each evaluation was begun.
 _FAILURE, _STARTS = "unjudged", "judgements"
 
 _MOST_STARTS = 2
 _LOCK_FILE = ".judge.lock"
 _BASELINES = -1
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    """Reason why the best trial, of this number, could not be evaluated."""
+
+    trial: int
+    reason: str
 
 
 class FinalEvaluator:
@@ -66,16 +75,17 @@ class FinalEvaluator:
     def failure(self, record: ExperimentRecord) -> str:
         """Return why the best trial could not be evaluated; empty if nothing says so."""
         best = record.best
-        failure: Mapping[str, Any] = self._attribute(record.name, _FAILURE)
-        return str(failure.get("reason") or "") if best is not None and failure.get("trial") == best.number else ""
+        failure = read_record(_Failure, self._store.engine_attribute(record.name, _FAILURE))
+        return failure.reason if failure is not None and best is not None and failure.trial == best.number else ""
 
     def forget_failures(self, name: str) -> None:
         """Have everything that could not be evaluated tried again."""
         for key in (_FAILURE, _STARTS):
             self._store.set_engine_attribute(name, key, {})
 
-    def _attribute(self, name: str, key: str) -> dict[str, Any]:
-        return dict(self._store.engine_attribute(name, key) or {})
+    def _starts(self, name: str) -> dict[str, int]:
+        """Return how often the process of each trial was started, by the trial's number as text."""
+        return dict(self._store.engine_attribute(name, _STARTS) or {})
 
     def _ensure_process(self, record: ExperimentRecord, trial: int) -> bool:
         """Start the process unless one is at work; return whether one is.
@@ -86,7 +96,7 @@ class FinalEvaluator:
         with FileLock(record.directory / _LOCK_FILE) as lock:
             if not lock.acquire():
                 return True
-            starts = self._attribute(record.name, _STARTS)
+            starts = self._starts(record.name)
             if starts.get(str(trial), 0) >= _MOST_STARTS:
                 words = last_line(record.directory / LOG_FILE) or "no last words"
                 _write_failure(self._store, record.name, trial, f"the process ended by itself ({words})")
@@ -116,7 +126,7 @@ def _write_failure(store: Store, name: str, trial: int, reason: str) -> None:
     if trial == _BASELINES:
         ExperimentWriter(store, name).set_baselines_failure(reason)
     else:
-        store.set_engine_attribute(name, _FAILURE, {"trial": trial, "reason": reason})
+        store.set_engine_attribute(name, _FAILURE, to_json_values(_Failure(trial=trial, reason=reason)))
 
 
 def _evaluate(store: Store, name: str, trial: int) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,19 +64,41 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunStep:
+    """One task of a run.
+
+    Attributes:
+        name: of the task; tasks that Pipelines adds by itself have one too, or none.
+        message: what the API says went wrong; empty if it says nothing.
+    """
+
+    name: str
+    state: RunState
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineReference:
+    """Version of a pipeline that was uploaded."""
+
+    pipeline_id: str
+    pipeline_version_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """Pipeline run as the API describes it.
 
     Attributes:
         message: what the API says went wrong; empty if it says nothing.
-        steps: (name, state, message) of each task, in no order.
+        steps: tasks of the run, in no order.
     """
 
     run_id: str
     name: str
     state: RunState
     message: str
-    steps: tuple[tuple[str, RunState, str], ...]
+    steps: tuple[RunStep, ...]
 
     @classmethod
     def of(cls, answer: Json) -> Run:
@@ -88,7 +110,7 @@ class Run:
             state=_state(answer),
             message=_message(answer),
             steps=tuple(
-                (str(task.get("display_name", "")), _state(task), _message(task))
+                RunStep(name=str(task.get("display_name", "")), state=_state(task), message=_message(task))
                 for task in details.get("task_details") or ()
             ),
         )
@@ -127,7 +149,7 @@ class PipelinesApi:
 
     # Runs
 
-    def upload(self, name: str, package: Path) -> Json:
+    def upload(self, name: str, package: Path) -> PipelineReference:
         """Return the reference to a pipeline of this name, uploaded if there is none.
 
         Several processes may try at the same time.
@@ -157,7 +179,7 @@ class PipelinesApi:
 
         return self._find_or_make(lambda: self._version(name), make)
 
-    def _version(self, name: str) -> Json | None:
+    def _version(self, name: str) -> PipelineReference | None:
         try:
             pipeline = self._request(
                 "GET", f"/pipelines/names/{quote(name, safe='')}", query=self._namespace_parameter()
@@ -169,9 +191,11 @@ class PipelinesApi:
         versions = answer.get("pipeline_versions") or ()
         if not versions:
             return None
-        return {"pipeline_id": identity, "pipeline_version_id": versions[0]["pipeline_version_id"]}
+        return PipelineReference(pipeline_id=identity, pipeline_version_id=str(versions[0]["pipeline_version_id"]))
 
-    def start(self, name: str, *, group: str, pipeline: Json, parameters: Mapping[str, Any], account: str = "") -> Run:
+    def start(
+        self, name: str, *, group: str, pipeline: PipelineReference, parameters: Mapping[str, Any], account: str = ""
+    ) -> Run:
         """Return the run of this name: the one there is, or a new one.
 
         Args:
@@ -185,7 +209,7 @@ class PipelinesApi:
         body: Json = {
             "display_name": name,
             "experiment_id": group_id,
-            "pipeline_version_reference": pipeline,
+            "pipeline_version_reference": asdict(pipeline),
             "runtime_config": {"parameters": dict(parameters)},
         }
         if account:

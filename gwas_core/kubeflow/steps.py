@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -115,6 +115,38 @@ def restore_integers(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+# Facts about results, which Kubeflow shows as their metadata: dictionaries, because compiled pipelines expect these.
+
+
+class PreparationFacts(TypedDict):
+    """Facts about prepared data: sizes, and the content hash of the dataset."""
+
+    content_hash: str
+    trait: str
+    lines: int
+    snps: int
+    training_lines: int
+    validation_lines: int
+    test_lines: int
+
+
+class AttributionFacts(TypedDict):
+    """Facts about a table of attributions: numbers of SNPs and lines, and the trait."""
+
+    snps: int
+    validation_lines: int
+    trait: str
+
+
+class AssociationFacts(TypedDict):
+    """Facts about a table of associations; the genomic inflation is left out if it is not known."""
+
+    snps: int
+    training_lines: int
+    family_effects: bool
+    genomic_inflation: NotRequired[float]
+
+
 # Preprocessing
 
 
@@ -172,7 +204,7 @@ def prepare(
     split: Mapping[str, Any],
     prepared: Path,
     report: Path,
-) -> dict[str, Any]:
+) -> PreparationFacts:
     """Filter, impute and split a dataset of the workspace.
 
     Args:
@@ -366,7 +398,7 @@ def _figures(result: Mapping[str, Any]) -> dict[str, float]:
 
 def attribute_snps(
     *, workspace: Path, experiment: str, trial: str, prepared: Path, model: Path, attributions: Path
-) -> dict[str, Any]:
+) -> AttributionFacts:
     """Attribute the network's predictions on the validation lines to each SNP; see ``model.attribution``.
 
     Args:
@@ -406,7 +438,7 @@ def attribute_snps(
 
 def associate_snps(
     *, workspace: Path, experiment: str, trial: str, prepared: Path, associations: Path
-) -> dict[str, Any]:
+) -> AssociationFacts:
     """Test each SNP on the training lines, within families if they are known.
 
     Args:
@@ -425,8 +457,10 @@ def associate_snps(
         table = associate(given.dataset, given.split.train, family_effects=families)
         _write_table(table, associations)
     inflation = genomic_inflation(table["neg_log10_p_value"].to_numpy())
-    facts = {"snps": len(table), "training_lines": len(given.split.train), "family_effects": families}
-    return facts if inflation is None else {**facts, "genomic_inflation": inflation}
+    facts = AssociationFacts(snps=len(table), training_lines=len(given.split.train), family_effects=families)
+    if inflation is not None:
+        facts["genomic_inflation"] = inflation
+    return facts
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

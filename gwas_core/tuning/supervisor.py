@@ -360,7 +360,8 @@ class Supervisor:
             self._writer.set_calibration_failure(reason)
         else:
             self._fatal = Ending(
-                state=ExperimentState.FAILED, reason=f"the best model could not be judged on the test lines: {reason}"
+                state=ExperimentState.FAILED,
+                reason=f"the best model could not be evaluated on the test lines: {reason}",
             )
 
     def _on_death(self, death: Death) -> None:

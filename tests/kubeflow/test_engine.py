@@ -472,7 +472,7 @@ def test_a_model_that_cannot_be_evaluated_is_said(
     dying.start(bench.experiment(max_trials=1))
     record = wait_until(lambda: dying.sync("quick"), ended)
     assert record.state is ExperimentState.FAILED
-    assert "the best model could not be judged on the test lines: the process ended by itself" in record.reason
+    assert "the best model could not be evaluated on the test lines: the process ended by itself" in record.reason
     # With what was wrong mended, nothing has to be trained again.
     monkeypatch.setenv("GWAS_MODEL", MODEL)
     assert bench.engine.resume("quick").state is ExperimentState.RUNNING

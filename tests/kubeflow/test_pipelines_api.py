@@ -10,7 +10,7 @@ import pytest
 
 from gwas_core.errors import InputError
 from gwas_core.kubeflow.kubernetes_api import Invalid, NotAllowed, NotFound, Unreachable
-from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState
+from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState, RunStep
 from tests.kubeflow.pipelines_server import Fault, PipelinesServer
 
 NAME = "soy-abcd1234"
@@ -168,7 +168,10 @@ def test_what_a_run_says_of_its_steps() -> None:
             },
         }
     )
-    assert run.steps == (("train", RunState.FAILED, "OOMKilled"), ("root", RunState.UNKNOWN, ""))
+    assert run.steps == (
+        RunStep(name="train", state=RunState.FAILED, message="OOMKilled"),
+        RunStep(name="root", state=RunState.UNKNOWN, message=""),
+    )
     assert (run.state, run.message) == (RunState.FAILED, "failed")
     assert [state for state in RunState if state.is_finished()] == [
         RunState.SUCCEEDED,
