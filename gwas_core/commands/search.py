@@ -16,7 +16,7 @@ from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import duration_range
-from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.comparison import ModelMetrics, comparison

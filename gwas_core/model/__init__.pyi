@@ -1,7 +1,6 @@
 from .attribution import Attribution as Attribution
 from .attribution import attribute as attribute
 from .baselines import BASELINES as BASELINES
-from .baselines import BaselineMetrics as BaselineMetrics
 from .baselines import BaselineResult as BaselineResult
 from .baselines import evaluate_baselines as evaluate_baselines
 from .baselines import predict_baselines as predict_baselines
@@ -17,6 +16,7 @@ from .hyperparameters import TutorialHyperparameters as TutorialHyperparameters
 from .initial_weights import InitialWeights as InitialWeights
 from .initial_weights import TrainingLines as TrainingLines
 from .initial_weights import fit_initial_weights as fit_initial_weights
+from .metrics import BaselineMetrics as BaselineMetrics
 from .metrics import PredictionMetrics as PredictionMetrics
 from .metrics import compute_metrics as compute_metrics
 from .metrics import pearson as pearson

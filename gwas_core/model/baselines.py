@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.metrics import PredictionMetrics, compute_metrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics, compute_metrics
 from gwas_core.model.mixed_model import (
     VarianceComponents,
     decompose,
@@ -26,21 +25,6 @@ Rows = NDArray[np.int64]
 
 BASELINES = ("mean", "family_mean", "gblup", "gblup_family")
 """Names of all baselines; ``family_mean`` and ``gblup_family`` need a dataset with families."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaselineMetrics:
-    """Stored part of a baseline's result: everything but the predictions.
-
-    Attributes:
-        validation: metrics on the validation lines.
-        test: metrics on the test lines.
-        variance: REML estimates of a GBLUP baseline by name, with ratio and proportion explained; None for the means.
-    """
-
-    validation: PredictionMetrics
-    test: PredictionMetrics
-    variance: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -71,6 +71,21 @@ class PredictionMetrics:
         return from_json_values(cls, values, name="metrics", error=InputError, ignore_unknown=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaselineMetrics:
+    """Stored part of a baseline's result: everything but the predictions.
+
+    Attributes:
+        validation: metrics on the validation lines.
+        test: metrics on the test lines.
+        variance: REML estimates of a GBLUP baseline by name, with ratio and proportion explained; None for the means.
+    """
+
+    validation: PredictionMetrics
+    test: PredictionMetrics
+    variance: Mapping[str, float] | None = None
+
+
 def pearson(observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> float | None:
     """Return Pearson's correlation of two vectors (lines,); None for fewer than 3 lines or if either is constant."""
     if len(observed) < 3 or _is_constant(observed) or _is_constant(predicted):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.report.figure_style import (
     BLUE,
     GREEN,

@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gwas_core.messages import counted
-from gwas_core.model.baselines import BaselineMetrics
+from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.model.trial_folder import METRICS_FILE
 from gwas_core.report.figure_style import COLOURS, GREY, add_levels, new_figure, value_range, whole_ticks
 from gwas_core.report.history import baseline_levels

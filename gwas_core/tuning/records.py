@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import FailureKind
-from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.model.calibration import Calibration
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 

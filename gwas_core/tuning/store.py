@@ -15,8 +15,8 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
 from gwas_core.errors import ExperimentError, FailureKind, InputError
-from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.model.calibration import Calibration
+from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.serialization import Record, from_json_values

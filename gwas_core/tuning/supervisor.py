@@ -26,9 +26,8 @@ from typing import Any, Literal
 
 from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
 from gwas_core.genotypes.splits import SPLIT_FILE
-from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.model.calibration import Calibration
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.processes.detached import last_line
 from gwas_core.processes.locks import experiment_lock

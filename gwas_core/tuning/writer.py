@@ -12,9 +12,8 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from gwas_core.errors import FailureKind
-from gwas_core.model.baselines import BaselineMetrics
 from gwas_core.model.calibration import Calibration
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import TrialResult
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now

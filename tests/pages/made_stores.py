@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from gwas_core.errors import FailureKind
-from gwas_core.model.baselines import BaselineMetrics
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import TrialResult
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.space import SearchSpace

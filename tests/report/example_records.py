@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gwas_core.model.baselines import BaselineMetrics
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, FinalMetrics, TrialRecord
 from gwas_core.tuning.space import SearchSpace, Value

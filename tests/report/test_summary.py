@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.model.baselines import BaselineMetrics
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.report.card import metrics_table
 from gwas_core.report.comparison import comparison
 from gwas_core.report.estimate import remaining_seconds

@@ -16,8 +16,7 @@ import optuna
 import pytest
 
 from gwas_core.errors import ExperimentError, FailureKind, SettingsError
-from gwas_core.model.baselines import BaselineMetrics
-from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.serialization import to_json_values
