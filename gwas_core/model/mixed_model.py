@@ -127,7 +127,7 @@ class VarianceComponents:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MixedModel:
-    """A fitted mixed model.
+    """Fitted mixed model.
 
     Attributes:
         variance: estimated variance components.

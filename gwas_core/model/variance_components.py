@@ -56,7 +56,7 @@ class InverseCovariance(Protocol):
 
 
 class CovarianceModel(Protocol):
-    """A phenotype, its fixed effects and the covariance of the rest."""
+    """Phenotype, its fixed effects and the covariance of the rest."""
 
     @property
     def phenotype(self) -> Matrix:
@@ -123,7 +123,7 @@ class Projection:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RestrictedLikelihood:
-    """The criterion at given variances, and its derivatives.
+    """Criterion at given variances, and its derivatives.
 
     Attributes:
         variances: (k + 1,), the residual's last.
@@ -325,7 +325,7 @@ class DenseModel:
 
     @property
     def covariates(self) -> SingleFloats:
-        """The intercept, (lines, 1)."""
+        """Intercept, (lines, 1)."""
         return np.ones((len(self.phenotype), 1), dtype=np.float32)
 
     @property
@@ -353,7 +353,7 @@ class DenseModel:
 
 @dataclass(frozen=True, eq=False)
 class DenseInverse:
-    """An inverse covariance written out.
+    """Inverse covariance written out.
 
     Attributes:
         matrix: V⁻¹, (lines, lines) float32.
