@@ -293,7 +293,8 @@ def test_names_that_hold_html_stay_as_they_are(tmp_path: Path) -> None:
 REAL = """
 import resource, sys
 from pathlib import Path
-from gwas_core.genotypes.readers import guess_roles, make_dataset, read_table
+from gwas_core.genotypes.column_roles import guess_roles, make_dataset
+from gwas_core.genotypes.readers import read_table
 table = read_table(Path(sys.argv[1]))
 dataset, _ = make_dataset(table, guess_roles(table))
 missing = float((dataset.genotypes < 0).mean())
