@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
     from pydantic_core import CoreSchema, ErrorDetails
 
+JsonObject = dict[str, Any]
+"""JSON object whose entries are not ours to declare: of Kubernetes, Kubeflow Pipelines, plotly or Keras."""
+
 Record = TypeVar("Record")
 
 _EXPECTED = {
@@ -54,7 +57,7 @@ class CustomForm:
     wherever the record is part of another one.
     """
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the record as JSON values."""
         raise NotImplementedError
 
@@ -73,7 +76,7 @@ class CustomForm:
         )
 
 
-def to_json_values(record: Any) -> dict[str, Any]:
+def to_json_values(record: Any) -> JsonObject:
     """Return a record as JSON values: a dictionary with an entry for each field, lists for tuples, text for enums.
 
     Numbers that are not finite stay as they are; ``files.write_json`` refuses them.
@@ -82,7 +85,7 @@ def to_json_values(record: Any) -> dict[str, Any]:
         record: an instance of a dataclass.
     """
     # No warnings: a list where a tuple is declared, as people write in notebooks, is written like one.
-    return cast(dict[str, Any], _adapter(type(record)).dump_python(record, mode="json", warnings="none"))
+    return cast(JsonObject, _adapter(type(record)).dump_python(record, mode="json", warnings="none"))
 
 
 def from_json_values(

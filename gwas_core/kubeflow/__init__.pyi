@@ -14,7 +14,6 @@ from .katib import katib_experiment as katib_experiment
 from .katib import to_yaml as to_yaml
 from .kubernetes_api import ClusterError as ClusterError
 from .kubernetes_api import KubernetesApi as KubernetesApi
-from .kubernetes_api import Resource as Resource
 from .pipeline import LocalRun as LocalRun
 from .pipeline import RunParameters as RunParameters
 from .pipeline import compile_pipeline as compile_pipeline
@@ -40,7 +39,6 @@ __all__ = [
     "NotConfigured",
     "PipelinesApi",
     "PollingIntervals",
-    "Resource",
     "Run",
     "RunParameters",
     "RunState",

@@ -16,10 +16,10 @@ from gwas_core.kubeflow.kubernetes_api import (
     KubernetesApi,
     NotFound,
     NotInstalled,
-    Resource,
 )
 from gwas_core.kubeflow.labels import APPLICATION_LABELS
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.serialization import JsonObject
 from gwas_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ def ensure_claim(api: KubernetesApi, settings: ClusterSettings) -> None:
         return
     except NotFound:
         pass
-    spec: Resource = {
+    spec: JsonObject = {
         "accessModes": [READ_WRITE_MANY],
         "resources": {"requests": {"storage": settings.storage}},
     }
     if settings.storage_class:
         spec["storageClassName"] = settings.storage_class
-    body: Resource = {
+    body: JsonObject = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": {"name": settings.claim, "labels": dict(APPLICATION_LABELS)},

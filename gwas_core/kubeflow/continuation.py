@@ -12,9 +12,10 @@ from gwas_core.kubeflow.cluster_binding import ClusterBinding, load_own_binding,
 from gwas_core.kubeflow.file_transfer import FileTransfer
 from gwas_core.kubeflow.final_evaluation import FinalEvaluator
 from gwas_core.kubeflow.katib_status import completion_message, condition, read_trials
-from gwas_core.kubeflow.kubernetes_api import KubernetesApi, Resource
+from gwas_core.kubeflow.kubernetes_api import KubernetesApi
 from gwas_core.kubeflow.submission import is_submitted, submission_manifest, submit
 from gwas_core.kubeflow.trial_sync import sync_trials
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.store import Store
@@ -46,7 +47,7 @@ class Continuation:
         self._final_evaluator.forget_failures(name)
         if record.state is ExperimentState.FAILED:
             writer.forgive_failures()
-        known: list[Resource] | None = None
+        known: list[JsonObject] | None = None
         if record.finished_trials < limit:
             known = self._take_over(api, writer, record, binding)
             record = self._store.load(name)
@@ -64,7 +65,7 @@ class Continuation:
 
     def _take_over(
         self, api: KubernetesApi, writer: ExperimentWriter, record: ExperimentRecord, binding: ClusterBinding
-    ) -> list[Resource] | None:
+    ) -> list[JsonObject] | None:
         """Return the trials that Katib's search still knows, after deleting the experiment they belonged to.
 
         Returns:

@@ -37,11 +37,11 @@ from gwas_core.kubeflow.steps import experiment_directory, read_failure_kind, ru
 from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.kubeflow.trial_inputs import read_experiment, trial_seed
 from gwas_core.messages import quoted
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.model.trial_folder import FAILURE_FILE, METRICS_FILE, RESULT_FILE
 from gwas_core.processes.detached import last_line
 from gwas_core.tuning.experiment import Experiment
-from gwas_core.tuning.space import Value
 from gwas_core.workspace import Workspace
 
 TERMINATED = 128 + signal.SIGTERM
@@ -120,7 +120,7 @@ def _terminate(number: int, frame: Any) -> NoReturn:  # noqa: ARG001 - the signa
 def _train_here(
     options: argparse.Namespace,
     experiment: Experiment,
-    hyperparameters: Mapping[str, Value],
+    hyperparameters: Mapping[str, HyperparameterValue],
     objective: ObjectivePrinter,
 ) -> float:
     result = run_and_record(
@@ -141,7 +141,7 @@ def _train_here(
 def _train_in_pipeline(
     options: argparse.Namespace,
     experiment: Experiment,
-    hyperparameters: Mapping[str, Value],
+    hyperparameters: Mapping[str, HyperparameterValue],
     objective: ObjectivePrinter,
 ) -> float:
     cluster = ClusterSettings.from_environment()
@@ -181,7 +181,7 @@ def _start_run(
     cluster: ClusterSettings,
     trial: str,
     experiment: Experiment,
-    hyperparameters: Mapping[str, Value],
+    hyperparameters: Mapping[str, HyperparameterValue],
 ) -> Run:
     from gwas_core.kubeflow.pipeline import RunParameters, compile_pipeline, pipeline_name  # kfp takes a second
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from gwas_core.errors import SettingsError
 from gwas_core.kubeflow.client_cache import ClientCache
 from gwas_core.kubeflow.cluster_binding import ClusterBinding, save_binding
-from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 from gwas_core.tuning.store import Store
@@ -75,7 +75,7 @@ class ExternalExperiment:
     names: dict[str, str]
 
 
-def read_external_experiment(manifest: Resource) -> ExternalExperiment:
+def read_external_experiment(manifest: JsonObject) -> ExternalExperiment:
     """Return an experiment of ours that says what a Katib experiment says.
 
     Raises:
@@ -119,7 +119,7 @@ def _identifier(name: str) -> str:
     return text if re.match(r"[A-Za-z_]", text) else f"p_{text}"
 
 
-def _parameter(entry: Resource, name: str) -> Parameter:
+def _parameter(entry: JsonObject, name: str) -> Parameter:
     space = entry.get("feasibleSpace") or {}
     kind = ParameterKind(str(entry.get("parameterType", "")).lower())
     if kind is ParameterKind.CATEGORICAL:

@@ -29,12 +29,12 @@ from kubeflow_katib_api.models.v1beta1_trial_parameter_spec import V1beta1TrialP
 from kubeflow_katib_api.models.v1beta1_trial_template import V1beta1TrialTemplate
 
 from gwas_core.errors import SettingsError
-from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.labels import APPLICATION_LABELS, DATASET_ANNOTATION, NO_SIDECAR
 from gwas_core.kubeflow.parameters import to_katib
 from gwas_core.kubeflow.pipelines_api import TOKEN_VARIABLE
 from gwas_core.kubeflow.settings import FILE_SYSTEM_GROUP, ClusterSettings
 from gwas_core.processes.threads import thread_environment
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import Experiment
 
@@ -58,7 +58,7 @@ _DRIVER_REQUESTS = {"cpu": "100m", "memory": "512Mi"}
 _TOKEN_SECONDS = 7200
 
 
-def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> Resource:
+def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> JsonObject:
     """Return the manifest, JSON-ready, that creates the experiment.
 
     Raises:
@@ -105,7 +105,7 @@ def _check_grid(experiment: Experiment) -> None:
         )
 
 
-def to_yaml(manifest: Resource) -> str:
+def to_yaml(manifest: JsonObject) -> str:
     """Return the manifest as YAML for ``kubectl apply``.
 
     Texts that could be read as numbers are quoted: PyYAML leaves 1e-05 without quotes, which Kubernetes reads as a
@@ -129,7 +129,7 @@ _Dumper.add_representer(
 )
 
 
-def _manifest(experiment: Experiment, cluster: ClusterSettings) -> Resource:
+def _manifest(experiment: Experiment, cluster: ClusterSettings) -> JsonObject:
     algorithm = experiment.algorithm.name
     spec = V1beta1ExperimentSpec(
         objective=V1beta1ObjectiveSpec(
@@ -154,7 +154,7 @@ def _manifest(experiment: Experiment, cluster: ClusterSettings) -> Resource:
         parameters=[to_katib(parameter, algorithm=algorithm) for parameter in experiment.space.parameters],
         trialTemplate=_trial_template(experiment, cluster),
     )
-    manifest: Resource = V1beta1Experiment(
+    manifest: JsonObject = V1beta1Experiment(
         apiVersion=API_VERSION,
         kind="Experiment",
         metadata=ObjectMeta(
@@ -227,11 +227,11 @@ def _placeholder(name: str) -> str:
     return f"${{trialParameters.{name}}}"
 
 
-def _job(arguments: list[str], cluster: ClusterSettings) -> Resource:
+def _job(arguments: list[str], cluster: ClusterSettings) -> JsonObject:
     is_driver = cluster.trial_kind == "pipeline"
     environment = {"GWAS_WORKSPACE": cluster.mount_path}
-    mounts: list[Resource] = [{"name": "workspace", "mountPath": cluster.mount_path}]
-    volumes: list[Resource] = [
+    mounts: list[JsonObject] = [{"name": "workspace", "mountPath": cluster.mount_path}]
+    volumes: list[JsonObject] = [
         {"name": "workspace", "persistentVolumeClaim": {"claimName": cluster.claim}},
     ]
     if is_driver:
@@ -272,8 +272,8 @@ def _job(arguments: list[str], cluster: ClusterSettings) -> Resource:
     }
 
 
-def _training_resources(cluster: ClusterSettings) -> Resource:
-    resources: Resource = {
+def _training_resources(cluster: ClusterSettings) -> JsonObject:
+    resources: JsonObject = {
         "requests": {"cpu": cluster.cpu, "memory": cluster.memory},
         "limits": {"memory": cluster.memory},
     }

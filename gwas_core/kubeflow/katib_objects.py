@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.kubeflow.katib_status import condition, read_trial
-from gwas_core.kubeflow.kubernetes_api import Conflict, Invalid, KubernetesApi, NotFound, Resource, Unreachable
+from gwas_core.kubeflow.kubernetes_api import Conflict, Invalid, KubernetesApi, NotFound, Unreachable
 from gwas_core.kubeflow.labels import CREATED_ANNOTATION, EXPERIMENT_LABEL
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord
 
@@ -30,9 +31,9 @@ class KatibObjects:
         suggestion: what the search knows; None if Katib has not made it yet.
     """
 
-    experiment: Resource
-    suggestion: Resource | None
-    trials: list[Resource]
+    experiment: JsonObject
+    suggestion: JsonObject | None
+    trials: list[JsonObject]
 
 
 def read(api: KubernetesApi, name: str, *, uid: str) -> KatibObjects:
@@ -47,12 +48,12 @@ def read(api: KubernetesApi, name: str, *, uid: str) -> KatibObjects:
     return KatibObjects(experiment, find(api, "suggestions", name), list_trials(api, name))
 
 
-def list_trials(api: KubernetesApi, name: str) -> list[Resource]:
+def list_trials(api: KubernetesApi, name: str) -> list[JsonObject]:
     """Return all trials of an experiment, in any order."""
     return api.list("trials", labels={EXPERIMENT_LABEL: name})
 
 
-def find(api: KubernetesApi, plural: str, name: str) -> Resource | None:
+def find(api: KubernetesApi, plural: str, name: str) -> JsonObject | None:
     """Return an object, or None if there is none."""
     try:
         return api.get(plural, name)
@@ -60,7 +61,7 @@ def find(api: KubernetesApi, plural: str, name: str) -> Resource | None:
         return None
 
 
-def create(api: KubernetesApi, manifest: Resource, *, dry_run: bool = False) -> Resource:
+def create(api: KubernetesApi, manifest: JsonObject, *, dry_run: bool = False) -> JsonObject:
     """Create the experiment, once the last remains of an earlier one are gone, and return it.
 
     Args:
@@ -89,7 +90,7 @@ def create(api: KubernetesApi, manifest: Resource, *, dry_run: bool = False) -> 
         time.sleep(_POLL_SECONDS)
 
 
-def is_same(experiment: Resource, *, uid: str, created: str) -> bool:
+def is_same(experiment: JsonObject, *, uid: str, created: str) -> bool:
     """Return whether a Katib experiment is the one that was started here.
 
     Args:
@@ -123,14 +124,14 @@ def delete_everything(api: KubernetesApi, name: str) -> None:
         api.delete("trials", trial["metadata"]["name"])
 
 
-def delete_unfinished(api: KubernetesApi, trials: Iterable[Resource]) -> None:
+def delete_unfinished(api: KubernetesApi, trials: Iterable[JsonObject]) -> None:
     """End the trials that are under way."""
     for trial in trials:
         if not read_trial(trial).state.is_finished():
             api.delete("trials", trial["metadata"]["name"])
 
 
-def resumable_trials(api: KubernetesApi, name: str, *, resume_policy: str) -> list[Resource] | None:
+def resumable_trials(api: KubernetesApi, name: str, *, resume_policy: str) -> list[JsonObject] | None:
     """Return the finished trials that Katib's search still knows.
 
     Trials that were under way are ended, and gone when this returns: Katib gives up on a trial whose name is taken.
@@ -165,7 +166,7 @@ def resumable_trials(api: KubernetesApi, name: str, *, resume_policy: str) -> li
         time.sleep(_POLL_SECONDS)
 
 
-def adopt(api: KubernetesApi, experiment: Resource, trials: Iterable[Resource]) -> None:
+def adopt(api: KubernetesApi, experiment: JsonObject, trials: Iterable[JsonObject]) -> None:
     """Make a new experiment the owner of the Suggestion and the trials of the one before it."""
     metadata = experiment["metadata"]
     owner = {
@@ -183,7 +184,7 @@ def adopt(api: KubernetesApi, experiment: Resource, trials: Iterable[Resource]) 
     api.patch("suggestions", metadata["name"], owned)
 
 
-def set_counts(spec: Resource, record: ExperimentRecord, known: Iterable[Resource], *, forgiven: int) -> None:
+def set_counts(spec: JsonObject, record: ExperimentRecord, known: Iterable[JsonObject], *, forgiven: int) -> None:
     """Set the counts of trials so that Katib does what is left of the experiment.
 
     Katib counts the trials it knows, which may be others than ours.

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gwas_core.errors import FailureKind
-from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.trial_files import finite_number
 from gwas_core.model.training import OBJECTIVE
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import TrialState
 
 _NO_METRIC = "unavailable"
@@ -44,7 +44,7 @@ class KatibTrial:
     failure: FailureKind | None = None
 
 
-def read_trial(trial: Resource) -> KatibTrial:
+def read_trial(trial: JsonObject) -> KatibTrial:
     """Return what Katib says of one trial.
 
     One that succeeded without a finite objective has failed, because nobody can learn from it.
@@ -70,7 +70,7 @@ def read_trial(trial: Resource) -> KatibTrial:
     )
 
 
-def _state(trial: Resource) -> tuple[TrialState, str]:
+def _state(trial: JsonObject) -> tuple[TrialState, str]:
     if (killed := condition(trial, "Killed")) is not None:
         return TrialState.FAILED, f"Katib killed it: {message_of(killed)}"
     if (failed := condition(trial, "Failed")) is not None:
@@ -84,7 +84,7 @@ def _state(trial: Resource) -> tuple[TrialState, str]:
     return (TrialState.RUNNING if condition(trial, "Running") is not None else TrialState.WAITING), ""
 
 
-def condition(resource: Resource, kind: str) -> Resource | None:
+def condition(resource: JsonObject, kind: str) -> JsonObject | None:
     """Return the condition of this type if it is true, or None."""
     for entry in (resource.get("status") or {}).get("conditions") or ():
         if entry.get("type") == kind and entry.get("status") == "True":
@@ -92,12 +92,12 @@ def condition(resource: Resource, kind: str) -> Resource | None:
     return None
 
 
-def message_of(entry: Resource) -> str:
+def message_of(entry: JsonObject) -> str:
     """Return the message of a condition, else its reason, in at most 300 characters."""
     return str(entry.get("message") or entry.get("reason") or "no reason given")[:300]
 
 
-def objective(trial: Resource) -> float | None:
+def objective(trial: JsonObject) -> float | None:
     """Return the objective by the metric's strategy, to be minimised, or None if there is none.
 
     For a metric to be maximised it is the negative of the metric.
@@ -115,7 +115,7 @@ def objective(trial: Resource) -> float | None:
     return None
 
 
-def completion_message(experiment: Resource) -> str | None:
+def completion_message(experiment: JsonObject) -> str | None:
     """Return what Katib says about the end of an experiment, or None while it goes on."""
     for kind in ("Failed", "Succeeded"):
         if (entry := condition(experiment, kind)) is not None:
@@ -123,7 +123,7 @@ def completion_message(experiment: Resource) -> str | None:
     return None
 
 
-def read_trials(trials: Iterable[Resource], suggestion: Resource | None) -> list[KatibTrial]:
+def read_trials(trials: Iterable[JsonObject], suggestion: JsonObject | None) -> list[KatibTrial]:
     """Return all trials in the order of suggestion, which their times, to the second, do not give.
 
     Args:

@@ -13,12 +13,10 @@ from urllib.parse import quote, urlencode
 import urllib3
 
 from gwas_core.errors import ExperimentError
+from gwas_core.serialization import JsonObject
 
 if TYPE_CHECKING:
     from kubernetes.client import Configuration
-
-Resource = dict[str, Any]
-"""Object of the Kubernetes API, as its JSON has it."""
 
 _Answer = TypeVar("_Answer")
 
@@ -98,7 +96,7 @@ class KubernetesApi:
         """Address of the API server."""
         return str(self._client.configuration.host)
 
-    def get(self, plural: str, name: str) -> Resource:
+    def get(self, plural: str, name: str) -> JsonObject:
         """Return one object of the namespace.
 
         Args:
@@ -110,7 +108,7 @@ class KubernetesApi:
         """
         return self.request("GET", self._path(plural, name))
 
-    def list(self, plural: str, *, labels: Mapping[str, str] | None = None) -> list[Resource]:
+    def list(self, plural: str, *, labels: Mapping[str, str] | None = None) -> list[JsonObject]:
         """Return all objects of a kind that have these labels.
 
         The list is read in pages, and from its beginning if the cluster has forgotten the page that is asked for.
@@ -127,7 +125,7 @@ class KubernetesApi:
                     break
         raise Unreachable(f"the cluster's list of {plural} changed faster than it could be read")
 
-    def _pages(self, plural: str, labels: Mapping[str, str]) -> Iterator[Resource]:
+    def _pages(self, plural: str, labels: Mapping[str, str]) -> Iterator[JsonObject]:
         query: dict[str, Any] = {"limit": _PAGE}
         if labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in labels.items())
@@ -139,7 +137,7 @@ class KubernetesApi:
                 return
             query["continue"] = token
 
-    def create(self, plural: str, body: Resource, *, dry_run: bool = False) -> Resource:
+    def create(self, plural: str, body: JsonObject, *, dry_run: bool = False) -> JsonObject:
         """Create an object and return it as the cluster stored it.
 
         Args:
@@ -153,7 +151,7 @@ class KubernetesApi:
         """
         return self.request("POST", self._path(plural), body=body, query={"dryRun": "All"} if dry_run else None)
 
-    def patch(self, plural: str, name: str, body: Resource) -> Resource:
+    def patch(self, plural: str, name: str, body: JsonObject) -> JsonObject:
         """Merge ``body`` into an object and return the result."""
         return self.request("PATCH", self._path(plural, name), body=body)
 
@@ -195,8 +193,8 @@ class KubernetesApi:
         return bool((review.get("status") or {}).get("allowed"))
 
     def request(
-        self, method: str, path: str, *, body: Resource | None = None, query: Mapping[str, Any] | None = None
-    ) -> Resource:
+        self, method: str, path: str, *, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
+    ) -> JsonObject:
         """Return the answer to one request, which is an object.
 
         Args:
@@ -295,7 +293,7 @@ class KubernetesApi:
         except _Unauthenticated as error:
             raise NotAllowed(str(error)) from error
 
-    def _send(self, method: str, path: str, body: Resource | None, query: Mapping[str, Any] | None) -> str:
+    def _send(self, method: str, path: str, body: JsonObject | None, query: Mapping[str, Any] | None) -> str:
         from kubernetes.client import ApiException
 
         content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -379,7 +377,7 @@ def _as_sentence(error: Any) -> ClusterError:
     return Unreachable(f"the cluster answers with an error ({error.status}): {said}")
 
 
-def _status_object(body: Any) -> Resource:
+def _status_object(body: Any) -> JsonObject:
     if isinstance(body, bytes):
         body = body.decode("utf-8", errors="replace")
     try:

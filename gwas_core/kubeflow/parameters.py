@@ -23,7 +23,8 @@ from kubeflow_katib_api.models.v1beta1_parameter_spec import V1beta1ParameterSpe
 
 from gwas_core.errors import SettingsError
 from gwas_core.messages import quoted
-from gwas_core.tuning.space import MAXIMUM_CHOICES, Parameter, ParameterKind, Scale, SearchSpace, Value
+from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.tuning.space import MAXIMUM_CHOICES, Parameter, ParameterKind, Scale, SearchSpace
 
 EVEN_VALUES = 21
 """Number of values that stand for a range with 0 under Bayesian search."""
@@ -101,12 +102,12 @@ def _check_shell_safe(parameter: Parameter) -> None:
             )
 
 
-def as_text(value: Value) -> str:
+def as_text(value: HyperparameterValue) -> str:
     """Return a value as text for Katib; reading the text gives exactly the same number."""
     return value if isinstance(value, str) else repr(value)
 
 
-def from_assignments(space: SearchSpace, assignments: Mapping[str, Any]) -> dict[str, Value]:
+def from_assignments(space: SearchSpace, assignments: Mapping[str, Any]) -> dict[str, HyperparameterValue]:
     """Return a trial's complete hyperparameters, in their types, from the texts that Katib assigned.
 
     Args:

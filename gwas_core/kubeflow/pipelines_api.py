@@ -21,8 +21,8 @@ import urllib3
 
 from gwas_core.errors import InputError
 from gwas_core.kubeflow.kubernetes_api import ClusterError, Conflict, Invalid, NotAllowed, NotFound, Unreachable
+from gwas_core.serialization import JsonObject
 
-Json = dict[str, Any]
 Found = TypeVar("Found")
 
 TOKEN_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"  # noqa: S105 - its name, not what is in it
@@ -101,7 +101,7 @@ class Run:
     steps: tuple[RunStep, ...]
 
     @classmethod
-    def of(cls, answer: Json) -> Run:
+    def of(cls, answer: JsonObject) -> Run:
         """Return the run that an answer of the API describes."""
         details = answer.get("run_details") or {}
         return cls(
@@ -116,14 +116,14 @@ class Run:
         )
 
 
-def _state(answer: Json) -> RunState:
+def _state(answer: JsonObject) -> RunState:
     try:
         return RunState(answer.get("state") or RunState.UNKNOWN)
     except ValueError:
         return RunState.UNKNOWN
 
 
-def _message(answer: Json) -> str:
+def _message(answer: JsonObject) -> str:
     return str((answer.get("error") or {}).get("message") or "")
 
 
@@ -206,7 +206,7 @@ class PipelinesApi:
             account: service account of the steps; the installation's default if empty.
         """
         group_id = self._group(group)
-        body: Json = {
+        body: JsonObject = {
             "display_name": name,
             "experiment_id": group_id,
             "pipeline_version_reference": asdict(pipeline),
@@ -294,10 +294,10 @@ class PipelinesApi:
         path: str,
         *,
         query: Mapping[str, str] | None = None,
-        body: Json | None = None,
+        body: JsonObject | None = None,
         fields: Mapping[str, Any] | None = None,
         patience: float | None = None,
-    ) -> Json:
+    ) -> JsonObject:
         """Send a request until the API answers and accepts the token; return the answer."""
         deadline = time.monotonic() + (self.patience if patience is None else patience)
         refusals = 0
@@ -319,9 +319,9 @@ class PipelinesApi:
         method: str,
         path: str,
         query: Mapping[str, str] | None,
-        body: Json | None,
+        body: JsonObject | None,
         fields: Mapping[str, Any] | None,
-    ) -> Json:
+    ) -> JsonObject:
         address = f"{self._host}{_API}{path}"
         options: dict[str, Any] = {}
         if query:
@@ -374,7 +374,7 @@ def _refusal(status: int, text: str) -> ClusterError:
     return Unreachable(f"Pipelines answers with an error ({status}): {said}")
 
 
-def _object(text: str) -> Json:
+def _object(text: str) -> JsonObject:
     try:
         answer = json.loads(text)
     except ValueError:

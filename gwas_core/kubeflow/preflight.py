@@ -17,12 +17,12 @@ from gwas_core.kubeflow.kubernetes_api import (
     NotAllowed,
     NotFound,
     NotInstalled,
-    Resource,
     Unreachable,
 )
 from gwas_core.kubeflow.labels import INJECTION_LABEL, INJECTION_VALUE
 from gwas_core.kubeflow.settings import ENVIRONMENT_PREFIX, ClusterSettings
 from gwas_core.messages import quoted
+from gwas_core.serialization import JsonObject
 
 KATIB_NAMESPACE = "kubeflow"
 
@@ -154,7 +154,7 @@ def _check_pipelines(api: KubernetesApi, settings: ClusterSettings) -> Check:
     return _ok("Pipelines", f"Pipelines {health.get('tag_name') or 'of unknown version'} is there")
 
 
-def _pipelines_health(api: KubernetesApi, settings: ClusterSettings) -> Resource | None:
+def _pipelines_health(api: KubernetesApi, settings: ClusterSettings) -> JsonObject | None:
     """Return what the Pipelines API says of itself, asked directly or through the API server; None if it is silent."""
     try:
         address = settings.pipeline_host + _PIPELINES_HEALTH
@@ -256,7 +256,7 @@ def _check_storage_class(name: str, api: KubernetesApi, settings: ClusterSetting
     )
 
 
-def _chosen_class(classes: list[Resource], wanted: str) -> Resource | None:
+def _chosen_class(classes: list[JsonObject], wanted: str) -> JsonObject | None:
     for entry in classes:
         annotations = entry["metadata"].get("annotations") or {}
         if entry["metadata"]["name"] == wanted or (not wanted and annotations.get(_DEFAULT_CLASS) == "true"):

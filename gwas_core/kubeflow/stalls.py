@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gwas_core.kubeflow.katib_status import condition, message_of, read_time, read_trial
-from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.labels import SUGGESTION_LABEL, TRIAL_LABEL
 from gwas_core.messages import counted, duration
+from gwas_core.serialization import JsonObject
 
 _MEMORY_REMEDY = (
     "its memory limit, 100Mi by default, is too small for it: an administrator raises resources.limits.memory of the "
@@ -20,7 +20,7 @@ _MEMORY_REMEDY = (
 )
 
 
-def last_change(experiment: Resource, trials: Sequence[Resource]) -> datetime:
+def last_change(experiment: JsonObject, trials: Sequence[JsonObject]) -> datetime:
     """Return when something last happened to an experiment or one of its trials."""
     times = [experiment["metadata"].get("creationTimestamp")]
     for resource in (experiment, *trials):
@@ -31,10 +31,10 @@ def last_change(experiment: Resource, trials: Sequence[Resource]) -> datetime:
 
 
 def explain_stall(
-    experiment: Resource,
-    trials: Sequence[Resource],
-    suggestion: Resource | None,
-    pods: Sequence[Resource],
+    experiment: JsonObject,
+    trials: Sequence[JsonObject],
+    suggestion: JsonObject | None,
+    pods: Sequence[JsonObject],
     *,
     now: datetime,
 ) -> str:
@@ -53,11 +53,11 @@ def explain_stall(
     return f"no new trial for {duration(quiet)}: {_why_no_suggestion(experiment, suggestion, pods)}"
 
 
-def _pods_of(pods: Sequence[Resource], trials: set[str]) -> list[Resource]:
+def _pods_of(pods: Sequence[JsonObject], trials: set[str]) -> list[JsonObject]:
     return [pod for pod in pods if (pod["metadata"].get("labels") or {}).get(TRIAL_LABEL) in trials]
 
 
-def _why_no_suggestion(experiment: Resource, suggestion: Resource | None, pods: Sequence[Resource]) -> str:
+def _why_no_suggestion(experiment: JsonObject, suggestion: JsonObject | None, pods: Sequence[JsonObject]) -> str:
     if suggestion is None:
         if not (experiment.get("status") or {}).get("conditions"):
             return "Katib has not looked at the experiment yet: its controller (katib-controller) does not seem to run"
@@ -82,7 +82,7 @@ def _why_no_suggestion(experiment: Resource, suggestion: Resource | None, pods: 
     return "Katib asks for no further trial; the log of katib-controller says why"
 
 
-def explain_pod(pod: Resource) -> str:
+def explain_pod(pod: JsonObject) -> str:
     """Return what keeps a pod from running; empty if nothing does."""
     status = pod.get("status") or {}
     name = pod["metadata"]["name"]
@@ -102,7 +102,7 @@ def explain_pod(pod: Resource) -> str:
     return ""
 
 
-def _was_out_of_memory(pod: Resource) -> bool:
+def _was_out_of_memory(pod: JsonObject) -> bool:
     """Return whether a container of the pod was killed for using more memory than it may."""
     containers = (pod.get("status") or {}).get("containerStatuses") or ()
     states = [entry.get(state) or {} for entry in containers for state in ("state", "lastState")]

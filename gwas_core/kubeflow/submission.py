@@ -7,16 +7,17 @@ from dataclasses import replace
 from gwas_core.kubeflow import katib_objects
 from gwas_core.kubeflow.cluster_binding import ClusterBinding, load_binding, save_binding
 from gwas_core.kubeflow.katib import katib_experiment
-from gwas_core.kubeflow.kubernetes_api import KubernetesApi, Resource
+from gwas_core.kubeflow.kubernetes_api import KubernetesApi
 from gwas_core.kubeflow.labels import CREATED_ANNOTATION
 from gwas_core.kubeflow.settings import ClusterSettings
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
 
 
-def submission_manifest(experiment: Experiment, settings: ClusterSettings) -> Resource:
+def submission_manifest(experiment: Experiment, settings: ClusterSettings) -> JsonObject:
     """Return the manifest of the Katib experiment for the whole search.
 
     A grid with fewer points than trials is asked for its points only, because Katib refuses more.
@@ -32,7 +33,7 @@ def submission_manifest(experiment: Experiment, settings: ClusterSettings) -> Re
     return manifest
 
 
-def submit(api: KubernetesApi, store: Store, name: str, manifest: Resource, *, limit: int) -> Resource:
+def submit(api: KubernetesApi, store: Store, name: str, manifest: JsonObject, *, limit: int) -> JsonObject:
     """Create the Katib experiment, write down that it runs, and return it.
 
     Args:
@@ -50,6 +51,6 @@ def submit(api: KubernetesApi, store: Store, name: str, manifest: Resource, *, l
     return created
 
 
-def is_submitted(existing: Resource, binding: ClusterBinding, record: ExperimentRecord) -> bool:
+def is_submitted(existing: JsonObject, binding: ClusterBinding, record: ExperimentRecord) -> bool:
     """Return whether a Katib experiment of this name is the one that was submitted for the record."""
     return katib_objects.is_same(existing, uid=binding.uid, created=record.experiment.created)

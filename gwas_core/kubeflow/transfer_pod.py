@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.kubeflow.claim_transfer import HASH_PREFIX, digests, pack, stamps, unpack
-from gwas_core.kubeflow.kubernetes_api import ClusterError, Conflict, KubernetesApi, NotFound, Resource, Unreachable
+from gwas_core.kubeflow.kubernetes_api import ClusterError, Conflict, KubernetesApi, NotFound, Unreachable
 from gwas_core.kubeflow.labels import APPLICATION_LABELS, NO_SIDECAR
 from gwas_core.kubeflow.settings import FILE_SYSTEM_GROUP, ClusterSettings
 from gwas_core.kubeflow.stalls import explain_pod
 from gwas_core.messages import counted, quoted
+from gwas_core.serialization import JsonObject
 
 SMALL_FILE = 256_000
 """Size in bytes: what a page shows of every trial is smaller; networks are larger."""
@@ -156,7 +157,7 @@ class TransferPod:
         return output
 
 
-def transfer_pod_manifest(name: str, settings: ClusterSettings) -> Resource:
+def transfer_pod_manifest(name: str, settings: ClusterSettings) -> JsonObject:
     """Return the manifest of a pod that has the claim mounted and waits."""
     container = {
         "name": "files",

@@ -12,6 +12,7 @@ from .calibration import Timing as Timing
 from .calibration import calibrate as calibrate
 from .hyperparameters import HybridHyperparameters as HybridHyperparameters
 from .hyperparameters import Hyperparameters as Hyperparameters
+from .hyperparameters import HyperparameterValue as HyperparameterValue
 from .hyperparameters import TutorialHyperparameters as TutorialHyperparameters
 from .initial_weights import InitialWeights as InitialWeights
 from .initial_weights import TrainingLines as TrainingLines
@@ -51,6 +52,7 @@ __all__ = [
     "Bundle",
     "Calibration",
     "HybridHyperparameters",
+    "HyperparameterValue",
     "Hyperparameters",
     "InitialWeights",
     "MixedModel",

@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 from gwas_core.errors import SettingsError
 from gwas_core.messages import quoted
 
+HyperparameterValue = str | int | float | bool
+"""Value of a hyperparameter; bool occurs only among the fixed values of a search space."""
+
 ACTIVATIONS = ("elu", "relu", "gelu", "linear")
 LOSSES = ("huber", "mean_squared_error", "mean_absolute_error")
 # The published names mix two spellings; Keras accepts all of these.

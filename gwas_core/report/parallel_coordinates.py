@@ -18,13 +18,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.report.figure_style import LARGEST
 from gwas_core.report.labels import number_label, shortened, told_apart
 from gwas_core.report.text import plot_text
 from gwas_core.report.trial_filters import Range, TrialFilter
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
-from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace, Value
+from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 
 AXES_SHOWN = 7
 """Parameters shown at first; more are hard to follow with the eye."""
@@ -75,7 +76,7 @@ class Axis:
     scale: AxisScale
     low: float
     high: float
-    choices: tuple[Value, ...] = ()
+    choices: tuple[HyperparameterValue, ...] = ()
     is_range: bool = True
     whole: bool = False
     open_low: bool = False
@@ -163,7 +164,7 @@ class Axis:
         return tuple(zip(positions, told_apart(texts), strict=True))
 
     @cached_property
-    def _steps(self) -> dict[Value, float]:
+    def _steps(self) -> dict[HyperparameterValue, float]:
         return {choice: float(index) for index, choice in enumerate(self.choices)}
 
     def _step(self, value: Any) -> float:
@@ -275,7 +276,7 @@ class ParallelCoordinates:
     colours: NDArray[np.float64]
     not_drawn: Mapping[str, int]
     varying: tuple[str, ...]
-    constants: tuple[tuple[str, Value], ...]
+    constants: tuple[tuple[str, HyperparameterValue], ...]
     lower_is_better: bool
 
     def axis(self, name: str) -> Axis | None:
@@ -402,13 +403,13 @@ def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFi
 
 def _constants(
     trials: Sequence[TrialRecord], space: SearchSpace, filters: Sequence[TrialFilter]
-) -> tuple[tuple[tuple[str, Value], ...], tuple[str, ...]]:
+) -> tuple[tuple[tuple[str, HyperparameterValue], ...], tuple[str, ...]]:
     """Return the parameters that are the same in all trials, with their values, and the names of the others.
 
     With fewer than two trials every parameter of more than one value may still vary.
     """
     filtered = {entry.parameter for entry in filters}
-    constants: list[tuple[str, Value]] = []
+    constants: list[tuple[str, HyperparameterValue]] = []
     varying: list[str] = []
     for parameter in space.parameters:
         values = {
@@ -518,7 +519,7 @@ def _colours(drawn: Sequence[TrialRecord], *, lower_is_better: bool) -> NDArray[
     return np.asarray(1.0 - from_low if lower_is_better else from_low, dtype=np.float64)
 
 
-def _choice_text(choice: Value) -> str:
+def _choice_text(choice: HyperparameterValue) -> str:
     return shortened(choice, limit=_LABEL_LENGTH) if isinstance(choice, str) else number_label(choice, digits=6)
 
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from gwas_core.errors import GwasError, SettingsError
 from gwas_core.messages import quoted
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.report.labels import number_label, shortened
 from gwas_core.tuning.records import TrialRecord
-from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace, Value
+from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 
 Range = tuple[float | None, float | None]
 """Lowest and highest value, both included; None if that side is open."""
@@ -49,7 +50,7 @@ class TrialFilter:
 
     parameter: str
     ranges: tuple[Range, ...] = ()
-    choices: tuple[Value, ...] = ()
+    choices: tuple[HyperparameterValue, ...] = ()
 
     def __post_init__(self) -> None:
         if bool(self.ranges) == bool(self.choices):
@@ -205,7 +206,7 @@ def _encode_number(value: float | None) -> str:
     return "" if value is None else _plain(value)
 
 
-def _encode_choice(choice: Value) -> str:
+def _encode_choice(choice: HyperparameterValue) -> str:
     # quote() leaves a tilde alone, which here has a meaning of its own.
     return quote(choice, safe="").replace("~", "%7E") if isinstance(choice, str) else _plain(choice)
 

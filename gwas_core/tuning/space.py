@@ -24,13 +24,11 @@ import yaml
 from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_text
 from gwas_core.messages import quoted
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.serialization import CustomForm
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
-
-Value = str | int | float | bool
-"""What a hyperparameter can be; bool only among the fixed values."""
 
 PRESETS = ("focused", "tutorial")
 """Names of the spaces that come with the project; the first is the default."""
@@ -411,7 +409,7 @@ class SearchSpace(CustomForm):
     """
 
     parameters: tuple[Parameter, ...]
-    fixed: Mapping[str, Value] = field(default_factory=dict)
+    fixed: Mapping[str, HyperparameterValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(self.parameters))
@@ -429,12 +427,12 @@ class SearchSpace(CustomForm):
             seen.add(name)
         object.__setattr__(self, "fixed", self._checked_fixed())
 
-    def _checked_fixed(self) -> dict[str, Value]:
+    def _checked_fixed(self) -> dict[str, HyperparameterValue]:
         if len(self.fixed) > MAXIMUM_PARAMETERS:
             raise SettingsError(
                 f"at most {MAXIMUM_PARAMETERS} values can be fixed, not {len(self.fixed)}", field="fixed"
             )
-        checked: dict[str, Value] = {}
+        checked: dict[str, HyperparameterValue] = {}
         for name, value in self.fixed.items():
             _check_name(name, field="fixed")
             if name in self.names:
@@ -469,7 +467,7 @@ class SearchSpace(CustomForm):
         }
         return values if len(values) == len(self.parameters) else None
 
-    def check(self, values: Mapping[str, Any]) -> dict[str, Value]:
+    def check(self, values: Mapping[str, Any]) -> dict[str, HyperparameterValue]:
         """Return a complete assignment: every searched value checked and in its type, then the fixed ones.
 
         Fixed values need not be given; if they are, they must agree. Checking twice changes nothing.
@@ -486,7 +484,7 @@ class SearchSpace(CustomForm):
         for name in values:
             if name not in self.names and name not in self.fixed:
                 raise SettingsError(f"{quoted(name)} is not in the search space", field=str(name)[:MAXIMUM_NAME_LENGTH])
-        checked: dict[str, Value] = {}
+        checked: dict[str, HyperparameterValue] = {}
         for parameter in self.parameters:
             if parameter.name not in values:
                 raise SettingsError(f"{parameter.name} has no value", field=parameter.name)
@@ -679,7 +677,7 @@ def _text(value: Any, *, field: str, what: str) -> str:
     return value
 
 
-def _fixed_value(value: Any, name: str) -> Value:
+def _fixed_value(value: Any, name: str) -> HyperparameterValue:
     field = f"fixed.{name}"
     if isinstance(value, bool):
         return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gwas_core.kubeflow.kubernetes_api import Resource
+from gwas_core.serialization import JsonObject
 
 
-def conditions(*kinds: str, message: str = "said so") -> list[Resource]:
+def conditions(*kinds: str, message: str = "said so") -> list[JsonObject]:
     return [
         {
             "type": kind,
@@ -18,7 +18,7 @@ def conditions(*kinds: str, message: str = "said so") -> list[Resource]:
     ]
 
 
-def trial(name: str = "t", *kinds: str, latest: str = "0.5", least: str = "0.4", goal: str = "minimize") -> Resource:
+def trial(name: str = "t", *kinds: str, latest: str = "0.5", least: str = "0.4", goal: str = "minimize") -> JsonObject:
     metric = {"name": "val_mean_absolute_error", "latest": latest, "min": least, "max": "0.9"}
     return {
         "metadata": {"name": name, "creationTimestamp": "2026-03-01T11:00:00Z"},
@@ -40,7 +40,7 @@ def trial(name: str = "t", *kinds: str, latest: str = "0.5", least: str = "0.4",
     }
 
 
-def experiment(*kinds: str) -> Resource:
+def experiment(*kinds: str) -> JsonObject:
     return {
         "metadata": {"name": "quick", "creationTimestamp": "2026-03-01T11:30:00Z"},
         "status": {"conditions": conditions(*kinds)},

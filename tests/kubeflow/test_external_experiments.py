@@ -8,11 +8,11 @@ import pytest
 
 from gwas_core.errors import SettingsError
 from gwas_core.kubeflow.external_experiments import read_external_experiment
-from gwas_core.kubeflow.kubernetes_api import Resource
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.space import Scale
 
 
-def external(**changes: Any) -> Resource:
+def external(**changes: Any) -> JsonObject:
     parameters = [
         {"name": "learning-rate", "parameterType": "double", "feasibleSpace": {"min": "0.001", "max": "0.1"}},
         {

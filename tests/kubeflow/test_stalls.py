@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from gwas_core.kubeflow.kubernetes_api import Resource
 from gwas_core.kubeflow.stalls import explain_stall, last_change
+from gwas_core.serialization import JsonObject
 from tests.kubeflow.katib_resources import conditions, experiment, trial
 
 MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def pod(label: str, value: str, container: Resource, **status: Any) -> Resource:
+def pod(label: str, value: str, container: JsonObject, **status: Any) -> JsonObject:
     return {
         "metadata": {"name": "pod-1", "labels": {f"katib.kubeflow.org/{label}": value}},
         "status": {"containerStatuses": [container], **status},
     }
 
 
-def suggestion(*kinds: str, requests: int = 3, count: int = 0) -> Resource:
+def suggestion(*kinds: str, requests: int = 3, count: int = 0) -> JsonObject:
     status = {"conditions": conditions(*kinds, message="Validation failed: unknown setting"), "suggestionCount": count}
     return {"spec": {"requests": requests}, "status": status}
 
@@ -65,7 +65,7 @@ UNSCHEDULED = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes
     ],
 )
 def test_stalls_are_explained(
-    seen: tuple[Resource, list[Resource], Resource | None, list[Resource]], words: list[str]
+    seen: tuple[JsonObject, list[JsonObject], JsonObject | None, list[JsonObject]], words: list[str]
 ) -> None:
     since = last_change(seen[0], seen[1])
     text = explain_stall(*seen, now=since + timedelta(minutes=12, seconds=3))

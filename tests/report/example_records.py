@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, FinalMetrics, TrialRecord
-from gwas_core.tuning.space import SearchSpace, Value
+from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from tests.report.made_records import SPACE
 
@@ -93,9 +94,9 @@ def record(
     )
 
 
-def random_parameters(space: SearchSpace, random: np.random.Generator) -> dict[str, Value]:
+def random_parameters(space: SearchSpace, random: np.random.Generator) -> dict[str, HyperparameterValue]:
     """A point of the space, fixed values included."""
-    values: dict[str, Value] = dict(space.fixed)
+    values: dict[str, HyperparameterValue] = dict(space.fixed)
     for parameter in space.parameters:
         if parameter.kind.is_range():
             values[parameter.name] = parameter.at_position(random.random())

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from gwas_core.errors import GwasError, SettingsError
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.networks import DEFAULT_NETWORK, NETWORKS
 from gwas_core.report.labels import number_label
 from gwas_core.tuning.creation import check_fits_network
-from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace, Value
+from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 from ui.store import sentence
 
 SEARCH_TITLE = "Search"
@@ -124,7 +125,7 @@ def read_space(rows: Sequence[SpaceRow]) -> SpaceReading:
     A row without a tick gives the value that stays. If it has no value either, the network uses its own.
     """
     parameters: dict[int, Parameter] = {}
-    fixed: dict[int, tuple[str, Value]] = {}
+    fixed: dict[int, tuple[str, HyperparameterValue]] = {}
     problems: list[Problem] = []
     for number, row in enumerate(rows, start=1):
         texts = row.texts()
@@ -210,7 +211,7 @@ def _entry(texts: Mapping[str, str]) -> dict[str, object]:
     return entry
 
 
-def _value(text: str) -> Value:
+def _value(text: str) -> HyperparameterValue:
     """Return a number or a truth value if the text is one, and else the text."""
     if text in ("true", "false"):
         return text == "true"
@@ -222,7 +223,7 @@ def _value(text: str) -> Value:
     return text
 
 
-def _text(value: Value | None) -> str:
+def _text(value: HyperparameterValue | None) -> str:
     """Return a value as short as possible without changing it; empty for None."""
     if value is None or isinstance(value, str):
         return value or ""
