@@ -1,4 +1,4 @@
-"""Run the dashboard: ``streamlit run app.py`` (or ``./run``)."""
+"""Run the dashboard: menu of pages, page settings, the address of each page, and the start of the demo."""
 
 from __future__ import annotations
 

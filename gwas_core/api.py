@@ -1,5 +1,8 @@
 """Functions for notebooks and scripts: each step of a study is one call.
 
+Also here: which column takes which role where only some are given; notes on data as warnings; progress bars in a
+notebook; an interrupt stops the experiment.
+
 ``read_dataset`` reads a file, ``describe`` says what is in it, ``tune`` searches for a network, ``evaluate`` judges
 tuned networks on lines that nothing was chosen by, ``predict`` predicts new lines, and ``open_experiment`` opens a
 search of this or an earlier session. Results are kept in a workspace, where the dashboard and the command line find

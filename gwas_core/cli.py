@@ -1,4 +1,4 @@
-"""Command line: ``deep-gwas COMMAND``, ``./run COMMAND`` in a clone, or ``python -m gwas_core COMMAND``.
+"""Command line: names and options of all commands, Ctrl-C, and exit codes.
 
 Exit codes: 0 done, 1 the work failed (one sentence on stderr), 2 wrong usage. With
 ``--json`` the last thing on stdout is one JSON value; progress and notes go to stderr.

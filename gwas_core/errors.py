@@ -1,4 +1,7 @@
-"""Errors that the project raises on purpose.
+"""Errors that the project raises on purpose, and the kinds of failure of a trial.
+
+Also here: which kind of failure (memory, divergence, full disk, lost files, bad settings, bug) an error means for the
+trial that raised it; an unforeseen error in one line.
 
 A message states the rule, the value found and what to do about it, in one sentence a biologist can act on. Any other
 error is a bug.

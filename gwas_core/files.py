@@ -1,4 +1,4 @@
-"""Atomic writing of files: a reader never sees half of one."""
+"""Atomic writing of files (text, JSON): a reader never sees half of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Words for sentences that people read: quoted input, lists of names, counts and durations."""
+"""Words for sentences that people read: quoted and shortened input, lists of names, counts, durations.
+
+Also here: which names hold control characters; how long a text from outside may be in a message.
+"""
 
 from __future__ import annotations
 

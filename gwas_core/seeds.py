@@ -1,4 +1,4 @@
-"""Seeds that follow from another seed: the one home of every such derivation.
+"""Seeds that follow from another seed (suggestions, trainings, layers): the one home of every such derivation.
 
 Each is fixed for good. With another derivation a search, an evaluation or a trial that is repeated with its old seed
 would give other figures.

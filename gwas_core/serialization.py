@@ -1,5 +1,7 @@
 """Records (frozen dataclasses) to JSON values and back: the one mechanism for everything that is stored or sent.
 
+Also here: what a message says about a stored or sent value of the wrong type.
+
 pydantic does the work, by its ``TypeAdapter`` over our plain dataclasses. It comes with our dependencies already, reads
 the types that the dataclasses declare, does not convert silently (a text is no number, ``true`` is not 1), and
 reports where in the input a bad value stands. cattrs does the same job, but would be one more dependency, and locating

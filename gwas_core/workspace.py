@@ -1,4 +1,7 @@
-"""Workspace: the one folder, chosen by ``GWAS_WORKSPACE``, in which everything is kept."""
+"""Workspace (``GWAS_WORKSPACE``) and store address: folders of results, and names that experiments may have.
+
+Also here: where the demo data and the pages lie in a clone and in an installed package; how messages call the program.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Add genotypes, check their quality, and keep them for searches."""
+"""Add genotypes, check their quality, and keep them for searches.
+
+Also here: which dataset's report is shown.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Show one experiment while it runs: its progress, its errors, and its trials."""
+"""Show one experiment while it runs: its progress, its errors, and its trials.
+
+Also here: how often the page is refreshed.
+"""
 
 from __future__ import annotations
 

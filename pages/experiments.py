@@ -1,4 +1,7 @@
-"""List all experiments and keep the list up to date."""
+"""List all experiments and keep the list up to date.
+
+Also here: how often, and when it no longer needs to be read again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Show the best model of an experiment: how good it is, its download, and predictions of new lines."""
+"""Show the best model of an experiment: verdict, evaluation, bundle, predictions, model card.
+
+Also here: what is shown while there is no model yet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Choose what is searched and how, and launch it."""
+"""Choose what is searched and how, and launch it.
+
+Also here: when the button Launch can be pressed.
+"""
 
 from __future__ import annotations
 

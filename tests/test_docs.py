@@ -14,6 +14,7 @@ import yaml
 import gwas_core
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+MODULE_LIST = REPOSITORY / "docs" / "module_list.py"
 ARCHITECTURE = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
 PAGES = sorted(
     [
@@ -85,6 +86,18 @@ def test_every_package_has_its_line_in_where_do_i_find() -> None:
     for package in (REPOSITORY / "gwas_core").glob("*/__init__.py"):
         if package.parent.name not in {"commands", "engines", "processes"}:
             assert f"gwas_core/{package.parent.name}/" in table, package.parent.name
+
+
+def test_the_list_of_modules_is_what_their_docstrings_say() -> None:
+    done = subprocess.run([sys.executable, str(MODULE_LIST)], capture_output=True, text=True, check=True, timeout=240)
+    listed = set(re.findall(r"^- `([^`]+)`:", done.stdout, re.MULTILINE))
+    folders = [REPOSITORY / "assets", *(path.parent for path in REPOSITORY.glob("[gup]*/**/*.py"))]
+    files = {path.relative_to(REPOSITORY) for folder in folders for path in folder.iterdir() if path.is_file()}
+    named = {path.as_posix() for path in files if path.suffix in (".py", ".js", ".css") and path.name[0] != "_"}
+    assert listed == {*named, "app.py"}
+    missing = [line for line in done.stdout.splitlines() if line not in ARCHITECTURE]
+    assert not missing, "\n".join([f"run {sys.executable} docs/module_list.py --write", *missing])
+    assert done.stdout.strip() in ARCHITECTURE, f"run {sys.executable} docs/module_list.py --write"
 
 
 def test_the_version_is_the_same_where_it_is_written_again() -> None:

@@ -1,4 +1,7 @@
-"""Stop, resume, extend or delete an experiment."""
+"""Stop, resume, extend or delete an experiment: buttons, what each did, and the name typed before deletion.
+
+Also here: which buttons a state allows.
+"""
 
 from __future__ import annotations
 

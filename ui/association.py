@@ -1,4 +1,7 @@
-"""The parts of the association page: settings, figures, Manhattan and QQ plot, one SNP, the table."""
+"""Draw the association page: settings, Manhattan and QQ plot, one SNP, the table and its GWAS-SSF download.
+
+Also here: from which genomic inflation on p-values are warned of.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Show the parallel coordinates of an experiment, whose brushes filter its trials everywhere on the page.
 
+Also here: choice and order of axes and when they change by themselves; chips; the form for filters without a mouse;
+parameters that are constant.
+
 The filters are kept in the URL only: a brush, a chip and the form write them there, and every run reads them there. So
 a link restores them, and all parts of the page agree.
 """

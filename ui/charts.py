@@ -1,4 +1,4 @@
-"""Draw charts with the table behind them."""
+"""Draw charts with the table behind them and its download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose the experiment that a page shows; it is kept in the URL."""
+"""Choose the experiment that a page shows: that of the URL, else the one looked at last, else the newest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show the evaluation of an experiment: its network against baselines, with confidence intervals."""
+"""Show the evaluation of an experiment with confidence intervals, or the command that computes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The parts of the page of one experiment: header, progress, figures, charts."""
+"""Draw the page of one experiment: state with its reason, progress, time left, figures, charts.
+
+Also here: what is advised in each state; the hint after many trials without a better one; how many curves are drawn;
+when importance is computed again.
+"""
 
 from __future__ import annotations
 

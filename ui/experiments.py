@@ -1,4 +1,7 @@
-"""Show all experiments as a table, with what can be done with the selected one."""
+"""Show all experiments as a table, with what can be done with the selected one.
+
+Also here: which experiment is selected; what is shown while there are none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Start the demo experiment, so that it is already running when somebody opens the dashboard for the first time."""
+"""Start the demo experiment by itself on the first start of a workspace, and tell newcomers about it.
+
+Also here: ``GWAS_NO_DEMO``; why there is no demo.
+"""
 
 from __future__ import annotations
 

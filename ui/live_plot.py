@@ -1,5 +1,7 @@
 """Draw a plotly figure that is updated in place: zoom, hidden traces and brushes are kept in every refresh.
 
+Also here: how plotly.js reaches the browser and stays there; which reports of clicks and brushes are valid.
+
 The browser draws with the plotly.js that comes with the plotly package. It is copied once to ``static/`` beside the
 app, which Streamlit serves under the app's own address; so a browser loads it once and keeps it.
 """

@@ -1,4 +1,8 @@
-"""The parts of the page of the best model: judgement, bundle, charts, predictions, model card."""
+"""Draw the page of the best model: judgement, bundle, charts, predictions, model card.
+
+Also here: why there is no judged model yet; whether the bundle must be packed again; what is said of how often test
+lines were used.
+"""
 
 from __future__ import annotations
 

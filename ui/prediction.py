@@ -1,4 +1,4 @@
-"""Predict with a bundle in a process of its own, so that the dashboard never loads TensorFlow."""
+"""Predict with a bundle in a process of its own: uploads, time limit, reuse and clean-up of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put text and times from outside into labels, captions and messages."""
+"""Put text and times from outside into labels, captions and messages: nothing in it acts as markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Show the table of trials, one trial in full, and several trials side by side."""
+"""Show the table of trials, one trial in full (curve, log, files), and several trials side by side.
+
+Also here: how many are compared; how much of a log is shown.
+"""
 
 from __future__ import annotations
 

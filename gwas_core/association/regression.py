@@ -1,4 +1,6 @@
-"""Simple linear regression of a trait on each SNP in turn.
+"""Linear regression of a trait on each SNP in turn: effect, standard error, p-value; family effects as covariates.
+
+Also here: SNPs that cannot be tested; the columns of the table of associations; the name of an unknown effect allele.
 
 Relatedness of the lines is not modelled, so that in a structured population most SNPs look associated; family effects
 as covariates remove the differences between families.

@@ -1,4 +1,4 @@
-"""Probabilities of Student's t distribution, also those too small for a float."""
+"""Student's t distribution: p-values too small for a float, as -log10 p."""
 
 from __future__ import annotations
 

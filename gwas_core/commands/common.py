@@ -1,4 +1,7 @@
-"""Functions that commands share: reading a file as the options say, and printing."""
+"""Functions that commands share: reading a file as the options say, printing of notes, tables, numbers and JSON.
+
+Also here: the family characters that ``6-7`` means; the dash for a missing number.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``dashboard``."""
+"""Command ``dashboard``: start of Streamlit, and the address behind a Kubeflow notebook server's proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands ``simulate`` and ``inspect``."""
+"""Commands ``simulate`` and ``inspect``: the simulator's files, and the quality report as text or JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Command ``evaluate``: networks against baselines on held-out lines."""
+"""Command ``evaluate``: networks against baselines on held-out lines.
+
+Also here: what is printed of it; progress bars or, without a terminal, lines; Ctrl-C stops its search, and the same
+command goes on.
+"""
 
 from __future__ import annotations
 

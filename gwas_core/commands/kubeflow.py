@@ -1,4 +1,7 @@
-"""Commands ``pipeline`` and ``katib``: experiments on Kubeflow, and the pipeline on this machine."""
+"""Commands ``pipeline`` (compile, run here, submit), ``katib`` (manifest, submit) and the check of a cluster.
+
+Also here: which options override ``GWAS_KUBEFLOW_...`` variables.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands ``bundle`` and ``predict``."""
+"""Commands ``bundle`` (write the best model's zip) and ``predict`` (CSV of new lines)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Commands ``tune`` and ``demo``, and those that list, control and delete experiments."""
+"""Commands ``tune``, ``demo``, ``space``, ``status``, ``trials``, ``stop``, ``resume``, ``extend`` and ``delete``.
+
+Also here: what is printed while a search is followed (bar, a line for each trial, baselines) and after it; Ctrl-C;
+``--detach``; confirmation before deleting.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creating and starting an experiment: one way for every front end."""
+"""Launch of an experiment, the same for every front end: create, start, and delete again if it does not start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forwarding of every request about an experiment to the engine that runs it."""
+"""Choice of the engine (this machine or a cluster) for each request: stop, resume, extend, sync, list, delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Held-out sets: lines that are predicted by models of all other lines, and genotypes prepared without using them."""
+"""Held-out sets: folds or families predicted by models of all other lines, prepared without using them.
+
+Also here: folds that are made where the data have none; lines with too many missing genotypes; which validation lines
+each of several networks gets.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences about how an evaluation was done, kept with its result."""
+"""Methods of an evaluation in sentences, kept with its result."""
 
 from __future__ import annotations
 

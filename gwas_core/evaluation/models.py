@@ -1,4 +1,4 @@
-"""Models of an evaluation: trained on the training lines of a held-out set, predicting its test lines."""
+"""Models of one held-out set: network, baselines, and a control that sees only where genotypes are missing."""
 
 from __future__ import annotations
 

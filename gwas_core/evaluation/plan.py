@@ -1,4 +1,7 @@
-"""Plan of an evaluation: fixed before it begins, so that going on with it later does the same."""
+"""Plan of an evaluation: which folds are tuned on and tested, networks per set, seeds; fixed before it begins.
+
+Also here: which folds are taken if none are named; the name and the split of its search.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Run of an evaluation from its plan to its result; killed at any moment, it goes on when it is run again."""
+"""Run of an evaluation from its plan to its result; killed at any moment, it goes on when it is run again.
+
+Also here: the mean over several networks; the time that is left; the file of predictions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Files of evaluations: ``_evaluations/NAME`` of the workspace.
+"""Files of evaluations (``_evaluations/NAME``): plan, chosen hyperparameters, predictions, result.
+
+Also here: which evaluations belong to an experiment; the refusal to go on with another plan.
 
 ``plan.json``, ``chosen.json`` once hyperparameters are chosen, for each held-out set a folder with the predictions of
 every task that is finished, and at the end ``result.json`` and ``predictions.csv``. Each file appears whole or not at

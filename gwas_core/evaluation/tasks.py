@@ -1,4 +1,4 @@
-"""Scheduler of the tasks of an evaluation in worker processes."""
+"""Tasks of an evaluation given to worker processes; one whose worker died is tried once more."""
 
 from __future__ import annotations
 

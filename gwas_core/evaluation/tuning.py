@@ -1,4 +1,7 @@
-"""Hyperparameters of an evaluation: tuned once, on lines that are not tested, or taken from such a search."""
+"""Hyperparameters of an evaluation: tuned once, on lines that are not tested, or reused from such a search.
+
+Also here: that a search which saw test lines is refused.
+"""
 
 from __future__ import annotations
 

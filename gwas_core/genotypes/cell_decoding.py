@@ -1,4 +1,6 @@
-"""Cells of a block of text: where they lie, and the allele counts they hold.
+"""Cells of a block of text: where they lie (delimiters, quotes), and the allele counts they hold.
+
+Also here: which texts count as missing or as 0, 1, 2; what is said of a wrong cell.
 
 The readers spend their time here. Cells are found and decoded with vector operations, without a Python object for each
 cell, and a wrong value is still located to its cell.

@@ -1,4 +1,8 @@
-"""Roles of columns (trait, line name, family, fold), and the dataset that a table and its roles make."""
+"""Roles of columns (trait, line name, family, fold), guessed or given, and the dataset that they make.
+
+Also here: lines without a trait value; repeated or empty line names; text in the trait, decimal commas; too few lines;
+a constant trait.
+"""
 
 from __future__ import annotations
 

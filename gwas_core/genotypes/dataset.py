@@ -1,4 +1,4 @@
-"""Genotypes of some lines with one trait: the form in which data travel through the whole project."""
+"""Dataset: genotypes of some lines with one trait, frozen, with a content hash; saved and memory-mapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parents of a simulated population: mosaics of a few ancestral haplotypes, and the SNPs at which they differ.
+"""Founders of a simulated population: mosaics of a few ancestral haplotypes, and the SNPs at which they differ.
 
 Neighbouring SNPs are in linkage disequilibrium for the two reasons they are in nature: parents share stretches of the
 same ancestor, and ancestors share branches of a genealogy.

@@ -1,4 +1,4 @@
-"""Genetic map of twenty chromosomes, and meiosis on it, for the simulator."""
+"""Genetic map of twenty chromosomes, crossovers, selfing and inbred lines, for the simulator."""
 
 from __future__ import annotations
 

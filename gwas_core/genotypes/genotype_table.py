@@ -1,4 +1,4 @@
-"""Content of a file as it was read, before its columns have roles."""
+"""Genotype table: content of a file as it was read, before its columns have roles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that replace missing genotypes, kept so that new lines are treated alike."""
+"""Imputation: values that replace missing genotypes (mode, mean, mode within the family), for new lines too."""
 
 from __future__ import annotations
 

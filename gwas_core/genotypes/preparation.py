@@ -1,4 +1,4 @@
-"""Record of how a dataset was prepared, kept with what was trained on it so that new lines are treated alike."""
+"""Preparation: the record of how a dataset was prepared, kept so that new lines are treated alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Filters and imputation: from genotypes as called to the complete genotypes that a model takes.
+"""Preprocessing: filters by missingness and allele frequency, monomorphic SNPs, imputation, and their report.
+
+Also here: the order of filters; messages that no line or SNP is left.
 
 The order is fixed: lines with too many missing genotypes are left out first, so that they do not cost SNPs; then
 SNPs with too many; then monomorphic and rare SNPs; last, what is still missing is imputed. All lines take part, those

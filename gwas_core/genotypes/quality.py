@@ -1,4 +1,7 @@
-"""Quality report of a dataset: missing genotypes, allele frequencies, duplicates, outliers, families."""
+"""Quality report: missing genotypes, allele frequencies, duplicate SNPs, outliers of the trait, families.
+
+Also here: what counts as an outlier; whether missing genotypes reveal the families.
+"""
 
 from __future__ import annotations
 

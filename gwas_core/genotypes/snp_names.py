@@ -1,4 +1,4 @@
-"""SNP names that hold chromosome and position, and the order in which a person lists chromosomes."""
+"""SNP names that hold chromosome and position, and the order in which chromosomes are listed."""
 
 from __future__ import annotations
 

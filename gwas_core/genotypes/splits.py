@@ -1,4 +1,7 @@
-"""Division of the lines into those that train, those that guide the search, and those kept for the final test."""
+"""Split of the lines into training, validation and test: at random in families, by folds, families left out.
+
+Also here: rounding to whole lines; the fewest lines of a part; random numbers that never change.
+"""
 
 from __future__ import annotations
 

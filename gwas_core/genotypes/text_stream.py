@@ -1,4 +1,7 @@
-"""Stream of complete rows of a file: gzip, encodings, line ends, size limits, and files that are no tables."""
+"""Text stream of a file: gzip, encodings, line ends, size limits, and files that are no tables (Excel, VCF, PDF).
+
+Also here: a file that is missing, a folder, binary, or cut off; rows without an end; blank rows at the end.
+"""
 
 from __future__ import annotations
 

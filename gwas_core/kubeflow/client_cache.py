@@ -1,4 +1,4 @@
-"""Kubernetes clients that were made before, kept for the next engine of this process."""
+"""Kubernetes clients that were made before, kept for the next engine of this process, so that each logs in once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Connection to a cluster, and the volume claim that holds the workspace there."""
+"""Connection to a cluster (kubeconfig, a pod's own), and the volume claim that holds the workspace there.
+
+Also here: whether a cluster is configured; whether the claim is mounted here; creation of the claim, and snapshots of
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Cluster binding: which Katib experiment belongs to an experiment of the store, and how the cluster last answered."""
+"""Cluster binding: which Katib experiment belongs to an experiment, and how the cluster last answered.
+
+Also here: how long an unreachable cluster is left alone before it is asked again (twice as long each time, up to a
+minute); that an experiment made elsewhere cannot be changed here.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Components of the pipeline: lightweight kfp components that each call one function of ``steps``.
 
+Also here: inputs, outputs and the description that Kubeflow shows of each step.
+
 Kubeflow copies the source of each function into the compiled pipeline and runs it alone in a container, so every
 function imports what it needs itself, and this module does without postponed annotations, which kfp cannot read. The
 docstrings are the descriptions that Kubeflow shows.

@@ -1,4 +1,4 @@
-"""Concluding an experiment whose search has ended: the final evaluation of its best model, then its last state."""
+"""Conclusion of an experiment whose search has ended: final evaluation, snapshot of the claim, then its last state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Continuing an experiment: resuming one that has stopped, and adding trials to one that has not."""
+"""Continuation of an experiment on a cluster: resuming a stopped one with its trials, and adding trials.
+
+Also here: which trials Katib is told of again, and whose files are deleted; what resume policy Never forbids.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Driver of one trial of Katib: starts a pipeline run and follows it, or trains the network itself.
 
+Also here: what is printed for Katib's collector; exit codes; how a run is found again after a restart of the pod and
+ended upon SIGTERM; the sentence on why a step failed.
+
 Katib runs this process through a shell, writes everything it prints to one file, and takes from there what looks like
 ``name=value``. So only the objective is printed in that form, finite and with its time, and nothing else with an equals
 sign. The exit code is 0 only if the trial has succeeded.

@@ -1,4 +1,7 @@
-"""External experiments: Katib experiments of the namespace that were made elsewhere, to be looked at here."""
+"""External experiments: Katib experiments made elsewhere, listed and opened to be looked at here.
+
+Also here: how Katib's parameter names and ranges become ours; which of them cannot be shown.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""File transfer: the files of experiments on a claim that is not mounted here."""
+"""File transfer of experiments on a claim that is not mounted here: what is copied there and back, and when.
+
+Also here: datasets go there once, files of ended trials come at once and those of running ones now and then; the best
+network's come before its evaluation.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Final evaluation: baselines, and the one evaluation of the best model on the test lines, beside the dashboard.
+"""Final evaluation of a cluster's search, beside the dashboard: baselines, and the best model on the test lines.
+
+Also here: how often a process that died is started again; why a model could not be evaluated.
 
 Each runs in a process of its own, which needs TensorFlow, takes minutes, and goes on when the dashboard is closed.
 """

@@ -1,4 +1,7 @@
-"""Intervals at which the cluster is asked, and time limits of one look."""
+"""Intervals at which the cluster is asked again, files of running trials are copied and stalls are looked for.
+
+Also here: the length of each, such as five minutes without change before a reason is looked for.
+"""
 
 from __future__ import annotations
 

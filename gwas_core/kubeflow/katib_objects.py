@@ -1,5 +1,8 @@
 """Objects of an experiment on a cluster: created, looked at, deleted, and taken over by a new start.
 
+Also here: how stopping keeps finished trials although Katib cannot pause; which trials its search still knows; what
+happens if the name is taken there.
+
 Katib cannot pause. As its maintainers advise (katib #934), stopping deletes the Experiment and orphans what it
 owns; a new Experiment of the same name then finds trials and Suggestion by their names. Being owned
 again is what makes Katib look at the experiment when they change.

@@ -1,5 +1,8 @@
 """Status of Katib's objects, as this project's types: pure functions on what the API returned.
 
+Also here: which condition means waiting, running, pruned or failed; the objective from the metric's strategy; the order
+of suggestion; times.
+
 Field names are those of Katib 0.19 (kubeflow.org/v1beta1); times are RFC 3339 texts in UTC.
 """
 

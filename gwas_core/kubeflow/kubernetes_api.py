@@ -1,4 +1,8 @@
-"""Kubernetes API, as far as it is used here: objects as plain dictionaries, errors as sentences."""
+"""Kubernetes API, as far as it is used here: objects as plain dictionaries, errors as sentences.
+
+Also here: time limits of requests; fresh credentials after a refusal; long lists in pages; answers that were cut off;
+running a command in a pod.
+"""
 
 from __future__ import annotations
 

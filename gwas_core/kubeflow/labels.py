@@ -1,5 +1,7 @@
 """Labels and annotations of our objects on a cluster, and those that Katib and Istio go by.
 
+Also here: what keeps Istio's sidecar out of a pod.
+
 Imports nothing: a page asks ``cluster`` whether there is a cluster at all, without the models of Katib's API.
 """
 

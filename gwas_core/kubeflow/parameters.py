@@ -1,5 +1,8 @@
 """Conversion of hyperparameters to Katib's parameters and back: Katib knows only texts.
 
+Also here: which ranges become lists of values, and how many; choices that a shell could misread; rounding at the ends
+of a range.
+
 Katib 0.19 searches parameters as follows (read in the sources of its suggestion services):
 
 - ``bayesianoptimization`` (scikit-optimize) searches every double on a log scale, whatever is declared, and

@@ -1,5 +1,7 @@
 """Pipeline of which one run is one trial, from prepared genotypes to a model, its pictures and a bundle.
 
+Also here: order, resources and volumes of the steps; the package for a cluster; running it on this machine.
+
 ::
 
     preprocessing -> train -> attribution -> manhattan-predicted -.

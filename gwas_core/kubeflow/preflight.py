@@ -1,4 +1,7 @@
-"""Preflight: checks whether a cluster has what experiments need, each failure with its remedy."""
+"""Preflight: checks whether a cluster has what experiments need, each failure with its remedy.
+
+Also here: checks of Katib, Pipelines, metrics collection, permissions, storage that many pods can share, the image.
+"""
 
 from __future__ import annotations
 

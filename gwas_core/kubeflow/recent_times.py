@@ -1,4 +1,4 @@
-"""Times at which something was last done for a folder, as far as this process knows."""
+"""Recent times: when an experiment was last synchronised or its files were last copied by this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Settings of a cluster: where experiments run there, and with which resources."""
+"""Settings of a cluster (``GWAS_KUBEFLOW_...``): namespace, image, claim, processors, memory, GPUs, kind of trial.
+
+Also here: what each may be, and its default.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reasons why an experiment that Katib says is running makes no progress, and what helps.
+"""Stalls: why an experiment that Katib says is running makes no progress, and what helps.
+
+Also here: what keeps a pod from running (no node has room, image, crash loop, memory limit), and what the suggestion
+service says.
 
 Katib retries most errors for ever and says "running" meanwhile, so the reason is looked for in the suggestion service
 and in the pods.

@@ -1,4 +1,4 @@
-"""Submitting an experiment to Katib: its manifest, its creation, and recognising it later."""
+"""Submission of an experiment to Katib: its manifest, its creation, and recognising it later as ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Synchronising an experiment of the store with its Katib experiment."""
+"""Synchronisation of an experiment with its Katib experiment: trials, reason of a stall, stop, end, and outages.
+
+Also here: that one process at a time does it; what is written if somebody deleted the experiment on the cluster.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Pod that reaches the files of a claim that is not mounted here: it mounts the claim and does nothing else."""
+"""Pod that reaches the files of a claim that is not mounted here: started, asked, ended, its manifest.
+
+Also here: how long it lives and is waited for; which files are sent again; from which size on a file stays there until
+it is needed.
+"""
 
 from __future__ import annotations
 

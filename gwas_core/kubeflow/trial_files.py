@@ -1,4 +1,4 @@
-"""Files that a trial on a cluster leaves in its folder, and reading them."""
+"""Files that a trial on a cluster leaves in its folder, and reading them: epochs, result, bundle, logs of steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs of a trial: its experiment, as the engine wrote it to the workspace volume, and its seed."""
+"""Inputs of a trial on a cluster: its experiment, as the engine wrote it to the claim, and its seed."""
 
 from __future__ import annotations
 

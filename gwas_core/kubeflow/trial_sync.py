@@ -1,4 +1,8 @@
-"""Sync of trials: writing into the store what Katib, and the trials' own files, say of them."""
+"""Sync of trials: writing into the store what Katib, and the trials' own files, say of them.
+
+Also here: whose figure counts, Katib's or the trial's own; the folder of a trial's name; a point outside of the space;
+why all wait.
+"""
 
 from __future__ import annotations
 

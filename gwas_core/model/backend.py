@@ -1,4 +1,7 @@
-"""Import of TensorFlow and Keras: only when they are needed, and without their messages on stderr."""
+"""Import of TensorFlow and Keras: only when needed, without their messages on stderr, and able to fork.
+
+Also here: whether there is a GPU.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Baselines that a network has to beat: means, which use no SNP, and GBLUP, which uses additive effects only."""
+"""Baselines that a network has to beat: mean, family mean, GBLUP, and GBLUP with a family effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Measurement of training time on this machine, and the choice of XLA that follows from it.
+"""Calibration: training timed on this machine with and without XLA, and the choice that follows.
+
+Also here: which hyperparameters change the time of a step; how long is timed.
 
 On accelerators XLA is always used. On a CPU it can be several times slower than TensorFlow's own kernels
 (convolutions) or faster (many small layers), and compiling takes seconds; so both are timed on a few batches of the

@@ -1,4 +1,4 @@
-"""Last step of a search: evaluate the chosen network on the test lines, once."""
+"""Final evaluation: the best trial's network on validation and test lines, and the file of its predictions."""
 
 from __future__ import annotations
 

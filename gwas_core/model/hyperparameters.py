@@ -1,4 +1,4 @@
-"""Hyperparameters of the networks, with their defaults and accepted values.
+"""Hyperparameters of the networks, with their defaults and accepted values, and the messages of refusals.
 
 Each network has a frozen dataclass of its hyperparameters. Every field declares what it accepts, so that values from a
 search space, a JSON file or Katib's strings are converted and checked by the same few lines.

@@ -1,5 +1,8 @@
 """Initial weights of a network: the best linear unbiased prediction of a mixed model of haplotypes.
 
+Also here: blocks and prototypes of haplotypes; how a new line's family is recognised from its genotypes; that trials
+share weights computed once.
+
     y = μ + a + h + f + s + e
 
 a are additive effects of SNPs (GBLUP), h additive effects of haplotypes of blocks of neighbouring SNPs, f effects of

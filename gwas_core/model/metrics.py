@@ -1,4 +1,7 @@
-"""Metrics of predictions: the same four for every model and every set of lines."""
+"""Metrics of predictions: MAE, RMSE, Pearson correlation, and Pearson within families.
+
+Also here: when a correlation is undefined; from how many lines on a family counts.
+"""
 
 from __future__ import annotations
 

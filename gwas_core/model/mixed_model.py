@@ -1,4 +1,6 @@
-"""Linear mixed model of genomic prediction (GBLUP), fitted by restricted maximum likelihood (REML).
+"""Mixed model of genomic prediction (GBLUP) by REML: relationship, variance components, predictions.
+
+Also here: the share of variance explained; the range of the variance ratio.
 
     y = X b + F f + g + e,   g ~ N(0, K σ²_g),   f ~ N(0, I σ²_f),   e ~ N(0, I σ²_e)
 

@@ -1,4 +1,4 @@
-"""Architectures of the networks, which take allele counts and return a standardised phenotype.
+"""Networks: layers and architecture of ``hybrid`` and ``tutorial``, and which hyperparameters shape them.
 
 Only layers and operations that Keras brings are used, so a saved network loads in Keras's safe mode without this
 package, and runs on any Keras backend. The input is the int8 matrix of allele counts as the dataset keeps it;

@@ -1,4 +1,7 @@
-"""Prediction of the phenotype of new lines with a model from a bundle."""
+"""Prediction of new lines with a bundle: SNPs matched by name, missing ones imputed, oddities told.
+
+Also here: how many SNPs must match; the suspicion that the other allele was counted.
+"""
 
 from __future__ import annotations
 

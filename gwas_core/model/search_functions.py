@@ -1,4 +1,4 @@
-"""Functions that a search calls to train, to evaluate and to time a network.
+"""Search functions: what a search calls to train, to evaluate and to time a network.
 
 ``gwas_core.tuning.model_functions`` takes these unless another module is named. None of them imports TensorFlow before
 it is called.

@@ -1,4 +1,7 @@
-"""Training of a network, its predictions, and the ``.keras`` file it is kept in."""
+"""Trainer of a network: batches, z-scores of the phenotype, predictions, and the ``.keras`` file.
+
+Also here: order and whole batches of each epoch; loading without running code from the file.
+"""
 
 from __future__ import annotations
 

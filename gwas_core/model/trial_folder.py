@@ -1,4 +1,4 @@
-"""Names of the files in a trial's folder, wherever the trial ran: part of what is stored, so they never change."""
+"""Trial folder: names of the files in it, wherever the trial ran, which never change."""
 
 HYPERPARAMETERS_FILE = "hyperparameters.json"
 """All hyperparameters, defaults included, the seed and whether XLA was used."""

@@ -1,4 +1,4 @@
-"""Restricted maximum likelihood (REML) of variance components: one criterion and one maximiser for every model.
+"""Variance components by restricted maximum likelihood (REML): criterion and maximiser of every mixed model.
 
     y = X b + u_1 + ... + u_k + e,   u_i ~ N(0, K_i σ²_i),   e ~ N(0, I σ²_e)
 

@@ -1,4 +1,4 @@
-"""Channel between a worker and the process it works for: JSON, one object a line."""
+"""Channel between a worker and the process it works for: JSON, one object a line; both end together."""
 
 from __future__ import annotations
 

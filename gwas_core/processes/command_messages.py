@@ -1,4 +1,6 @@
-"""Messages of a command: sentences on stderr for a person, or lines of JSON for the program that started it.
+"""Command messages: notes and errors on stderr for a person, or as JSON for the program that started it.
+
+Also here: that characters which steer a terminal are removed.
 
 A program sets ``GWAS_MESSAGES=json`` in the environment of the command and reads the lines with ``read_messages``. It
 then tells a note from an error without looking at the words.

@@ -1,4 +1,4 @@
-"""Processes that run one of our modules and outlive the process that starts them."""
+"""Detached processes: modules of ours that outlive the process that starts them; last line of their log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks that a process holds for as long as it lives."""
+"""Locks that a process holds for as long as it lives: who works on an experiment, free again after a kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of threads, so that worker processes share the machine's cores."""
+"""Threads and cores: how many cores a container gives, and the threads of each worker that share them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loop of a worker: do one job after the other, answer each, and say when to be replaced."""
+"""Worker's loop: do one job after the other, answer each, and say when to be replaced (memory, unforeseen error)."""
 
 from __future__ import annotations
 

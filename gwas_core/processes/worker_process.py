@@ -1,4 +1,4 @@
-"""Handle of one worker, for the process that feeds it."""
+"""Worker process seen from its parent: sending jobs, reading answers, how it died in words, killing it."""
 
 from __future__ import annotations
 

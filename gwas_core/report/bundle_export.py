@@ -1,4 +1,8 @@
-"""Export of an experiment's best model as a bundle: one zip with everything needed to judge and reuse it."""
+"""Export of an experiment's best model as a bundle: what it holds beside the network, and when it may be packed.
+
+Also here: trials as CSV; versions and machine in the manifest; how a phenotype and a genotype are coded; the snippet to
+reload it.
+"""
 
 from __future__ import annotations
 

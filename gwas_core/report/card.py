@@ -1,4 +1,7 @@
-"""Model card: what the model is, how it was evaluated, and what it must not be used for."""
+"""Model card in Markdown: what the model is, how it was evaluated, and what it must not be used for.
+
+Also here: the methods paragraph for a paper; the Markdown table of metrics.
+"""
 
 from __future__ import annotations
 

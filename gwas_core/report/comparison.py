@@ -1,4 +1,4 @@
-"""Network of one experiment beside its baselines, by their metrics."""
+"""Network of one experiment beside its baselines, by their metrics on validation or test lines."""
 
 from __future__ import annotations
 

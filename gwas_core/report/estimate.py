@@ -1,4 +1,4 @@
-"""Estimate of how much longer a running search takes: a range, since trials differ."""
+"""Estimate of how much longer a running search takes: a range from the quartiles of finished trials."""
 
 from __future__ import annotations
 

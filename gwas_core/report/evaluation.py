@@ -1,4 +1,7 @@
-"""Charts and tables of an evaluation: the network against baselines, with 95 % confidence intervals."""
+"""Charts and tables of an evaluation: the network against baselines, with 95 % confidence intervals.
+
+Also here: marks for better, worse and undecided.
+"""
 
 from __future__ import annotations
 

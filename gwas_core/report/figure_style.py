@@ -1,4 +1,8 @@
-"""Common style of all figures: readable in light and dark, by colour-blind people, and with extreme values."""
+"""Common style of all figures: colours, light and dark, colour-blind readers, many points, extreme values.
+
+Also here: where an axis of errors ends so that outliers do not flatten the rest; which points fade under a filter;
+labels at line ends that do not overlap.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Optimization history: every trial's error in order, the best so far, and the baselines to beat."""
+"""Optimization history: every trial's error in order, the best so far, and the baselines to beat.
+
+Also here: the sparkline in the list of experiments; the strips for failed trials and for errors above the axis; symbols
+of states.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short, unambiguous texts for charts: numbers on axes, and names from files."""
+"""Labels of charts: numbers on axes (``1e-3``), shortened names from files, equal labels told apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Learning curves: the error of trials, epoch by epoch."""
+"""Learning curves: validation and training error of trials, epoch by epoch.
+
+Also here: colours of chosen trials, grey for the others; epochs of extreme error that are left outside.
+"""
 
 from __future__ import annotations
 

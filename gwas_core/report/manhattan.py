@@ -1,4 +1,8 @@
-"""Manhattan plot: every SNP's p-value along the genome."""
+"""Manhattan plot: every SNP's p-value along the genome, with the threshold.
+
+Also here: which of very many SNPs are drawn; gaps and names of chromosomes; SNPs without a position; where an infinite
+p-value is drawn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observed against predicted phenotypes, line by line."""
+"""Observed against predicted phenotypes, line by line, from the file of predictions."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Parallel coordinates of an experiment: one line for each trial, one axis for each parameter and the objective.
 
+Also here: which parameters have an axis at first; linear, log or stepped axes and their ticks; where a brush snaps and
+which filter it stands for; colours by rank; outliers of the objective.
+
 ``parallel_coordinates`` works out what is drawn where, and ``parallel_coordinates_figure`` draws it. Every axis
 converts values to positions and back, so that a brush on it becomes a ``TrialFilter``.
 """

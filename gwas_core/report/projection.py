@@ -1,4 +1,7 @@
-"""Projection of how long a search would take, as a range: from a measurement here or from earlier searches."""
+"""Projection of time and cost of a search before it starts, from a measurement here or from earlier searches.
+
+Also here: which earlier search is like this one; how many trials run side by side at full speed.
+"""
 
 from __future__ import annotations
 

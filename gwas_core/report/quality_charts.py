@@ -1,4 +1,7 @@
-"""Quality report as warnings, tables and figures."""
+"""Quality report as warnings, tables and figures.
+
+Also here: from which share of missing genotypes, duplicates or family-wise missingness on a dataset is warned of.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""QQ plot: observed p-values against those of SNPs without an effect on the trait."""
+"""QQ plot: observed p-values against those of SNPs without an effect on the trait, with a 95 % band.
+
+Also here: which of very many points are drawn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effect of one SNP: the phenotype of the lines with 0, 1 and 2 copies of the counted allele."""
+"""Effect of one SNP: box plots of the phenotype of the lines with 0, 1 and 2 copies of the counted allele."""
 
 from __future__ import annotations
 

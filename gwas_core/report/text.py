@@ -1,4 +1,4 @@
-"""Texts in figures, where plotly would take parts of them for markup."""
+"""Texts in figures, where plotly would take parts of them for markup; p-values as text, however small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Bayesian search with scikit-optimize, the library behind Katib's ``bayesianoptimization``."""
+"""Bayesian search (``bayesianoptimization``) with scikit-optimize, the library behind Katib's.
+
+Also here: its settings; what pruned, failed and running trials count as; which trials the model is fitted to if there
+are many.
+"""
 
 from __future__ import annotations
 

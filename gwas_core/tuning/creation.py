@@ -1,4 +1,7 @@
-"""Making an experiment of a dataset and settings, and adding it to the store, from which an engine can start it."""
+"""Creation of an experiment: dataset prepared and saved, all settings checked together, added to the store.
+
+Also here: whether the network takes every value that the space can suggest.
+"""
 
 from __future__ import annotations
 

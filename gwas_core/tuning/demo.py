@@ -1,4 +1,4 @@
-"""Simulated data that come with the project, and the experiment on them that the first start of a workspace makes."""
+"""Demo data and demo experiment, and whether a workspace has its first start, which makes the demo by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Interface of all engines, and watching an experiment wherever it runs."""
+"""Interface of all engines: what each request may do in which state, and following an experiment until it ends.
+
+Also here: messages that nothing is to be stopped, resumed or extended.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Complete description of one search: what is tuned, on which data, with which algorithm, and for how long."""
+"""Experiment: all settings of one search with their limits and defaults; states of experiments and trials.
+
+Also here: the most trials and parallel trials; which states can be resumed.
+"""
 
 from __future__ import annotations
 

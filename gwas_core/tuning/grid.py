@@ -1,4 +1,4 @@
-"""Grid search: every point of a finite space, once."""
+"""Grid search: every point of a finite space once, the first few spread over the whole grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that a supervisor sends to its workers, and their form as messages."""
+"""Jobs that a supervisor sends to its workers (trial, timing, baselines, final evaluation), as messages."""
 
 from __future__ import annotations
 

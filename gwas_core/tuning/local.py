@@ -1,4 +1,8 @@
-"""Engine of one machine: a detached supervisor process for each experiment."""
+"""Engine of this machine: a detached supervisor for each experiment, started, asked to stop, and deleted.
+
+Also here: how a running experiment without a living supervisor is recognised as interrupted; why a supervisor did not
+start.
+"""
 
 from __future__ import annotations
 

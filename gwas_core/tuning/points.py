@@ -1,4 +1,4 @@
-"""Points of a search space as a study holds them: what has been tried, and what may not be tried again."""
+"""Points of a search space: which combinations count as tried, so that none is tried twice, and whether any is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of a search, and whether it has come to its end: decisions without processes or databases."""
+"""Progress of a search, and whether it has come to its end (all trials, too many failures, no point left)."""
 
 from __future__ import annotations
 

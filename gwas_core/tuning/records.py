@@ -1,4 +1,7 @@
-"""Experiments and trials as the store holds them: plain values for pages, tables and JSON."""
+"""Experiments and trials as read from the store: plain values for pages, tables and JSON; the best trial.
+
+Also here: what makes a trial the best; durations and numbers of trials by state.
+"""
 
 from __future__ import annotations
 

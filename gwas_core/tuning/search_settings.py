@@ -1,4 +1,7 @@
-"""Reading what a person typed as the fields of an experiment: the same for the command line and the pages."""
+"""Search settings read from what a person typed, the same for the command line and the pages.
+
+Also here: folds as ``1,2`` or ``6-10``; a free name for an experiment, made from the file's name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Search spaces: parameters with their ranges, and the values that stay fixed.
+"""Search spaces: parameters with ranges, steps and choices, fixed values, presets, files in YAML or JSON.
+
+Also here: what a parameter may be and the message if it is refused; the allowed value nearest to a number; rounding to
+a grid; values by Optuna's distributions.
 
 Nothing here imports Optuna at import time: forms, the command line and the Kubeflow
 driver use spaces without searching.

@@ -1,4 +1,7 @@
-"""Opening of the Optuna storage that keeps all experiments."""
+"""Storage of all experiments opened: SQLite or a server, waiting for another process's write, errors in words.
+
+Also here: that passwords in its address are not shown.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Store of all experiments and trials: an Optuna storage that Optuna's own tools can open too."""
+"""Store of all experiments and trials: read, created, deleted, and requests to stop or extend them.
+
+Also here: which names are taken; what another version of this program wrote and how it is read; what engines note.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Suggestion of the next trial's hyperparameters, by Katib's names of the algorithms.
+"""Suggestion of the next trial's hyperparameters by algorithm: random, grid, TPE, CMA-ES, Sobol, Bayesian.
+
+Also here: algorithms and their settings; the first trial at the defaults; how often an algorithm that proposes a tried
+point is asked again.
 
 One mechanism serves every algorithm: each proposal is put exactly on an allowed value, and is not taken if a trial of
 the study has had it before. One process asks at a time (the

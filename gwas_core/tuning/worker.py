@@ -1,4 +1,6 @@
-"""Process that runs trials, one after the other, for one supervisor.
+"""Worker process of a search: trains trials, times networks, evaluates baselines and the best trial.
+
+Also here: epochs reported to the supervisor; what a trial that is given up answers.
 
 It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs and answers
 are JSON, one object a line, over stdin and what was stdout when it started; anything

@@ -1,4 +1,8 @@
-"""Writer of one experiment's progress, for the one process that runs it."""
+"""Writer of one experiment's progress and results: attempts, epochs, outcomes, state, baselines.
+
+Also here: how unfinished trials are settled after a kill; which failures no longer count after a resume; how often the
+test lines were used.
+"""
 
 from __future__ import annotations
 

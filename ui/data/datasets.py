@@ -1,4 +1,4 @@
-"""List the datasets of the library, each with what can be done with it."""
+"""List the datasets of the library: report, search, and confirmed deletion of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the file that was chosen, show what is in it, and add it to the library."""
+"""Read the file that was chosen, preview it, let people say which columns are SNPs, add it to the library."""
 
 from __future__ import annotations
 

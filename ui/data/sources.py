@@ -1,4 +1,7 @@
-"""Choose the file that genotypes are read from: demo data, an upload, or a path on the server."""
+"""Choose the file that genotypes are read from: demo data, an upload, or a path on the server.
+
+Also here: what a path may be (no pipe, no device); the size limit shown at an upload.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choose the dataset to search on; what is chosen on the page is kept for each dataset while the session lasts."""
+"""Choose the dataset to search on; choices are kept for each dataset while the session lasts, and reset."""
 
 from __future__ import annotations
 

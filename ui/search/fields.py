@@ -1,4 +1,4 @@
-"""Widths and limits that fields of the page Search have in common.
+"""Set widths and limits that fields of the page Search have in common.
 
 Fields stand in rows that wrap, so that a narrow page has more rows instead of narrower fields.
 """

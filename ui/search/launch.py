@@ -1,4 +1,4 @@
-"""Name the experiment, say what keeps it from being launched, and launch it."""
+"""Name the experiment, say what keeps it from being launched, launch it, and go to its page."""
 
 from __future__ import annotations
 

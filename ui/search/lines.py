@@ -1,4 +1,4 @@
-"""Choose filters and imputation, and how lines are divided into training, validation and test lines."""
+"""Choose filters and imputation, and how lines are divided; show how many lines and SNPs that leaves."""
 
 from __future__ import annotations
 

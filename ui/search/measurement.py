@@ -1,4 +1,4 @@
-"""Measure how fast this machine trains networks on the dataset, in a process of its own."""
+"""Measure how fast this machine trains networks on the dataset: the button, and how long it is under way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Show how long a search will probably take, what it costs, and what these figures are based on."""
+"""Show how long a search will probably take, what it costs, and what these figures are based on.
+
+Also here: whether a measurement or earlier searches count; the price per hour.
+"""
 
 from __future__ import annotations
 

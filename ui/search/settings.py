@@ -1,4 +1,7 @@
-"""Choose how the space is searched, and put all choices of the page together as an experiment."""
+"""Choose algorithm, numbers of trials, early stopping, XLA and seed, and put all choices together.
+
+Also here: titles of algorithms; the field beside which a refused setting is shown.
+"""
 
 from __future__ import annotations
 

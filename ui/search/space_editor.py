@@ -1,4 +1,4 @@
-"""Edit the search space: presets, a table, and files to open and save."""
+"""Edit the search space: presets, a table, hyperparameters to add, and files to open and save."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search space as rows of text that people edit, and back, with the cells at fault named."""
+"""Turn a search space into rows of text that people edit, and back, with the cells at fault named."""
 
 from __future__ import annotations
 
