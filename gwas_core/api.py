@@ -1,4 +1,4 @@
-"""Functions for notebooks and scripts: each step of a study is one call.
+"""Functions for notebooks and scripts: ``read_dataset``, ``describe``, ``tune``, ``evaluate``, ``predict`` and more.
 
 Also here: which column takes which role where only some are given; notes on data as warnings; progress bars in a
 notebook; an interrupt stops the experiment.

@@ -1,7 +1,8 @@
 """Errors that the project raises on purpose, and the kinds of failure of a trial.
 
 Also here: which kind of failure (memory, divergence, full disk, lost files, bad settings, bug) an error means for the
-trial that raised it; an unforeseen error in one line.
+trial that raised it; an unforeseen error in one line; the error for wrong input, a refused setting, a damaged bundle, a
+state that forbids something.
 
 A message states the rule, the value found and what to do about it, in one sentence a biologist can act on. Any other
 error is a bug.

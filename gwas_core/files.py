@@ -1,4 +1,7 @@
-"""Atomic writing of files (text, JSON): a reader never sees half of one."""
+"""Atomic writing of files (text, JSON): a reader never sees half of one.
+
+Also here: a temporary file beside the place; files that others may read too.
+"""
 
 from __future__ import annotations
 

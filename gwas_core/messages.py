@@ -1,4 +1,4 @@
-"""Words for sentences that people read: quoted and shortened input, lists of names, counts, durations.
+"""Words for sentences that people read: quoted and shortened input, lists of names, counted nouns, durations.
 
 Also here: which names hold control characters; how long a text from outside may be in a message.
 """

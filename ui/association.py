@@ -1,6 +1,7 @@
 """Draw the association page: settings, Manhattan and QQ plot, one SNP, the table and its GWAS-SSF download.
 
-Also here: from which genomic inflation on p-values are warned of.
+Also here: from which genomic inflation on p-values are warned of; the toggle for family effects and the significance
+level.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Choose between this machine and a cluster, check the cluster, and open experiments that were made on it."""
+"""Choose between this machine and a cluster, check the cluster, and open experiments that were made on it.
+
+Also here: where a new experiment runs; the table of checks.
+"""
 
 from __future__ import annotations
 

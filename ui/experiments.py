@@ -1,6 +1,7 @@
 """Show all experiments as a table, with what can be done with the selected one.
 
-Also here: which experiment is selected; what is shown while there are none.
+Also here: which experiment is selected; what is shown while there are none; columns of the table, the best baseline
+among them.
 """
 
 from __future__ import annotations

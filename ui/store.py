@@ -1,4 +1,7 @@
-"""Give pages the engines and the datasets of the workspace, and show errors as sentences."""
+"""Give pages the engines and the datasets of the workspace, and show errors as sentences.
+
+Also here: a reason with capital letter and full stop.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Put text and times from outside into labels, captions and messages: nothing in it acts as markup."""
+"""Put text and times from outside into labels, captions and messages: nothing in it acts as markup.
+
+Also here: times to the minute.
+"""
 
 from __future__ import annotations
 

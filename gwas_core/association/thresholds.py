@@ -1,4 +1,7 @@
-"""Significance of many tests (Bonferroni, false discovery rate), and inflation of the tests as a whole (lambda)."""
+"""Significance of many tests (Bonferroni, false discovery rate), and inflation of the tests as a whole (lambda).
+
+Also here: chi-square statistics from p-values.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Commands ``pipeline`` (compile, run here, submit), ``katib`` (manifest, submit) and the check of a cluster.
 
-Also here: which options override ``GWAS_KUBEFLOW_...`` variables.
+Also here: which options override ``GWAS_KUBEFLOW_...`` variables; hyperparameters as ``NAME=VALUE``; the dataset's copy
+on the claim; pipeline artifacts.
 """
 
 from __future__ import annotations

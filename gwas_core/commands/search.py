@@ -1,7 +1,8 @@
 """Commands ``tune``, ``demo``, ``space``, ``status``, ``trials``, ``stop``, ``resume``, ``extend`` and ``delete``.
 
 Also here: what is printed while a search is followed (bar, a line for each trial, baselines) and after it; Ctrl-C;
-``--detach``; confirmation before deleting.
+``--detach``; confirmation before deleting; the printed table of trials and of experiments; options that keep their
+default.
 """
 
 from __future__ import annotations

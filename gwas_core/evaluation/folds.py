@@ -1,7 +1,8 @@
 """Held-out sets: folds or families predicted by models of all other lines, prepared without using them.
 
 Also here: folds that are made where the data have none; lines with too many missing genotypes; which validation lines
-each of several networks gets.
+each of several networks gets; ten folds, equal in size within every family; filters and imputation fitted to training
+lines alone; too few lines.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Models of one held-out set: network, baselines, and a control that sees only where genotypes are missing."""
+"""Models of one held-out set: network, baselines, and a control that sees only where genotypes are missing.
+
+Also here: networks that are trained again from the beginning after a kill.
+"""
 
 from __future__ import annotations
 

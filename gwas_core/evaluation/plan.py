@@ -1,6 +1,7 @@
 """Plan of an evaluation: which folds are tuned on and tested, networks per set, seeds; fixed before it begins.
 
-Also here: which folds are taken if none are named; the name and the split of its search.
+Also here: which folds are taken if none are named; the name and the split of its search; the refusal to tune on folds
+that are tested.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Files of evaluations (``_evaluations/NAME``): plan, chosen hyperparameters, predictions, result.
 
-Also here: which evaluations belong to an experiment; the refusal to go on with another plan.
+Also here: which evaluations belong to an experiment; the refusal to go on with another plan; files that are damaged;
+the list of all tasks.
 
 ``plan.json``, ``chosen.json`` once hyperparameters are chosen, for each held-out set a folder with the predictions of
 every task that is finished, and at the end ``result.json`` and ``predictions.csv``. Each file appears whole or not at

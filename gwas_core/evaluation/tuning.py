@@ -1,6 +1,6 @@
 """Hyperparameters of an evaluation: tuned once, on lines that are not tested, or reused from such a search.
 
-Also here: that a search which saw test lines is refused.
+Also here: that a search which saw test lines is refused; whether the networks use XLA, as the search did.
 """
 
 from __future__ import annotations

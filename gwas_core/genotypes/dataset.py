@@ -1,4 +1,7 @@
-"""Dataset: genotypes of some lines with one trait, frozen, with a content hash; saved and memory-mapped."""
+"""Dataset: genotypes of some lines with one trait, frozen, with a content hash; saved and memory-mapped.
+
+Also here: the code of a missing genotype; a dataset that is gone or of another version.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Families from line names: which characters of the names say the family."""
+"""Families from line names: which characters of the names say the family.
+
+Also here: how large families are and how much of the genotypes they explain before a guess is made.
+"""
 
 from __future__ import annotations
 

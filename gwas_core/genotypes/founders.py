@@ -1,5 +1,7 @@
 """Founders of a simulated population: mosaics of a few ancestral haplotypes, and the SNPs at which they differ.
 
+Also here: linkage disequilibrium; genealogies by the coalescent; parents that are too alike.
+
 Neighbouring SNPs are in linkage disequilibrium for the two reasons they are in nature: parents share stretches of the
 same ancestor, and ancestors share branches of a genealogy.
 """

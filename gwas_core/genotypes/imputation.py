@@ -1,4 +1,7 @@
-"""Imputation: values that replace missing genotypes (mode, mean, mode within the family), for new lines too."""
+"""Imputation: values that replace missing genotypes (mode, mean, mode within the family), for new lines too.
+
+Also here: the smaller of two equally frequent genotypes; a mean rounded up at the half; lines of an unknown family.
+"""
 
 from __future__ import annotations
 

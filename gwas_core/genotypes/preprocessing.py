@@ -1,6 +1,6 @@
 """Preprocessing: filters by missingness and allele frequency, monomorphic SNPs, imputation, and their report.
 
-Also here: the order of filters; messages that no line or SNP is left.
+Also here: the order of filters; messages that no line or SNP is left; the sentences on what was changed and left out.
 
 The order is fixed: lines with too many missing genotypes are left out first, so that they do not cost SNPs; then
 SNPs with too many; then monomorphic and rare SNPs; last, what is still missing is imputed. All lines take part, those

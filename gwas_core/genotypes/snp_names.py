@@ -1,4 +1,7 @@
-"""SNP names that hold chromosome and position, and the order in which chromosomes are listed."""
+"""SNP names that hold chromosome and position, and the order in which chromosomes are listed.
+
+Also here: patterns such as Gm05_1234 and chr1:123; scaffolds last.
+"""
 
 from __future__ import annotations
 

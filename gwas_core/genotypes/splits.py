@@ -1,6 +1,7 @@
 """Split of the lines into training, validation and test: at random in families, by folds, families left out.
 
-Also here: rounding to whole lines; the fewest lines of a part; random numbers that never change.
+Also here: rounding to whole lines; the fewest lines of a part; random numbers that never change; too few families or
+folds; the split stored with an experiment.
 """
 
 from __future__ import annotations

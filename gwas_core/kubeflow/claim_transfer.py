@@ -1,7 +1,7 @@
 """Transfer of files from and to the workspace's claim: ``python -m gwas_core.kubeflow.claim_transfer``.
 
 Also here: which paths of the claim may be read and written; which files have changed; what an archive may hold; that a
-stream which broke off is refused.
+stream which broke off is refused; links are left out.
 
 Runs in a pod that has mounted the claim (``transfer_pod``), once for each question. The question comes by stdin, and
 the arguments say its length and hash; the answer goes to stdout, and its hash to stderr. So a stream that broke off is

@@ -1,7 +1,7 @@
 """Engine of a cluster: start, stop, resume, extend and delete, and what each does while the cluster is silent.
 
 Also here: what is deleted here and what on the cluster; that a stop waits for the cluster; the variable
-``GWAS_KUBEFLOW_SNAPSHOTS``.
+``GWAS_KUBEFLOW_SNAPSHOTS``; the refusal of data with missing genotypes.
 
 It only composes: ``submission`` creates Katib experiments, ``sync`` follows them, ``conclusion`` and
 ``final_evaluation`` end them, ``continuation`` resumes and extends them, ``file_transfer`` reaches their files,

@@ -1,6 +1,6 @@
-"""Intervals at which the cluster is asked again, files of running trials are copied and stalls are looked for.
+"""Intervals: when running trials are read and copied again, how long a silent cluster or a stall may last at first.
 
-Also here: the length of each, such as five minutes without change before a reason is looked for.
+Also here: five minutes without change before a reason is looked for; ``cluster_binding`` says how the wait grows.
 """
 
 from __future__ import annotations

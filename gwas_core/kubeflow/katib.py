@@ -1,7 +1,7 @@
 """Katib experiments: the manifest of one of our experiments, and checks of what Katib can run.
 
 Also here: the largest grid and manifest; algorithm settings by Katib's names; the driver's command line, pod, token and
-resources.
+resources; quotes in YAML around texts that look like numbers.
 
 Katib's admission checks little, and its suggestion services retry most errors for ever, which looks like "running".
 So everything that is known to fail is refused here, before the experiment is created.

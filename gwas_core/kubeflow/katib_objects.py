@@ -1,7 +1,7 @@
 """Objects of an experiment on a cluster: created, looked at, deleted, and taken over by a new start.
 
 Also here: how stopping keeps finished trials although Katib cannot pause; which trials its search still knows; what
-happens if the name is taken there.
+happens if the name is taken there; the end of trials under way; the counts of trials that Katib is given.
 
 Katib cannot pause. As its maintainers advise (katib #934), stopping deletes the Experiment and orphans what it
 owns; a new Experiment of the same name then finds trials and Suggestion by their names. Being owned

@@ -1,7 +1,7 @@
 """Kubernetes API, as far as it is used here: objects as plain dictionaries, errors as sentences.
 
 Also here: time limits of requests; fresh credentials after a refusal; long lists in pages; answers that were cut off;
-running a command in a pod.
+running a command in a pod; what 401, 403, 404, 409 and 422 mean.
 """
 
 from __future__ import annotations

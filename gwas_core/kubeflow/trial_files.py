@@ -1,4 +1,7 @@
-"""Files that a trial on a cluster leaves in its folder, and reading them: epochs, result, bundle, logs of steps."""
+"""Files that a trial on a cluster leaves in its folder, and reading them: epochs, result, bundle, logs of steps.
+
+Also here: lines half written and values that are not finite are left out.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Calibration: training timed on this machine with and without XLA, and the choice that follows.
 
-Also here: which hyperparameters change the time of a step; how long is timed.
+Also here: which hyperparameters change the time of a step; how long is timed; the time that initial weights take.
 
 On accelerators XLA is always used. On a CPU it can be several times slower than TensorFlow's own kernels
 (convolutions) or faster (many small layers), and compiling takes seconds; so both are timed on a few batches of the

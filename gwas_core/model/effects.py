@@ -1,6 +1,7 @@
 """Effects of haplotypes whose blocks differ in variance, predicted by a mixed model (as BayesA does for SNPs).
 
-Also here: how many lines the variances are estimated from.
+Also here: how many lines the variances are estimated from; one variance for each block; in portions that fit into
+memory.
 
 Some blocks contain a gene that affects the trait, most do not. With one variance for all blocks, a mixed model shrinks
 the few large effects as much as the many small ones. Here each block has its own variance, for all lines and within

@@ -1,5 +1,7 @@
 """Hyperparameters of the networks, with their defaults and accepted values, and the messages of refusals.
 
+Also here: names of activations, losses, initialisers and layouts; conversion from text.
+
 Each network has a frozen dataclass of its hyperparameters. Every field declares what it accepts, so that values from a
 search space, a JSON file or Katib's strings are converted and checked by the same few lines.
 """

@@ -1,6 +1,7 @@
 """Mixed model of genomic prediction (GBLUP) by REML: relationship, variance components, predictions.
 
-Also here: the share of variance explained; the range of the variance ratio.
+Also here: the share of variance explained; the range of the variance ratio; relationship from genotypes (VanRaden);
+several starting values.
 
     y = X b + F f + g + e,   g ~ N(0, K σ²_g),   f ~ N(0, I σ²_f),   e ~ N(0, I σ²_e)
 

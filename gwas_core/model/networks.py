@@ -1,5 +1,7 @@
 """Networks: layers and architecture of ``hybrid`` and ``tutorial``, and which hyperparameters shape them.
 
+Also here: mean and variance of allele counts; which layers are trained; Keras layers of the saved network.
+
 Only layers and operations that Keras brings are used, so a saved network loads in Keras's safe mode without this
 package, and runs on any Keras backend. The input is the int8 matrix of allele counts as the dataset keeps it;
 conversion happens inside the network, so a batch of 32 lines x 4,236 SNPs is passed as 136 kB and not as 1.6 MB.

@@ -1,4 +1,7 @@
-"""Detached processes: modules of ours that outlive the process that starts them; last line of their log."""
+"""Detached processes: modules of ours that outlive the process that starts them; last line of their log.
+
+Also here: where such a process finds our package; that files of the folder it happens to run in are not imported.
+"""
 
 from __future__ import annotations
 

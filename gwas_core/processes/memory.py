@@ -1,4 +1,7 @@
-"""Memory of this process: how much it holds, and returning what it no longer uses."""
+"""Memory of this process: how much it holds, and returning what it no longer uses.
+
+Also here: the peak so far; glibc only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Threads and cores: how many cores a container gives, and the threads of each worker that share them."""
+"""Threads and cores: how many cores a container gives, and the threads of each worker that share them.
+
+Also here: environment variables of BLAS, OpenMP and TensorFlow; memory of a shared GPU.
+"""
 
 from __future__ import annotations
 

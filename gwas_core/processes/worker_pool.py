@@ -1,4 +1,7 @@
-"""Worker pool: workers that are started when there is work, listened to all at once, and ended together."""
+"""Worker pool: workers that are started when there is work, listened to all at once, and ended together.
+
+Also here: which slot gets a task; workers killed when trials are withdrawn; a fork server that died.
+"""
 
 from __future__ import annotations
 

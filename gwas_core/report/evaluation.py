@@ -1,6 +1,6 @@
 """Charts and tables of an evaluation: the network against baselines, with 95 % confidence intervals.
 
-Also here: marks for better, worse and undecided.
+Also here: marks for better, worse and undecided; the table of differences, network less baseline.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Common style of all figures: colours, light and dark, colour-blind readers, many points, extreme values.
 
 Also here: where an axis of errors ends so that outliers do not flatten the rest; which points fade under a filter;
-labels at line ends that do not overlap.
+labels at line ends that do not overlap; ticks at whole numbers; dashed levels with names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Importance of hyperparameters for being among the best trials (PED-ANOVA), and what chance alone reaches.
 
-Also here: from how many trials on it is shown.
+Also here: from how many trials on it is shown; which trials count as the best.
 
 PED-ANOVA (Watanabe et al. 2023, doi:10.24963/ijcai.2023/488), as implemented in Optuna, compares where the best
 trials lie in each parameter with where all trials lie. Unlike in methods that explain the variance of the error,

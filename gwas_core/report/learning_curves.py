@@ -1,6 +1,7 @@
 """Learning curves: validation and training error of trials, epoch by epoch.
 
-Also here: colours of chosen trials, grey for the others; epochs of extreme error that are left outside.
+Also here: colours of chosen trials, grey for the others; epochs of extreme error that are left outside; training errors
+from a trial's file.
 """
 
 from __future__ import annotations

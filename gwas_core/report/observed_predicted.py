@@ -1,4 +1,7 @@
-"""Observed against predicted phenotypes, line by line, from the file of predictions."""
+"""Observed against predicted phenotypes, line by line, from the file of predictions.
+
+Also here: why there are no predictions yet; the name of the trait; correlation and errors by part.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Parallel coordinates of an experiment: one line for each trial, one axis for each parameter and the objective.
 
 Also here: which parameters have an axis at first; linear, log or stepped axes and their ticks; where a brush snaps and
-which filter it stands for; colours by rank; outliers of the objective.
+which filter it stands for; colours by rank; outliers of the objective; parameters that are the same in all trials; why
+a trial is not drawn.
 
 ``parallel_coordinates`` works out what is drawn where, and ``parallel_coordinates_figure`` draws it. Every axis
 converts values to positions and back, so that a brush on it becomes a ``TrialFilter``.

@@ -1,6 +1,7 @@
 """Projection of time and cost of a search before it starts, from a measurement here or from earlier searches.
 
-Also here: which earlier search is like this one; how many trials run side by side at full speed.
+Also here: which earlier search is like this one; how many trials run side by side at full speed; what early stopping
+may save; time in proportion to the genotypes.
 """
 
 from __future__ import annotations

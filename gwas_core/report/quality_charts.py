@@ -1,6 +1,7 @@
 """Quality report as warnings, tables and figures.
 
-Also here: from which share of missing genotypes, duplicates or family-wise missingness on a dataset is warned of.
+Also here: from which share of missing genotypes, duplicates or family-wise missingness on a dataset is warned of;
+histograms, SNPs on each chromosome, lines in each family.
 """
 
 from __future__ import annotations

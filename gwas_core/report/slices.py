@@ -1,4 +1,7 @@
-"""Slice plots: the error against each hyperparameter, one small plot for each parameter."""
+"""Slice plots: the error against each hyperparameter, one small plot for each parameter.
+
+Also here: log axes and their ticks; long names of choices in two lines; points of a choice scattered side by side.
+"""
 
 from __future__ import annotations
 

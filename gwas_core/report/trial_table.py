@@ -1,6 +1,7 @@
 """Trials as tables: all of them, ranked, or a few side by side; trials as JSON; advice after a failure.
 
-Also here: columns and order of the table; how many trials there were since the last improvement.
+Also here: columns and order of the table; how many trials there were since the last improvement; parameters that differ
+between trials.
 """
 
 from __future__ import annotations

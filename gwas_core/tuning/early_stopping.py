@@ -1,4 +1,7 @@
-"""Early stopping of unpromising trials, as Katib's ``medianstop`` does it."""
+"""Early stopping of unpromising trials, as Katib's ``medianstop`` does it.
+
+Also here: the median rule, from which epoch on and after how many trials it may stop one.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Interface of all engines: what each request may do in which state, and following an experiment until it ends.
 
-Also here: messages that nothing is to be stopped, resumed or extended.
+Also here: messages that nothing is to be stopped, resumed or extended; how long a stop is waited for; whether a
+finished experiment still lacks trials or its final evaluation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Engine of this machine: a detached supervisor for each experiment, started, asked to stop, and deleted.
 
 Also here: how a running experiment without a living supervisor is recognised as interrupted; why a supervisor did not
-start.
+start; the log of a supervisor; the split written once.
 """
 
 from __future__ import annotations

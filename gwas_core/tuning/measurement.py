@@ -1,6 +1,7 @@
 """Measurement, before a search is launched, of how long training takes here, in a process of its own.
 
-Also here: which batch sizes are timed; which earlier measurement answers; when it is cancelled or takes too long.
+Also here: which batch sizes are timed; which earlier measurement answers; when it is cancelled or takes too long; the
+state of one under way, done or failed.
 
 A process of its own does it, so that no page ever loads TensorFlow, and leaves what it found in the workspace, where
 every later look at the same dataset and network finds it.

@@ -1,4 +1,7 @@
-"""Progress of a search, and whether it has come to its end (all trials, too many failures, no point left)."""
+"""Progress of a search, and whether it has come to its end (all trials, too many failures, no point left).
+
+Also here: numbers of trials by state; the most frequent reason of failures.
+"""
 
 from __future__ import annotations
 

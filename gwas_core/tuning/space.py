@@ -1,7 +1,7 @@
 """Search spaces: parameters with ranges, steps and choices, fixed values, presets, files in YAML or JSON.
 
 Also here: what a parameter may be and the message if it is refused; the allowed value nearest to a number; rounding to
-a grid; values by Optuna's distributions.
+a grid; values by Optuna's distributions; decimals as a person wrote them; the size of a space.
 
 Nothing here imports Optuna at import time: forms, the command line and the Kubeflow
 driver use spaces without searching.

@@ -1,4 +1,7 @@
-"""Show the quality report of one dataset: figures, warnings and charts."""
+"""Show the quality report of one dataset: figures, warnings and charts.
+
+Also here: the mean of a trait that was centred.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Read the file that was chosen, preview it, let people say which columns are SNPs, add it to the library."""
+"""Read the file that was chosen, preview it, let people say which columns are SNPs, add it to the library.
+
+Also here: which rows and columns are previewed; two files kept in memory.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Choose filters and imputation, and how lines are divided; show how many lines and SNPs that leaves."""
+"""Choose filters and imputation, and how lines are divided; show how many lines and SNPs that leaves.
+
+Also here: fields for folds and fractions.
+"""
 
 from __future__ import annotations
 

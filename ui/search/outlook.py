@@ -1,6 +1,7 @@
 """Show how long a search will probably take, what it costs, and what these figures are based on.
 
-Also here: whether a measurement or earlier searches count; the price per hour.
+Also here: whether a measurement or earlier searches count; the price per hour; how many of the latest experiments are
+looked at.
 """
 
 from __future__ import annotations

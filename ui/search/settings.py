@@ -1,6 +1,7 @@
 """Choose algorithm, numbers of trials, early stopping, XLA and seed, and put all choices together.
 
-Also here: titles of algorithms; the field beside which a refused setting is shown.
+Also here: titles of algorithms; the field beside which a refused setting is shown; the experiment that the page
+describes.
 """
 
 from __future__ import annotations

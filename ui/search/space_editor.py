@@ -1,4 +1,7 @@
-"""Edit the search space: presets, a table, hyperparameters to add, and files to open and save."""
+"""Edit the search space: presets, a table, hyperparameters to add, and files to open and save.
+
+Also here: marks of wrong cells; what stays when somebody leaves the page and comes back.
+"""
 
 from __future__ import annotations
 

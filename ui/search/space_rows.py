@@ -1,4 +1,7 @@
-"""Turn a search space into rows of text that people edit, and back, with the cells at fault named."""
+"""Turn a search space into rows of text that people edit, and back, with the cells at fault named.
+
+Also here: rows for hyperparameters that the network has and the table lacks.
+"""
 
 from __future__ import annotations
 
