@@ -24,6 +24,7 @@ from gwas_core.processes.fork_server import serve_forks
 from gwas_core.processes.threads import thread_environment
 from gwas_core.processes.worker import serve_jobs
 from gwas_core.processes.worker_pool import CanBegin, Message, Task, WorkerPool
+from gwas_core.serialization import JsonObject
 
 WORKERS = 3
 
@@ -42,7 +43,7 @@ def main() -> None:
             print(json.dumps(measure_multiprocessing()))
         case _:  # what ``measure_ours`` starts, with its parent's id
             import_network()
-            serve_forks(lambda: serve_jobs(Channel(), lambda _: {"type": "done", "pid": os.getpid()}))
+            serve_forks(lambda: serve_jobs(Channel(), lambda _: {"pid": os.getpid()}))
 
 
 def measure_ours() -> dict[str, Any]:
@@ -50,8 +51,13 @@ def measure_ours() -> dict[str, Any]:
     seconds, processes = [], []
     with tempfile.TemporaryDirectory() as folder:
         environment = thread_environment(os.environ, 1)
-        pool = WorkerPool(WORKERS, ("benchmarks.worker_start", "serve"), environment=environment,
-                          log_directory=Path(folder))  # fmt: skip
+        pool: WorkerPool[JsonObject] = WorkerPool(
+            WORKERS,
+            ("benchmarks.worker_start", "serve"),
+            encode=dict,
+            environment=environment,
+            log_directory=Path(folder),
+        )
         try:
             for _ in range(WORKERS):
                 began = time.perf_counter()
@@ -60,14 +66,14 @@ def measure_ours() -> dict[str, Any]:
                 seconds.append(time.perf_counter() - began)
                 pool.send(event.slot)
                 (answer,) = wait_for(pool, Message)
-                processes.append(answer.content["pid"])
+                processes.append(answer.content.result["pid"])
                 # Without releasing its slot, so that the next task starts another worker.
             return summary(seconds, processes)
         finally:
             pool.close()
 
 
-def wait_for(pool: WorkerPool, kind: Any) -> list[Any]:
+def wait_for(pool: WorkerPool[JsonObject], kind: Any) -> list[Any]:
     """Return the events of this kind, once there is one."""
     while True:
         if found := [event for event in pool.wait(1.0) if isinstance(event, kind)]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from gwas_core.errors import GwasError, InputError, SettingsError
 from gwas_core.messages import quoted
@@ -127,6 +127,44 @@ def from_json_values(
         return _adapter(kind).validate_json(text, strict=True, extra="ignore" if ignore_unknown else "forbid")
     except ValidationError as refusal:
         raise _translated(refusal, values, name=name, error=error, field=field) from refusal
+
+
+class TaggedRecords(Generic[Record]):
+    """Reader and writer of records of several dataclasses, told apart by one entry of their JSON form.
+
+    Args:
+        tag: name of that entry, such as ``"type"``; none of the dataclasses has a field of this name.
+        kinds: dataclasses by the value of the entry.
+        name: what is read, for the messages: ``"job"``.
+    """
+
+    def __init__(self, tag: str, kinds: Mapping[str, type[Record]], *, name: str) -> None:
+        self._tag = tag
+        self._kinds = kinds
+        self._values = {kind: value for value, kind in kinds.items()}
+        self._name = name
+
+    def to_json_values(self, record: Record) -> JsonObject:
+        """Return a record as JSON values, with the entry that tells its dataclass."""
+        return {self._tag: self._values[type(record)], **to_json_values(record)}
+
+    def from_json_values(self, values: Any) -> Record:
+        """Return the record that untrusted JSON values describe.
+
+        Raises:
+            InputError: they describe none of the dataclasses.
+        """
+        tag = values.get(self._tag) if isinstance(values, Mapping) else None
+        kind = self._kinds.get(tag) if isinstance(tag, str) else None
+        if kind is None:
+            raise InputError(f"{self._name}: there is no {self._tag} {quoted(tag)}")
+        entries = {name: value for name, value in values.items() if name != self._tag}
+        return from_json_values(kind, entries, name=self._name, error=InputError)
+
+    def prepare(self) -> None:
+        """Import pydantic and make the adapters now, as before forking processes that need them."""
+        for kind in self._kinds.values():
+            _adapter(kind)
 
 
 @functools.cache

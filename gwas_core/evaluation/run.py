@@ -9,14 +9,13 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gwas_core.errors import ExperimentError
 from gwas_core.evaluation.folds import HeldOutSet
-from gwas_core.evaluation.intervals import HeldOutPredictions, compare, held_out_metrics
+from gwas_core.evaluation.intervals import Floats, HeldOutPredictions, compare, held_out_metrics
 from gwas_core.evaluation.methods import method_sentences
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.result import NETWORK, EvaluationResult, HeldOutResult
@@ -35,6 +34,7 @@ from gwas_core.files import atomic_path
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import WorkerPool
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
 
@@ -158,7 +158,7 @@ def _do_tasks(
     left = [task for task in tasks if task not in finished]
     size = max(1, min(parallel, len(left)))
     threads = worker_threads(usable_cores(), size)
-    pool = WorkerPool(
+    pool: WorkerPool[EvaluationTask] = WorkerPool(
         size,
         (
             "gwas_core.evaluation.worker",
@@ -166,6 +166,7 @@ def _do_tasks(
             "--dataset", str(engine.workspace.dataset_directory(plan.dataset)),
             "--threads", str(threads),
         ),
+        encode=to_json_values,
         environment=thread_environment(os.environ, threads),
         log_directory=store.directory,
     )  # fmt: skip
@@ -205,7 +206,7 @@ def _held_out_predictions(
             for task, value in finished.items()
             if task.held_out_set == held_out.name and task.kind == "network"
         ]
-        predicted: dict[str, Any] = {NETWORK: np.mean(np.array(networks), axis=0)}
+        predicted: dict[str, Floats] = {NETWORK: np.mean(np.array(networks), axis=0)}
         baselines = finished[EvaluationTask(held_out_set=held_out.name, kind="baselines")].predictions
         predicted |= {name: np.array(values) for name, values in baselines.items()}
         found.append(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 from gwas_core.errors import ExperimentError
 from gwas_core.evaluation.store import EvaluationTask
 from gwas_core.processes.detached import last_line
+from gwas_core.processes.worker_messages import Done, Failed
 from gwas_core.processes.worker_pool import CanBegin, Death, Message, Task, WorkerPool
 
 _ATTEMPTS = 2
 
 
 def do_tasks(
-    pool: WorkerPool, tasks: Sequence[EvaluationTask], *, poll_seconds: float = 1.0
+    pool: WorkerPool[EvaluationTask], tasks: Sequence[EvaluationTask], *, poll_seconds: float = 1.0
 ) -> Iterator[tuple[EvaluationTask, ...]]:
     """Do tasks in a pool of workers, and yield those that were finished since the last time.
 
@@ -27,7 +27,7 @@ def do_tasks(
     Raises:
         ExperimentError: if a task failed, or its worker died twice.
     """
-    queue = deque(Task(asdict(task)) for task in tasks)
+    queue = deque(Task(task) for task in tasks)
     while queue or pool.tasks:
         while queue and pool.free:
             pool.assign(queue.popleft())
@@ -36,20 +36,19 @@ def do_tasks(
             match event:
                 case CanBegin(slot):
                     pool.send(slot)
-                case Message(slot, content):
-                    task = EvaluationTask(**pool.release(slot, spent=content["spent"]).job)
-                    if content["type"] == "failed":
-                        raise ExperimentError(f"{_named(task)} failed: {content['reason']}")
-                    done.append(task)
+                case Message(slot, Failed(reason=reason, spent=spent)):
+                    raise ExperimentError(f"{_named(pool.release(slot, spent=spent).job)} failed: {reason}")
+                case Message(slot, Done(spent=spent)):
+                    done.append(pool.release(slot, spent=spent).job)
                 case Death(task=died) if died is not None:
                     died.deaths += 1
                     if died.deaths == _ATTEMPTS:
-                        raise _died(EvaluationTask(**died.job), event)
+                        raise _died(died.job, event)
                     queue.appendleft(died)
         yield tuple(done)
 
 
-def _died(task: EvaluationTask, death: Death) -> ExperimentError:
+def _died(task: EvaluationTask, death: Death[EvaluationTask]) -> ExperimentError:
     return ExperimentError(
         f"the process died twice while it worked on {_named(task)}, perhaps because memory ran out: evaluate with "
         f"--parallel 1 ({last_line(death.log) or death.words}, in {death.log})"

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from gwas_core.errors import InputError
 from gwas_core.evaluation.folds import PreparedHeldOutSet, prepare_held_out_set
@@ -22,6 +21,7 @@ from gwas_core.model.training import import_dependencies
 from gwas_core.processes.channel import Channel, die_with
 from gwas_core.processes.fork_server import serve_forks
 from gwas_core.processes.worker import serve_jobs
+from gwas_core.serialization import JsonObject, from_json_values
 
 
 class EvaluationWorker:
@@ -51,7 +51,14 @@ class EvaluationWorker:
         )
 
     def do(self, task: EvaluationTask) -> None:
-        """Train, predict, and store the predictions."""
+        """Train, predict, and store the predictions.
+
+        Args:
+            task: of the evaluation's plan.
+
+        Raises:
+            TrialFailed: training diverged or memory ran out.
+        """
         started = time.monotonic()
         prepared: PreparedHeldOutSet = self._prepare(task.held_out_set)
         if task.kind == "baselines":
@@ -71,14 +78,29 @@ class EvaluationWorker:
         )
         self._store.save_finished(task, finished)
 
-    def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """Do the task of a job and return the answer to it."""
-        self.do(EvaluationTask(**job))
-        return {"type": "done"}
+    def answer(self, job: JsonObject) -> JsonObject:
+        """Do the task of a job and return the answer to it.
+
+        Args:
+            job: an ``EvaluationTask`` as JSON.
+
+        Returns:
+            Nothing: the result is in the evaluation's folder.
+
+        Raises:
+            InputError: the job describes no task.
+            TrialFailed: training diverged or memory ran out.
+        """
+        self.do(from_json_values(EvaluationTask, job, name="job", error=InputError))
+        return {}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run ``python -m gwas_core.evaluation.worker``."""
+    """Serve an evaluation, as ``python -m gwas_core.evaluation.worker`` does.
+
+    Args:
+        arguments: of the command line; those of this process if None.
+    """
     parser = argparse.ArgumentParser(description="Do tasks of an evaluation; not meant to be started by hand.")
     parser.add_argument("--evaluation", type=Path, required=True, help="its folder")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of its dataset")

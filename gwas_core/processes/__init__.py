@@ -2,8 +2,9 @@
 
 ``detached`` starts a process that outlives its parent; ``command_messages`` are what a command tells a person or the
 program that started it. ``worker_pool`` keeps workers busy: forks of one ``fork_server``
-that has imported everything, each fed through a ``channel`` and answering with the loop in ``worker``. ``locks`` says
-who works on a folder, ``threads`` shares the cores out, ``memory`` measures and returns memory.
+that has imported everything, each fed through a ``channel`` and answering, with the loop in ``worker``, by one of the
+``worker_messages``. ``locks`` says who works on a folder, ``threads`` shares the cores out, ``memory`` measures and
+returns memory.
 """
 
 import lazy_loader as _lazy

@@ -21,15 +21,23 @@ from .threads import thread_environment as thread_environment
 from .threads import usable_cores as usable_cores
 from .threads import worker_threads as worker_threads
 from .worker import serve_jobs as serve_jobs
+from .worker_messages import Done as Done
+from .worker_messages import Failed as Failed
+from .worker_messages import Ready as Ready
+from .worker_messages import Report as Report
 from .worker_pool import Task as Task
 from .worker_pool import WorkerPool as WorkerPool
 
 __all__ = [
     "Channel",
     "CommandMessage",
+    "Done",
+    "Failed",
     "FileLock",
     "ForkServer",
     "MessageKind",
+    "Ready",
+    "Report",
     "Task",
     "WorkerPool",
     "die_with",

@@ -9,8 +9,9 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from typing import Any
+
+from gwas_core.processes.worker_messages import WORKER_MESSAGES, Report, WorkerMessage
+from gwas_core.serialization import JsonObject
 
 _PR_SET_PDEATHSIG = 1
 
@@ -29,7 +30,7 @@ class Channel:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
-        self._received: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._received: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -39,14 +40,27 @@ class Channel:
         # what a killed trial leaves behind is cleaned when it is rerun.
         os._exit(0)
 
-    def receive(self) -> dict[str, Any]:
-        """Return the next job or answer, once it has come."""
+    def receive(self) -> JsonObject:
+        """Return the next job, or the answer to a report, once it has come."""
         return self._received.get()
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message."""
-        self._out.write(json.dumps(message, allow_nan=False) + "\n")
+    def send(self, message: WorkerMessage) -> None:
+        """Send one message.
+
+        Raises:
+            ValueError: it holds a number that is not finite.
+        """
+        self._out.write(json.dumps(WORKER_MESSAGES.to_json_values(message), allow_nan=False) + "\n")
         self._out.flush()
+
+    def report(self, content: JsonObject) -> JsonObject:
+        """Report how the job goes on, and return the answer once it has come.
+
+        Args:
+            content: finite JSON values; the answer comes from whoever called ``WorkerPool.answer``.
+        """
+        self.send(Report(content=content))
+        return self.receive()
 
 
 def die_with(parent: int) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from gwas_core.processes.channel import die_with
 from gwas_core.processes.detached import import_environment, module_command
 from gwas_core.processes.memory import give_back_memory
+from gwas_core.processes.worker_messages import WORKER_MESSAGES
 
 _REQUEST_BYTES = 64
 _END_SECONDS = 5.0
@@ -106,6 +107,8 @@ def serve_forks(work: Callable[[], None]) -> None:
 
     Requests come from a ``ForkServer`` over the socket that is this process's stdin.
     """
+    # Shared, like everything that was imported before.
+    WORKER_MESSAGES.prepare()
     # A worker shares a page until it writes to it, and collecting garbage writes to everything that is not frozen.
     gc.collect()
     gc.freeze()

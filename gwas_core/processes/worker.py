@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
 
 from gwas_core.errors import FailureKind, GwasError, describe_unexpected
 from gwas_core.processes.channel import Channel
 from gwas_core.processes.memory import give_back_memory, held_bytes
+from gwas_core.processes.worker_messages import Done, Failed, Ready
+from gwas_core.serialization import JsonObject
 
 MOST_GROWTH = 200_000_000
 """Bytes by which a worker may have grown since its first job. Then it is replaced, in seconds: TensorFlow keeps
 about 100 MB of every network whose shapes it had not seen before."""
 
 
-def serve_jobs(channel: Channel, do: Callable[[Mapping[str, Any]], dict[str, Any]]) -> NoReturn:
+def serve_jobs(channel: Channel, do: Callable[[JsonObject], JsonObject]) -> NoReturn:
     """Do jobs for as long as the other end of the channel sends them.
 
-    Every job is answered by one message with a ``type``: what ``do`` returned, or ``failed`` with a ``reason`` and
-    its ``kind`` (``FailureKind``). Its
-    entry ``spent`` says whether the worker should be replaced: after an unforeseen error, or once it has grown by more
-    than ``MOST_GROWTH``.
+    Every job is answered by ``Done`` with what ``do`` returned, or by ``Failed``. The answer also says whether the
+    worker should be replaced: after an unforeseen error, or once it has grown by more than ``MOST_GROWTH``.
 
     Args:
-        do: function that does a job and returns its answer; a ``GwasError`` it raises becomes the reason of a failure.
+        channel: to the process that sends the jobs.
+        do: function that does a job and returns its result; a ``GwasError`` it raises becomes the reason of a failure.
     """
-    channel.send({"type": "ready", "pid": os.getpid()})
+    channel.send(Ready(pid=os.getpid()))
     held_at_first: int | None = None
     while True:
         job = channel.receive()
@@ -35,21 +37,17 @@ def serve_jobs(channel: Channel, do: Callable[[Mapping[str, Any]], dict[str, Any
         give_back_memory()
         held = held_bytes()
         held_at_first = held if held_at_first is None else held_at_first
-        answer["spent"] = bool(answer.get("spent")) or held - held_at_first > MOST_GROWTH
+        if held - held_at_first > MOST_GROWTH:
+            answer = replace(answer, spent=True)
         channel.send(answer)
 
 
-def _answer(do: Callable[[Mapping[str, Any]], dict[str, Any]], job: Mapping[str, Any]) -> dict[str, Any]:
+def _answer(do: Callable[[JsonObject], JsonObject], job: JsonObject) -> Done | Failed:
     try:
-        return do(job)
+        return Done(result=do(job))
     except GwasError as error:
-        return {"type": "failed", "reason": str(error), "kind": FailureKind.of(error)}
+        return Failed(reason=str(error), kind=FailureKind.of(error))
     except Exception as error:  # noqa: BLE001 - whatever a job raises is the job's end, never the search's
         traceback.print_exc()
         # After an error nobody foresaw, or without memory, this process is not to be trusted with another job.
-        return {
-            "type": "failed",
-            "reason": describe_unexpected(error),
-            "kind": FailureKind.of(error),
-            "spent": True,
-        }
+        return Failed(reason=describe_unexpected(error), kind=FailureKind.of(error), spent=True)

@@ -7,64 +7,61 @@ from __future__ import annotations
 
 import os
 import selectors
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 from gwas_core.processes.fork_server import ForkServer
+from gwas_core.processes.worker_messages import Done, Failed, Ready, Report
 from gwas_core.processes.worker_process import WorkerProcess
+from gwas_core.serialization import JsonObject
 
 SERVER_LOG = "workers.log"
 
+Job = TypeVar("Job")
+
 
 @dataclass
-class Task:
+class Task(Generic[Job]):
     """Job for a worker.
 
     Attributes:
-        job: message that the worker is sent.
-        trial: number of the trial, if the job is one.
+        job: what the worker is to do.
         deaths: number of workers that died while they worked on it.
     """
 
-    job: dict[str, Any]
-    trial: int | None = None
+    job: Job
     deaths: int = 0
-
-    @property
-    def kind(self) -> str:
-        """Name of the job."""
-        return str(self.job["job"])
 
 
 @dataclass(eq=False)
-class Slot:
+class Slot(Generic[Job]):
     """Place for one worker and its task."""
 
     index: int
     worker: WorkerProcess | None = None
-    task: Task | None = None
+    task: Task[Job] | None = None
 
 
 @dataclass(frozen=True)
-class CanBegin:
+class CanBegin(Generic[Job]):
     """Event: the worker of a slot is ready for the task that the slot was assigned (see ``WorkerPool.send``)."""
 
-    slot: Slot
+    slot: Slot[Job]
 
 
 @dataclass(frozen=True)
-class Message:
+class Message(Generic[Job]):
     """Event: the worker of a slot has sent a message about its task."""
 
-    slot: Slot
-    content: dict[str, Any]
+    slot: Slot[Job]
+    content: Report | Done | Failed
 
 
 @dataclass(frozen=True)
-class Death:
+class Death(Generic[Job]):
     """Event: a worker ended; its slot is free again.
 
     Attributes:
@@ -74,16 +71,16 @@ class Death:
         log: file with the worker's last words.
     """
 
-    task: Task | None
+    task: Task[Job] | None
     words: str
     had_started: bool
     log: Path
 
 
-Event = CanBegin | Message | Death
+Event = CanBegin[Job] | Message[Job] | Death[Job]
 
 
-class WorkerPool:
+class WorkerPool(Generic[Job]):
     """Fixed number of slots for workers, and one place to wait for events of all of them.
 
     ``wake`` may be called from other threads and signal handlers; everything else from one thread.
@@ -91,19 +88,27 @@ class WorkerPool:
     Args:
         size: number of slots.
         command: module and arguments of the workers' program, as ``ForkServer`` takes them.
+        encode: returns a job as the workers' program reads it.
         environment: environment variables of the workers, their numbers of threads among them.
         log_directory: folder for ``workers.log`` and one log for each slot.
     """
 
     def __init__(
-        self, size: int, command: Sequence[str], *, environment: Mapping[str, str], log_directory: Path
+        self,
+        size: int,
+        command: Sequence[str],
+        *,
+        encode: Callable[[Job], JsonObject],
+        environment: Mapping[str, str],
+        log_directory: Path,
     ) -> None:
         self._command = command
+        self._encode = encode
         self._environment = environment
         self._log_directory = log_directory
         self._server: ForkServer | None = None
-        self._slots = [Slot(index) for index in range(size)]
-        self._due: list[Event] = []
+        self._slots: list[Slot[Job]] = [Slot(index) for index in range(size)]
+        self._due: list[Event[Job]] = []
         self._selector = selectors.DefaultSelector()
         self._wake_reader, self._wake_writer = os.pipe()
         for descriptor in (self._wake_reader, self._wake_writer):
@@ -116,14 +121,17 @@ class WorkerPool:
         return sum(slot.task is None for slot in self._slots)
 
     @property
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[Task[Job]]:
         """Tasks that were assigned and are not done."""
         return [slot.task for slot in self._slots if slot.task is not None]
 
-    def assign(self, task: Task) -> None:
+    def assign(self, task: Task[Job]) -> None:
         """Assign a task to a free slot; the event ``CanBegin`` says when it may be sent to the worker.
 
         Slots whose worker is running come first: starting one can take seconds.
+
+        Args:
+            task: of which no slot has another copy; one slot must be free.
         """
         slot = min((slot for slot in self._slots if slot.task is None), key=lambda slot: slot.worker is None)
         slot.task = task
@@ -133,8 +141,12 @@ class WorkerPool:
         elif slot.worker.ready:
             self._due.append(CanBegin(slot))
 
-    def wait(self, seconds: float) -> Iterator[Event]:
-        """Yield what happened, waiting at most ``seconds`` for the first event."""
+    def wait(self, seconds: float) -> Iterator[Event[Job]]:
+        """Yield what happened, waiting for the first event.
+
+        Args:
+            seconds: longest time to wait; afterwards nothing is yielded. ``wake`` ends the wait earlier.
+        """
         due, self._due = self._due, []
         yield from due
         for key, _ in self._selector.select(0.0 if due else seconds):
@@ -149,19 +161,31 @@ class WorkerPool:
         with suppress(BlockingIOError):
             os.write(self._wake_writer, b"!")
 
-    def send(self, slot: Slot, job: Mapping[str, Any] | None = None) -> None:
+    def send(self, slot: Slot[Job], job: Job | None = None) -> None:
         """Send a slot's worker its task; to be called upon ``CanBegin``, and harmless if the task was withdrawn since.
 
         Args:
+            slot: of the event.
             job: what is sent instead of the task's own job.
         """
         if slot.task is not None and slot.worker is not None:
-            slot.worker.send(slot.task.job if job is None else job)
+            slot.worker.send(self._encode(slot.task.job if job is None else job))
 
-    def release(self, slot: Slot, *, spent: bool) -> Task:
+    def answer(self, slot: Slot[Job], content: JsonObject) -> None:
+        """Answer a ``Report`` of a slot's worker, which waits for it; harmless if the worker was dismissed since.
+
+        Args:
+            slot: of the event that brought the report.
+            content: what ``Channel.report`` returns in the worker.
+        """
+        if slot.worker is not None:
+            slot.worker.send(content)
+
+    def release(self, slot: Slot[Job], *, spent: bool) -> Task[Job]:
         """Return the task of a slot, which is done, and free the slot for the next one.
 
         Args:
+            slot: whose worker sent ``Done`` or ``Failed``.
             spent: whether the worker is to be replaced, as it said.
         """
         task, slot.task = slot.task, None
@@ -170,17 +194,21 @@ class WorkerPool:
             self.dismiss(slot)
         return task
 
-    def withdraw_trials(self) -> list[Task]:
-        """Kill the workers that have a trial, and return their tasks."""
+    def withdraw(self, is_meant: Callable[[Job], bool]) -> list[Task[Job]]:
+        """Kill the workers that have certain jobs, and return their tasks.
+
+        Args:
+            is_meant: whether a job is one of those to withdraw.
+        """
         withdrawn = []
         for slot in self._slots:
-            if slot.task is not None and slot.task.trial is not None:
+            if slot.task is not None and is_meant(slot.task.job):
                 withdrawn.append(slot.task)
                 slot.task = None
                 self.dismiss(slot)
         return withdrawn
 
-    def dismiss(self, slot: Slot) -> None:
+    def dismiss(self, slot: Slot[Job]) -> None:
         """Kill the worker of a slot; its next task gets a fresh one."""
         if slot.worker is not None:
             self._selector.unregister(slot.worker)
@@ -208,15 +236,14 @@ class WorkerPool:
             self._server.end()
             self._server = None
 
-    def _listen(self, slot: Slot) -> Iterator[Event]:
+    def _listen(self, slot: Slot[Job]) -> Iterator[Event[Job]]:
         worker = slot.worker
         if worker is None:  # dismissed over another event of the same moment
             return
         for content in worker.read():
-            if content["type"] != "ready":
+            if not isinstance(content, Ready):
                 yield Message(slot, content)
-                continue
-            if slot.task is not None:
+            elif slot.task is not None:
                 yield CanBegin(slot)
         if worker.has_ended and slot.worker is worker:
             task, slot.task = slot.task, None

@@ -6,17 +6,21 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from gwas_core.processes.fork_server import ForkServer
+from gwas_core.processes.worker_messages import WORKER_MESSAGES, Ready, WorkerMessage
+from gwas_core.serialization import JsonObject
 
 _READ_BYTES = 65_536
 
 
 class WorkerProcess:
     """Running worker: send it jobs, read its messages, kill it.
+
+    Args:
+        server: forks the worker.
+        log: file to which what the worker prints is appended.
 
     Attributes:
         log: file with what the worker printed.
@@ -48,14 +52,18 @@ class WorkerProcess:
         """Whether the worker closed its end, as the last ``read`` found."""
         return self._ended
 
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a job or an answer. A dead worker is noticed by the next ``read``."""
+    def send(self, message: JsonObject) -> None:
+        """Send a job or the answer to a report. A dead worker is noticed by the next ``read``."""
         with contextlib.suppress(BrokenPipeError):
             self._in.write(json.dumps(message).encode() + b"\n")
             self._in.flush()
 
-    def read(self) -> list[dict[str, Any]]:
-        """Return the messages that have arrived, without waiting."""
+    def read(self) -> list[WorkerMessage]:
+        """Return the messages that have arrived, without waiting.
+
+        Raises:
+            InputError: a line is no message of a worker.
+        """
         try:
             # One read for each time the descriptor is ready; the rest, if any, makes it ready again.
             data = os.read(self._out.fileno(), _READ_BYTES)
@@ -65,10 +73,10 @@ class WorkerProcess:
             self._ended = True
             return []
         *lines, self._rest = (self._rest + data).split(b"\n")
-        messages = [json.loads(line) for line in lines]
+        messages = [WORKER_MESSAGES.from_json_values(json.loads(line)) for line in lines]
         for message in messages:
-            if message["type"] == "ready":
-                self._pid, self.ready = message["pid"], True
+            if isinstance(message, Ready):
+                self._pid, self.ready = message.pid, True
         return messages
 
     def death(self) -> str:

@@ -1,28 +1,33 @@
-"""Jobs that a supervisor sends to its workers (trial, timing, baselines, final evaluation), as messages."""
+"""Jobs that a supervisor sends to its workers (trial, timing, baselines, final evaluation), answers, as messages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from gwas_core.errors import InputError
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
+from gwas_core.model.training import TrialResult
+from gwas_core.serialization import TaggedRecords
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialJob:
-    """Training of one trial; answered by its ``TrialResult``.
+    """Training of one trial; answered by a ``TrialAnswer`` or, if it was stopped early, a ``PrunedAnswer``.
 
     Attributes:
+        trial: number of the trial.
         hyperparameters: all of them, searched and fixed.
         directory: folder for the trial's files.
         xla: whether training is compiled by XLA.
         seed: of the trial.
     """
 
-    hyperparameters: Mapping[str, Any]
+    trial: int
+    hyperparameters: Mapping[str, HyperparameterValue]
     directory: Path
     xla: Literal["on", "off"]
     seed: int = 0
@@ -30,54 +35,107 @@ class TrialJob:
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationJob:
-    """Timing of a network with and without XLA; answered by its ``Calibration``."""
+    """Timing of a network with and without XLA; answered by a ``CalibrationAnswer``."""
 
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, HyperparameterValue]
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaselinesJob:
-    """Evaluation of all baselines; answered by their ``BaselineMetrics`` by name."""
+    """Evaluation of all baselines; answered by a ``BaselinesAnswer``."""
 
     threads: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinalEvaluationJob:
-    """Evaluation of the best trial on the test lines; answered by ``PredictionMetrics`` by part of the split."""
+    """Evaluation of the best trial on the test lines; answered by a ``FinalEvaluationAnswer``."""
 
     trial: int
     experiment_directory: Path
     trial_directory: Path
 
 
-Job = TrialJob | CalibrationJob | BaselinesJob | FinalEvaluationJob
+@dataclass(frozen=True, kw_only=True)
+class TrialAnswer:
+    """Result of a trial that was trained to its end."""
 
-TRIAL, CALIBRATION, BASELINES, FINAL_EVALUATION = "trial", "calibrate", "baselines", "finalise"
-"""Names of the jobs in messages."""
-
-_KINDS: dict[str, type[Job]] = {
-    TRIAL: TrialJob,
-    CALIBRATION: CalibrationJob,
-    BASELINES: BaselinesJob,
-    FINAL_EVALUATION: FinalEvaluationJob,
-}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
+    result: TrialResult
 
 
-def job_message(job: Job) -> dict[str, Any]:
-    """Return a job as JSON values, with its name under ``job``."""
-    return {"job": _NAMES[type(job)], **to_json_values(job)}
+@dataclass(frozen=True, kw_only=True)
+class PrunedAnswer:
+    """Reason for which a trial was stopped early."""
+
+    reason: str
 
 
-def read_job(message: Mapping[str, Any]) -> Job:
-    """Return the job that a message describes.
+@dataclass(frozen=True, kw_only=True)
+class CalibrationAnswer:
+    """Timing of a network."""
 
-    Raises:
-        InputError: it describes none.
+    calibration: Calibration
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselinesAnswer:
+    """Figures of the baselines, by their names."""
+
+    baselines: Mapping[str, BaselineMetrics]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalEvaluationAnswer:
+    """Figures of the best trial on the validation and the test lines."""
+
+    validation: PredictionMetrics
+    test: PredictionMetrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """Report of a trial after an epoch; answered by an ``EpochAnswer``.
+
+    Attributes:
+        epoch: from 1.
+        value: objective after this epoch, in the phenotype's unit.
     """
-    values = dict(message)
-    kind = _KINDS.get(str(values.pop("job", "")))
-    if kind is None:
-        raise InputError(f"there is no job {message.get('job')!r}")
-    return from_json_values(kind, values, name="job", error=InputError)
+
+    epoch: int
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochAnswer:
+    """Answer to an ``EpochReport``: whether the trial is to be stopped early."""
+
+    prune: bool
+
+
+Job = TrialJob | CalibrationJob | BaselinesJob | FinalEvaluationJob
+Answer = TrialAnswer | PrunedAnswer | CalibrationAnswer | BaselinesAnswer | FinalEvaluationAnswer
+
+JOBS = TaggedRecords[Job](
+    "job",
+    {
+        "trial": TrialJob,
+        "calibrate": CalibrationJob,
+        "baselines": BaselinesJob,
+        "finalise": FinalEvaluationJob,
+    },
+    name="job",
+)
+"""Reader and writer of jobs."""
+
+ANSWERS = TaggedRecords[Answer](
+    "answer",
+    {
+        "trial": TrialAnswer,
+        "pruned": PrunedAnswer,
+        "calibrate": CalibrationAnswer,
+        "baselines": BaselinesAnswer,
+        "finalise": FinalEvaluationAnswer,
+    },
+    name="answer",
+)
+"""Reader and writer of answers."""

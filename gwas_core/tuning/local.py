@@ -10,7 +10,6 @@ import json
 import os
 import selectors
 import time
-from typing import Any
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
@@ -18,10 +17,12 @@ from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.processes.threads import thread_environment
+from gwas_core.serialization import from_json_values
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store
+from gwas_core.tuning.supervisor import StartAnswer
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
@@ -148,12 +149,12 @@ class LocalEngine:
                 os.close(writer)
         if answer is None:
             raise ExperimentError(f"{name} does not start: {last_line(log) or 'the reason is not known'} (see {log})")
-        if "error" in answer:
-            raise (_AlreadyRunning if answer.get("busy") else ExperimentError)(answer["error"])
+        if answer.error:
+            raise (_AlreadyRunning if answer.busy else ExperimentError)(answer.error)
         return self.store.load(name)
 
 
-def _read_answer(reader: int) -> dict[str, Any] | None:
+def _read_answer(reader: int) -> StartAnswer | None:
     """Return what a supervisor writes once it runs or could not start; None if it ended without writing."""
     deadline = time.monotonic() + _START_SECONDS
     received = b""
@@ -165,5 +166,4 @@ def _read_answer(reader: int) -> dict[str, Any] | None:
             if not data:
                 return None
             received += data
-    answer: dict[str, Any] = json.loads(received)
-    return answer
+    return from_json_values(StartAnswer, json.loads(received), name="answer", error=InputError)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gwas_core.errors import InputError
 from gwas_core.messages import quoted
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.training import TrialResult
 
 MODEL_VARIABLE = "GWAS_MODEL"
 """Environment variable with the name of a module that has the functions of ``ModelFunctions``."""
@@ -31,9 +33,9 @@ class ModelFunctions:
         import_before_fork: imports what takes long and starts no thread; called once, before workers are forked.
     """
 
-    run_trial: Callable[..., Any]
-    finalise: Callable[..., Any]
-    calibrate: Callable[..., Any] | None = None
+    run_trial: Callable[..., TrialResult]
+    finalise: Callable[..., Mapping[str, PredictionMetrics]]
+    calibrate: Callable[..., Calibration] | None = None
     import_before_fork: Callable[[], None] | None = None
 
 

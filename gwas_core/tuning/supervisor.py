@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import math
 import os
 import shutil
 import signal
@@ -23,35 +22,39 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
 from gwas_core.genotypes.splits import SPLIT_FILE
-from gwas_core.model.calibration import Calibration
-from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
-from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.processes.detached import last_line
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
+from gwas_core.processes.worker_messages import Done, Failed, Report
 from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
-from gwas_core.serialization import Record, from_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.jobs import (
-    BASELINES,
-    CALIBRATION,
-    FINAL_EVALUATION,
+    ANSWERS,
+    JOBS,
+    Answer,
+    BaselinesAnswer,
     BaselinesJob,
+    CalibrationAnswer,
     CalibrationJob,
+    EpochAnswer,
+    EpochReport,
+    FinalEvaluationAnswer,
     FinalEvaluationJob,
+    Job,
+    PrunedAnswer,
+    TrialAnswer,
     TrialJob,
-    job_message,
-    read_job,
 )
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.progress import Ending, Progress, search_ending
-from gwas_core.tuning.store import Store, read_record
+from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import make_sampler, suggest
 from gwas_core.tuning.writer import ExperimentWriter, Outcome
 from gwas_core.workspace import Workspace
@@ -72,8 +75,25 @@ _LOCK_SECONDS = 1.0
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartAnswer:
+    """Answer of a supervisor to the process that started it: that the experiment runs, or why not.
+
+    Attributes:
+        error: why the supervisor does not run it; empty if it does.
+        busy: whether it does not because another supervisor has the experiment.
+    """
+
+    error: str = ""
+    busy: bool = False
+
+
 class Supervisor:
     """Run of one experiment: ``prepare`` takes it over, ``run`` returns at its end, ``close`` leaves no process behind.
+
+    Args:
+        workspace: that holds the experiment.
+        name: of the experiment, whose lock the caller holds.
 
     Raises:
         GwasError: from the constructor, when the experiment cannot be run at all.
@@ -101,24 +121,25 @@ class Supervisor:
                 raise ExperimentError(f"{name} cannot run: {path} is gone")
         self._requests = self._writer.requests()
         self._progress = Progress()
-        self._pool = WorkerPool(
+        self._pool: WorkerPool[Job] = WorkerPool(
             experiment.parallel_trials,
             (
                 "gwas_core.tuning.worker",
                 "--dataset", str(dataset),
                 "--split", str(split),
             ),
+            encode=JOBS.to_json_values,
             environment=thread_environment(os.environ, self._threads),
             log_directory=self._directory,
         )  # fmt: skip
-        self._queue: deque[Task] = deque()
+        self._queue: deque[Task[Job]] = deque()
         self._exhausted = ""
         self._failed_starts = 0
         self._fatal: Ending | None = None
         # One suggestion at a time, beside the loop: fitting a Gaussian process takes seconds
         # in which no worker may have to wait for an answer.
         self._suggester = ThreadPoolExecutor(1, thread_name_prefix="suggest")
-        self._suggestion: Future[Task] | None = None
+        self._suggestion: Future[TrialJob] | None = None
 
     # The life of an experiment.
 
@@ -129,7 +150,7 @@ class Supervisor:
         self._writer.take_over(maximum_crashes=MAXIMUM_CRASHES)
         self._count()
         if not self._writer.has_baselines():
-            self._queue.append(Task(job_message(BaselinesJob(threads=self._threads))))
+            self._queue.append(Task(BaselinesJob(threads=self._threads)))
         self._writer.set_status(ExperimentState.RUNNING)
         signal.signal(signal.SIGTERM, self._on_signal)
         _logger.info("running with %d workers of %d threads", self._pool.free, self._threads)
@@ -152,7 +173,11 @@ class Supervisor:
         self._suggester.shutdown(wait=True, cancel_futures=True)
 
     def interrupt(self, reason: str) -> None:
-        """Write that the work broke off; trials under way are settled when the experiment is resumed."""
+        """Write that the work broke off; trials under way are settled when the experiment is resumed.
+
+        Args:
+            reason: why, for people.
+        """
         self._writer.set_status(ExperimentState.INTERRUPTED, reason)
 
     def _work(self) -> Ending:
@@ -186,17 +211,17 @@ class Supervisor:
         )
         if ending is None:
             if self._needs_calibration():
-                if not self._is_pending(CALIBRATION):
-                    self._queue.appendleft(self._calibration_task())
+                if not self._is_pending(CalibrationJob):
+                    self._queue.appendleft(Task(self._calibration_job()))
             else:
                 self._ask_for_trial()
             return None
         self._put_back_trials()
-        if self._is_pending(BASELINES):
+        if self._is_pending(BaselinesJob):
             return None
         if self._needs_final_evaluation():
-            if not self._is_pending(FINAL_EVALUATION):
-                self._queue.append(self._final_task())
+            if not self._is_pending(FinalEvaluationJob):
+                self._queue.append(Task(self._final_job()))
             return None
         return ending
 
@@ -221,9 +246,9 @@ class Supervisor:
     def _needs_calibration(self) -> bool:
         return self._experiment.xla == "auto" and self._can_calibrate and self._writer.measured_xla() is None
 
-    def _calibration_task(self) -> Task:
+    def _calibration_job(self) -> CalibrationJob:
         space = self._experiment.space
-        return Task(job_message(CalibrationJob(hyperparameters={**space.fixed, **(space.defaults or {})})))
+        return CalibrationJob(hyperparameters={**space.fixed, **(space.defaults or {})})
 
     def _xla(self) -> Literal["on", "off"]:
         if self._experiment.xla != "auto":
@@ -242,13 +267,12 @@ class Supervisor:
         self._suggestion = self._suggester.submit(self._suggest)
         self._suggestion.add_done_callback(lambda _: self._pool.wake())
 
-    def _suggest(self) -> Task:
-        """Return the task of the next trial, put back before or new; runs in the suggester's thread."""
+    def _suggest(self) -> TrialJob:
+        """Return the job of the next trial, put back before or new; runs in the suggester's thread."""
         trial = suggest(self._writer.study, sampler=self._sampler, space=self._experiment.space)
         hyperparameters = self._experiment.space.check(trial.params)
         directory = self._workspace.trial_directory(self._experiment.name, trial.number)
-        job = TrialJob(hyperparameters=hyperparameters, directory=directory, xla=self._xla())
-        return Task(job_message(job), trial.number)
+        return TrialJob(trial=trial.number, hyperparameters=hyperparameters, directory=directory, xla=self._xla())
 
     def _take_suggestion(self, *, wait: bool = False) -> None:
         suggestion = self._suggestion
@@ -256,7 +280,7 @@ class Supervisor:
             return
         self._suggestion = None
         try:
-            self._queue.append(suggestion.result())
+            self._queue.append(Task(suggestion.result()))
         except SpaceExhausted as error:
             self._exhausted = str(error)
         self._count()
@@ -264,11 +288,11 @@ class Supervisor:
     def _put_back_trials(self) -> None:
         """Put every unfinished trial back; it is begun again if the experiment is resumed."""
         self._take_suggestion(wait=True)
-        queued = [task for task in self._queue if task.trial is not None]
-        self._queue = deque(task for task in self._queue if task.trial is None)
-        for task in [*queued, *self._pool.withdraw_trials()]:
-            assert task.trial is not None
-            self._writer.put_back(task.trial)
+        withdrawn = [*self._queue, *self._pool.withdraw(lambda job: isinstance(job, TrialJob))]
+        self._queue = deque(task for task in self._queue if not isinstance(task.job, TrialJob))
+        for task in withdrawn:
+            if isinstance(task.job, TrialJob):
+                self._writer.put_back(task.job.trial)
         self._count()
 
     def _finish_trial(self, number: int, outcome: Outcome) -> None:
@@ -285,95 +309,95 @@ class Supervisor:
         evaluation = self._writer.final_evaluation()
         return self._progress.best is not None and (evaluation is None or evaluation.trial != self._progress.best)
 
-    def _final_task(self) -> Task:
+    def _final_job(self) -> FinalEvaluationJob:
         assert self._progress.best is not None
         directory = self._workspace.trial_directory(self._experiment.name, self._progress.best)
-        job = FinalEvaluationJob(
+        return FinalEvaluationJob(
             trial=self._progress.best, experiment_directory=self._directory, trial_directory=directory
         )
-        return Task(job_message(job))
 
-    def _is_pending(self, kind: str) -> bool:
-        return any(task.kind == kind for task in [*self._queue, *self._pool.tasks])
+    def _is_pending(self, kind: type[Job]) -> bool:
+        return any(isinstance(task.job, kind) for task in [*self._queue, *self._pool.tasks])
 
     # What happens to workers.
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: Event[Job]) -> None:
         match event:
             case CanBegin(slot):
                 self._begin(slot)
-            case Message(slot, content):
-                self._on_message(slot, content)
+            case Message(slot, Report(content=content)):
+                self._on_report(slot, from_json_values(EpochReport, content, name="report", error=InputError))
+            case Message(slot, Done(result=result, spent=spent)):
+                self._on_result(self._pool.release(slot, spent=spent).job, result)
+            case Message(slot, Failed(reason=reason, kind=kind, spent=spent)):
+                self._on_failure(self._pool.release(slot, spent=spent).job, reason, kind)
             case Death():
                 self._on_death(event)
 
-    def _begin(self, slot: Slot) -> None:
-        task, worker = slot.task, slot.worker
-        if task is None or worker is None:  # withdrawn meanwhile
+    def _begin(self, slot: Slot[Job]) -> None:
+        if slot.task is None:  # withdrawn meanwhile
             return
         self._failed_starts = 0
-        job = read_job(task.job)
+        job = slot.task.job
         if isinstance(job, TrialJob):
-            assert task.trial is not None
-            attempt = self._writer.begin(task.trial, xla=job.xla == "on")
+            attempt = self._writer.begin(job.trial, xla=job.xla == "on")
             # An earlier attempt may have left half of its files.
             with suppress(FileNotFoundError):
                 shutil.rmtree(job.directory)
             job = replace(job, seed=attempt.seed, xla="on" if attempt.xla else "off")
-        self._pool.send(slot, job_message(job))
+        self._pool.send(slot, job)
 
-    def _on_message(self, slot: Slot, content: dict[str, Any]) -> None:
-        task, worker = slot.task, slot.worker
-        assert task is not None
-        assert worker is not None
-        if content["type"] == "epoch":
-            assert task.trial is not None
-            worker.send({"prune": self._writer.report(task.trial, content["epoch"], content["value"])})
-            return
-        self._pool.release(slot, spent=content["spent"])
-        match content["type"]:
-            case "done":
-                self._on_done(task, content["result"])
-            case "pruned":
-                assert task.trial is not None
-                self._finish_trial(task.trial, Outcome(state=TrialState.PRUNED, reason=content["reason"]))
-            case "failed":
-                self._on_failure(task, content["reason"], FailureKind.read(content.get("kind")))
+    def _on_report(self, slot: Slot[Job], report: EpochReport) -> None:
+        assert slot.task is not None
+        assert isinstance(slot.task.job, TrialJob)
+        prune = self._writer.report(slot.task.job.trial, report.epoch, report.value)
+        self._pool.answer(slot, to_json_values(EpochAnswer(prune=prune)))
 
-    def _on_done(self, task: Task, result: dict[str, Any]) -> None:
-        match read_job(task.job):
-            case TrialJob():
-                assert task.trial is not None
-                self._finish_trial(task.trial, outcome_of(result))
-            case BaselinesJob():
-                self._writer.set_baselines({name: _read(BaselineMetrics, values) for name, values in result.items()})
-            case CalibrationJob():
-                self._writer.set_calibration(_read(Calibration, result))
-            case FinalEvaluationJob(trial=trial):
-                metrics = {part: _read(PredictionMetrics, values) for part, values in result.items()}
-                self._writer.add_final_evaluation(trial, **metrics)
-
-    def _on_failure(self, task: Task, reason: str, kind: FailureKind) -> None:
-        if task.trial is not None:
-            self._finish_trial(task.trial, Outcome(state=TrialState.FAILED, reason=reason, failure=kind))
-        elif task.kind == BASELINES:
-            self._writer.set_baselines_failure(reason)
-        elif task.kind == CALIBRATION:
-            self._writer.set_calibration_failure(reason)
+    def _on_result(self, job: Job, result: JsonObject) -> None:
+        try:
+            answer = ANSWERS.from_json_values(result)
+        except InputError as error:  # of a model that does not keep to its contract
+            self._on_failure(job, str(error), FailureKind.UNKNOWN)
         else:
-            self._fatal = Ending(
-                state=ExperimentState.FAILED,
-                reason=f"the best model could not be evaluated on the test lines: {reason}",
-            )
+            self._on_done(job, answer)
 
-    def _on_death(self, death: Death) -> None:
+    def _on_done(self, job: Job, answer: Answer) -> None:
+        match job, answer:
+            case TrialJob(trial=trial), TrialAnswer(result=result):
+                self._finish_trial(trial, Outcome(state=TrialState.SUCCEEDED, result=result))
+            case TrialJob(trial=trial), PrunedAnswer(reason=reason):
+                self._finish_trial(trial, Outcome(state=TrialState.PRUNED, reason=reason))
+            case BaselinesJob(), BaselinesAnswer(baselines=baselines):
+                self._writer.set_baselines(baselines)
+            case CalibrationJob(), CalibrationAnswer(calibration=calibration):
+                self._writer.set_calibration(calibration)
+            case FinalEvaluationJob(trial=trial), FinalEvaluationAnswer(validation=validation, test=test):
+                self._writer.add_final_evaluation(trial, validation=validation, test=test)
+            case _:
+                raise InputError(f"a {type(answer).__name__} is no answer to a {type(job).__name__}")
+
+    def _on_failure(self, job: Job, reason: str, kind: FailureKind) -> None:
+        match job:
+            case TrialJob(trial=trial):
+                self._finish_trial(trial, Outcome(state=TrialState.FAILED, reason=reason, failure=kind))
+            case BaselinesJob():
+                self._writer.set_baselines_failure(reason)
+            case CalibrationJob():
+                self._writer.set_calibration_failure(reason)
+            case FinalEvaluationJob():
+                self._fatal = Ending(
+                    state=ExperimentState.FAILED,
+                    reason=f"the best model could not be evaluated on the test lines: {reason}",
+                )
+
+    def _on_death(self, death: Death[Job]) -> None:
         _logger.warning("%s, working on %s", death.words, "nothing" if death.task is None else death.task.job)
         if not death.had_started:
             self._on_failed_start(death)
         elif death.task is not None:
             self._begin_again(death.task, death.words)
 
-    def _on_failed_start(self, death: Death) -> None:
+    def _on_failed_start(self, death: Death[Job]) -> None:
         self._failed_starts += 1
         if death.task is not None:
             self._queue.appendleft(death.task)
@@ -381,37 +405,30 @@ class Supervisor:
             reason = f"workers do not start: {last_line(death.log) or death.words}"
             self._fatal = Ending(state=ExperimentState.FAILED, reason=reason)
 
-    def _begin_again(self, task: Task, words: str) -> None:
+    def _begin_again(self, task: Task[Job], words: str) -> None:
         """Give a job whose worker died to another worker, once."""
-        task.deaths += 1
-        if task.trial is not None:
-            task.deaths = self._writer.attempt(task.trial).deaths + 1
+        trial = task.job.trial if isinstance(task.job, TrialJob) else None
+        # Of a trial, deaths under an earlier supervisor count too.
+        task.deaths = 1 + (task.deaths if trial is None else self._writer.attempt(trial).deaths)
         if task.deaths >= MAXIMUM_DEATHS:
             reason = f"{words}, twice: perhaps memory ran out; use fewer parallel trials"
-            self._on_failure(task, reason, FailureKind.WORKER_DIED)
-        elif task.trial is not None:
-            self._writer.put_back(task.trial, death=True, reason=f"begun again: {words}")
+            self._on_failure(task.job, reason, FailureKind.WORKER_DIED)
+        elif trial is not None:
+            self._writer.put_back(trial, death=True, reason=f"begun again: {words}")
             self._count()
         else:
             self._queue.appendleft(task)
 
 
-def outcome_of(result: dict[str, Any]) -> Outcome:
-    """Return the outcome of a trial: success, if its objective is a finite number."""
-    read = read_record(TrialResult, result)
-    if read is None or not math.isfinite(read.val_mean_absolute_error):
-        reason = f"the trial returned no finite {OBJECTIVE}"
-        return Outcome(state=TrialState.FAILED, reason=reason, failure=FailureKind.NOT_FINITE)
-    return Outcome(state=TrialState.SUCCEEDED, result=read)
-
-
-def _read(kind: type[Record], values: Any) -> Record:
-    """Return what a worker sent."""
-    return from_json_values(kind, values, name=kind.__name__, error=InputError)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one experiment, as ``python -m gwas_core.tuning.supervisor`` does, and return the exit code."""
+    """Run one experiment, as ``python -m gwas_core.tuning.supervisor`` does, and return the exit code.
+
+    Args:
+        arguments: of the command line; those of this process if None.
+
+    Returns:
+        0 once nothing is left to do or the experiment was stopped; 1 if it could not be run or broke off.
+    """
     parser = argparse.ArgumentParser(description="Runs one experiment; started by the local engine.")
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--ready", type=int, default=None, help="descriptor on which to say that it runs, or why not")
@@ -420,29 +437,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     workspace = Workspace(options.workspace)
 
-    def say(message: dict[str, Any]) -> None:
+    def say(answer: StartAnswer) -> None:
         if options.ready is not None:
             with suppress(BrokenPipeError):
-                os.write(options.ready, json.dumps(message).encode() + b"\n")
+                os.write(options.ready, json.dumps(to_json_values(answer)).encode() + b"\n")
             os.close(options.ready)
             options.ready = None
 
     with experiment_lock(workspace.experiment_directory(options.name)) as lock:
         if not lock.acquire(seconds=_LOCK_SECONDS):
-            say({"error": f"{options.name} is already running", "busy": True})
+            say(StartAnswer(error=f"{options.name} is already running", busy=True))
             return 1
         return _supervise(workspace, options.name, say)
 
 
-def _supervise(workspace: Workspace, name: str, say: Callable[[dict[str, Any]], None]) -> int:
+def _supervise(workspace: Workspace, name: str, say: Callable[[StartAnswer], None]) -> int:
     try:
         supervisor = Supervisor(workspace, name)
         supervisor.prepare()
     except GwasError as error:
-        say({"error": str(error)})
+        say(StartAnswer(error=str(error)))
         _logger.error("%s", error)
         return 1
-    say({"ok": True})
+    say(StartAnswer())
     try:
         supervisor.run()
     except Exception as error:

@@ -2,14 +2,9 @@
 
 Also here: epochs reported to the supervisor; what a trial that is given up answers.
 
-It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs and answers
-are JSON, one object a line, over stdin and what was stdout when it started; anything
-else that prints to stdout ends in the log.
-
-Jobs are those of ``jobs``. Messages, by ``type``: ``ready`` once, with
-``pid``; ``epoch`` after each epoch of a trial, answered with ``{"prune": bool}``; then one of
-``done``, ``pruned``, ``failed``, with ``spent`` set if the worker should be replaced.
-``failed`` has a ``reason`` and its ``kind`` (``FailureKind``).
+It keeps the dataset memory-mapped and TensorFlow loaded between trials. Jobs, reports and answers are those of
+``jobs``; they travel as JSON, one object a line, over stdin and what was stdout when the process started. Anything else
+that prints to stdout ends in the log.
 """
 
 from __future__ import annotations
@@ -20,7 +15,6 @@ import math
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gwas_core.errors import FailureKind, TrialFailed, TrialPruned
 from gwas_core.genotypes.dataset import Dataset
@@ -29,20 +23,36 @@ from gwas_core.model.training import OBJECTIVE
 from gwas_core.processes.channel import Channel, die_with
 from gwas_core.processes.fork_server import serve_forks
 from gwas_core.processes.worker import serve_jobs
-from gwas_core.serialization import to_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 from gwas_core.tuning.jobs import (
+    ANSWERS,
+    JOBS,
+    Answer,
+    BaselinesAnswer,
     BaselinesJob,
+    CalibrationAnswer,
     CalibrationJob,
+    EpochAnswer,
+    EpochReport,
+    FinalEvaluationAnswer,
     FinalEvaluationJob,
     Job,
+    PrunedAnswer,
+    TrialAnswer,
     TrialJob,
-    read_job,
 )
 from gwas_core.tuning.model_functions import ModelFunctions, model_functions
 
 
 class Worker:
-    """Worker for jobs on one dataset and split."""
+    """Worker for jobs on one dataset and split.
+
+    Args:
+        channel: to the supervisor; epochs are reported over it.
+        dataset: prepared, without missing genotypes.
+        split: of the dataset's lines.
+        functions: of the model.
+    """
 
     def __init__(self, channel: Channel, dataset: Dataset, split: Split, functions: ModelFunctions) -> None:
         self._channel = channel
@@ -50,19 +60,31 @@ class Worker:
         self._split = split
         self._functions = functions
 
-    def do(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Do the job that a message describes (see ``jobs``) and return the answer."""
+    def do(self, message: JsonObject) -> JsonObject:
+        """Do a job and return the answer.
+
+        Args:
+            message: a ``Job`` as JSON.
+
+        Returns:
+            An ``Answer`` as JSON.
+
+        Raises:
+            InputError: the message describes no job.
+            TrialFailed: training diverged, or a figure of the result is not finite.
+        """
         try:
-            result = self._result(read_job(message))
+            answer = self._answer(JOBS.from_json_values(message))
         except TrialPruned as error:
-            return {"type": "pruned", "reason": str(error)}
+            answer = PrunedAnswer(reason=str(error))
+        values = ANSWERS.to_json_values(answer)
         try:
-            json.dumps(result, allow_nan=False)
+            json.dumps(values, allow_nan=False)
         except ValueError as error:
             raise TrialFailed("the result holds a number that is not finite", kind=FailureKind.NOT_FINITE) from error
-        return {"type": "done", "result": result}
+        return values
 
-    def _result(self, job: Job) -> dict[str, Any]:
+    def _answer(self, job: Job) -> Answer:
         match job:
             case TrialJob():
                 return self._trial(job)
@@ -73,7 +95,7 @@ class Worker:
             case FinalEvaluationJob():
                 return self._finalise(job)
 
-    def _trial(self, job: TrialJob) -> dict[str, Any]:
+    def _trial(self, job: TrialJob) -> TrialAnswer:
         # TensorFlow is imported inside, and not at the top of this module.
         result = self._functions.run_trial(
             self._dataset,
@@ -84,34 +106,38 @@ class Worker:
             seed=job.seed,
             xla=job.xla,
         )
-        return to_json_values(result)
+        return TrialAnswer(result=result)
 
     def _report(self, epoch: int, metrics: Mapping[str, float]) -> None:
         value = metrics[OBJECTIVE]
         if not math.isfinite(value):
             raise TrialFailed(f"{OBJECTIVE} became {value} in epoch {epoch}", kind=FailureKind.NOT_FINITE)
-        self._channel.send({"type": "epoch", "epoch": epoch, "value": value})
-        if self._channel.receive()["prune"]:
+        answer = self._channel.report(to_json_values(EpochReport(epoch=epoch, value=value)))
+        if from_json_values(EpochAnswer, answer, name="answer").prune:
             raise TrialPruned(f"stopped early: other trials were better at epoch {epoch}")
 
-    def _calibrate(self, job: CalibrationJob) -> dict[str, Any]:
+    def _calibrate(self, job: CalibrationJob) -> CalibrationAnswer:
         calibrate = self._functions.calibrate
         assert calibrate is not None
-        return to_json_values(calibrate(self._dataset, self._split, job.hyperparameters))
+        return CalibrationAnswer(calibration=calibrate(self._dataset, self._split, job.hyperparameters))
 
-    def _baselines(self, job: BaselinesJob) -> dict[str, Any]:
+    def _baselines(self, job: BaselinesJob) -> BaselinesAnswer:
         from gwas_core.model.baselines import evaluate_baselines
 
         results = evaluate_baselines(self._dataset, self._split, threads=job.threads)
-        return {name: to_json_values(result.stored) for name, result in results.items()}
+        return BaselinesAnswer(baselines={name: result.stored for name, result in results.items()})
 
-    def _finalise(self, job: FinalEvaluationJob) -> dict[str, Any]:
+    def _finalise(self, job: FinalEvaluationJob) -> FinalEvaluationAnswer:
         metrics = self._functions.finalise(self._dataset, self._split, job.experiment_directory, job.trial_directory)
-        return {part: to_json_values(values) for part, values in metrics.items()}
+        return FinalEvaluationAnswer(**metrics)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve a supervisor, as ``python -m gwas_core.tuning.worker`` does."""
+    """Serve a supervisor, as ``python -m gwas_core.tuning.worker`` does.
+
+    Args:
+        arguments: of the command line; those of this process if None.
+    """
     parser = argparse.ArgumentParser(description="Runs trials for a supervisor; not meant to be started by hand.")
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the prepared dataset")
     parser.add_argument("--split", type=Path, required=True, help="the experiment's split.json")
@@ -126,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     functions = model_functions()
     if functions.import_before_fork is not None:
         functions.import_before_fork()
+    JOBS.prepare()
+    ANSWERS.prepare()
 
     def work() -> None:
         channel = Channel()

@@ -11,6 +11,7 @@ from gwas_core.evaluation.run import remaining_task_seconds
 from gwas_core.evaluation.store import EvaluationTask
 from gwas_core.evaluation.tasks import do_tasks
 from gwas_core.processes.worker_pool import SERVER_LOG, WorkerPool
+from gwas_core.serialization import to_json_values
 
 
 def test_time_left_waits_for_one_of_each_kind() -> None:
@@ -24,20 +25,24 @@ def test_time_left_waits_for_one_of_each_kind() -> None:
 
 
 @pytest.fixture
-def pool_of(tmp_path: Path) -> Iterator[Callable[[str], WorkerPool]]:
+def pool_of(tmp_path: Path) -> Iterator[PoolOf]:
     """Make a pool of two workers whose program is this text."""
-    pools = []
+    pools: list[WorkerPool[EvaluationTask]] = []
 
-    def make(text: str) -> WorkerPool:
+    def make(text: str) -> WorkerPool[EvaluationTask]:
         (tmp_path / "program.py").write_text(text)
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        pools.append(WorkerPool(2, ("program",), environment=environment, log_directory=tmp_path))
+        pools.append(
+            WorkerPool(2, ("program",), encode=to_json_values, environment=environment, log_directory=tmp_path)
+        )
         return pools[-1]
 
     yield make
     for pool in pools:
         pool.close()
 
+
+PoolOf = Callable[[str], WorkerPool[EvaluationTask]]
 
 WORKER = """
 import os
@@ -49,13 +54,13 @@ from gwas_core.processes.worker import serve_jobs
 
 def do(job):
     {do}
-    return {{"type": "done"}}
+    return {{}}
 
 serve_forks(lambda: serve_jobs(Channel(), do))
 """
 
 
-def test_workers_that_cannot_start_are_tried_again_once(pool_of: Callable[[str], WorkerPool], tmp_path: Path) -> None:
+def test_workers_that_cannot_start_are_tried_again_once(pool_of: PoolOf, tmp_path: Path) -> None:
     """The program leaves a line in its log and is gone before there is a worker."""
     pool = pool_of("import sys\nprint('no memory', file=sys.stderr)\n")
     with pytest.raises(ExperimentError, match=r"died twice while it worked on network 2 of fold-6.*no memory"):
@@ -63,7 +68,7 @@ def test_workers_that_cannot_start_are_tried_again_once(pool_of: Callable[[str],
     assert (tmp_path / SERVER_LOG).read_text() == "no memory\n" * 2
 
 
-def test_a_worker_that_dies_is_replaced_once(pool_of: Callable[[str], WorkerPool], tmp_path: Path) -> None:
+def test_a_worker_that_dies_is_replaced_once(pool_of: PoolOf, tmp_path: Path) -> None:
     task = EvaluationTask(held_out_set="fold-6", kind="network", number=2)
     once = f"if not os.path.exists({str(tmp_path / 'once')!r}): open({str(tmp_path / 'once')!r}, 'w'); os._exit(9)"
     assert [done for some in do_tasks(pool_of(WORKER.format(do=once)), [task]) for done in some] == [task]
@@ -71,12 +76,12 @@ def test_a_worker_that_dies_is_replaced_once(pool_of: Callable[[str], WorkerPool
         list(do_tasks(pool_of(WORKER.format(do="os._exit(9)")), [task]))
 
 
-def test_a_task_that_fails_ends_the_work(pool_of: Callable[[str], WorkerPool]) -> None:
+def test_a_task_that_fails_ends_the_work(pool_of: PoolOf) -> None:
     pool = pool_of(WORKER.format(do="raise InputError('it diverged')"))
     with pytest.raises(ExperimentError, match="the baselines of fold-6 failed: it diverged"):
         list(do_tasks(pool, [EvaluationTask(held_out_set="fold-6", kind="baselines")] * 3))
 
 
-def test_without_tasks_no_process_is_started(pool_of: Callable[[str], WorkerPool], tmp_path: Path) -> None:
+def test_without_tasks_no_process_is_started(pool_of: PoolOf, tmp_path: Path) -> None:
     assert list(do_tasks(pool_of("raise SystemExit"), [])) == []
     assert not (tmp_path / SERVER_LOG).exists()
