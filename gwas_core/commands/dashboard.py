@@ -1,4 +1,7 @@
-"""Command ``dashboard``: start of Streamlit, and the address behind a Kubeflow notebook server's proxy."""
+"""Command ``dashboard``: start of Streamlit, and the address behind a Kubeflow notebook server's proxy.
+
+Also here: ``--no-demo``, and options for Streamlit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Genetic map of twenty chromosomes, crossovers, selfing and inbred lines, for the simulator."""
+"""Genetic map of twenty chromosomes, crossovers, selfing and inbred lines, for the simulator.
+
+Also here: little recombination in the middle of a chromosome; where SNPs lie.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reader of a table of lines and SNPs: delimiter, column names, which columns are SNPs, wrong cells located.
 
 Also here: an empty file, one without SNPs or with one column; rows of unequal length; repeated, empty or too long
-column names; text that is not UTF-8; SNPs chosen by a prefix or as all columns after one.
+column names; text that is not UTF-8; SNPs chosen by a prefix or as all columns after one; line ends of old Macs.
 
 The first row holds the column names. Cells are separated by tabs, commas, semicolons or white space,
 the same in the whole file; the file is plain or gzip, UTF-8, with Unix or Windows line ends; text may

@@ -1,6 +1,7 @@
 """Pipeline runs over the REST API of Kubeflow Pipelines (v2beta1): upload, start, find, follow and end.
 
-Also here: which states of a run are final; pauses between attempts; when the service account's token is read again.
+Also here: which states of a run are final; pauses between attempts; when the service account's token is read again;
+installations for a single user.
 
 The SDK's client does most of this, but it waits for ever for a run that was cancelled, and refreshes the wrong token
 when the API no longer accepts the one it has. So requests are made here, each with the token as it then is.

@@ -1,7 +1,7 @@
 """Pod that reaches the files of a claim that is not mounted here: started, asked, ended, its manifest.
 
 Also here: how long it lives and is waited for; which files are sent again; from which size on a file stays there until
-it is needed.
+it is needed; whether files arrived as they were sent.
 """
 
 from __future__ import annotations

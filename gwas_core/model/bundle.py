@@ -1,7 +1,7 @@
 """Bundle, one zip with a trained network and all that explains it: its files, and the checks before it is opened.
 
 Also here: which files and layers are allowed; zip bombs, links, checksums, damaged or foreign files; layers that could
-run code and weights that point elsewhere.
+run code and weights that point elsewhere; the same bytes for the same content.
 
 A bundle holds a Keras network, JSON, CSV, YAML and Markdown. A bundle that is opened is not trusted before it was
 checked: first names, sizes and checksums, then the network's layers against a list of those that our networks have,

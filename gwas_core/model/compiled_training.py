@@ -1,6 +1,7 @@
 """Compiled training that later networks of the same shapes use again: epochs, dropout, penalties, convolutions.
 
-Also here: how many compiled networks are kept; random numbers of dropout; convolutions as matrix products under XLA.
+Also here: how many compiled networks are kept; random numbers of dropout; convolutions as matrix products under XLA;
+the penalty on the distance from the initial weights.
 
 Compiling takes longer than training in a short trial, and most trials of a search differ in numbers only: learning
 rate, penalties, dropout rates. Here these numbers are variables, so one compilation serves all trials of the same

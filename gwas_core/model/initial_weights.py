@@ -1,7 +1,7 @@
 """Initial weights of a network: the best linear unbiased prediction of a mixed model of haplotypes.
 
 Also here: blocks and prototypes of haplotypes; how a new line's family is recognised from its genotypes; that trials
-share weights computed once.
+share weights computed once; from how many families on none are told apart.
 
     y = μ + a + h + f + s + e
 

@@ -1,4 +1,7 @@
-"""Channel between a worker and the process it works for: JSON, one object a line; both end together."""
+"""Channel between a worker and the process it works for: JSON, one object a line; both end together.
+
+Also here: what libraries print ends in the log.
+"""
 
 from __future__ import annotations
 

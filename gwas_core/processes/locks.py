@@ -1,4 +1,7 @@
-"""Locks that a process holds for as long as it lives: who works on an experiment, free again after a kill."""
+"""Locks that a process holds for as long as it lives: who works on an experiment, free again after a kill.
+
+Also here: a lock that a child takes over; the first free one of several.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Experiment: all settings of one search with their limits and defaults; states of experiments and trials.
 
-Also here: the most trials and parallel trials; which states can be resumed.
+Also here: the most trials and parallel trials; which states can be resumed; the seed of a trial.
 """
 
 from __future__ import annotations

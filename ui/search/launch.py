@@ -1,4 +1,7 @@
-"""Name the experiment, say what keeps it from being launched, launch it, and go to its page."""
+"""Name the experiment, say what keeps it from being launched, launch it, and go to its page.
+
+Also here: that a measurement of this machine is not repeated.
+"""
 
 from __future__ import annotations
 
