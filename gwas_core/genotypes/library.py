@@ -1,6 +1,7 @@
 """Library of the datasets as read (``_library``), and of uploaded files, which are kept for a day.
 
-Also here: what a list of datasets shows; the size limit of an upload; that quality reports are computed once.
+Also here: what a list of datasets shows; the refusal of an upload that is too large; that quality reports are computed
+once.
 """
 
 from __future__ import annotations

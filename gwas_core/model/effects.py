@@ -1,6 +1,6 @@
 """Effects of haplotypes whose blocks differ in variance, predicted by a mixed model (as BayesA does for SNPs).
 
-Also here: how many lines the variances are estimated from; one variance for each block; in portions that fit into
+Also here: how many lines the variances are estimated from; one variance for each block; work in portions that fit into
 memory.
 
 Some blocks contain a gene that affects the trait, most do not. With one variance for all blocks, a mixed model shrinks

@@ -1,7 +1,7 @@
 """Training of one trial: epochs, patience, the best epoch kept, and the trial's log and metrics.
 
 Also here: divergence and memory that runs out; ``xla`` on, off or auto; what a trial's result holds; the refusal of
-missing genotypes; what is imported before workers are forked.
+missing genotypes; imports that forked workers share.
 
 ``run_trial`` is the same function in a local process, in a pipeline step and in a Katib job. TensorFlow is imported
 only when a network is built, since that takes seconds.

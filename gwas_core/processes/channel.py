@@ -1,6 +1,6 @@
 """Channel between a worker and the process it works for: JSON, one object a line; both end together.
 
-Also here: what libraries print ends in the log.
+Also here: that what libraries print ends in the log.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Memory of this process: how much it holds, and returning what it no longer uses.
 
-Also here: the peak so far; glibc only.
+Also here: the peak so far; that it is given back under glibc only.
 """
 
 from __future__ import annotations

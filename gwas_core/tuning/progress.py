@@ -1,6 +1,6 @@
 """Progress of a search, and whether it has come to its end (all trials, too many failures, no point left).
 
-Also here: numbers of trials by state; the most frequent reason of failures.
+Also here: whether another trial may begin; the most frequent reason of failures.
 """
 
 from __future__ import annotations
