@@ -1,4 +1,4 @@
-"""Messages that a worker sends to the process that feeds it; each is one line of JSON."""
+"""Messages that a worker sends to the process that feeds it (ready, report, done, failed), each one line of JSON."""
 
 from __future__ import annotations
 

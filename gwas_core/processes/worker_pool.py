@@ -1,6 +1,6 @@
 """Worker pool: workers that are started when there is work, listened to all at once, and ended together.
 
-Also here: which slot gets a task; workers killed when trials are withdrawn; a fork server that died.
+Also here: which slot gets a task; workers killed when their jobs are withdrawn; a fork server that died.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Jobs that a supervisor sends to its workers (trial, timing, baselines, final evaluation), answers, as messages."""
+"""Jobs that a supervisor sends to its workers (trial, timing, baselines, final evaluation), and their answers."""
 
 from __future__ import annotations
 
