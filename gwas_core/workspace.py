@@ -1,7 +1,7 @@
 """Workspace (``GWAS_WORKSPACE``) and store address: folders of results, and names that experiments may have.
 
-Also here: where the demo data and the pages lie in a clone and in an installed package; how messages call the program;
-the same rule for names as Katib's.
+Also here: where the demo data and the pages lie in a clone and in an installed package; how messages call the program
+(``GWAS_PROGRAM``); ``GWAS_STORAGE``; the same rule for names as Katib's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make sure that every page is served through ``app.py``."""
+"""Make sure that every page is served through ``app.py``, with its menu, also after a restart of the server."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Keep choices of a page in its URL: they are written there, and read from there in every run.
 
+Also here: a value counts until the browser has followed, or somebody went back.
+
 A run begins with the URL that the browser had when it asked for the run. The browser may have asked (to refresh, or for
 the next change) before it heard of the last change, which would then be lost. So a written value counts until the
 browser has had time to follow, or until the person navigates: back, forward, or to another page.

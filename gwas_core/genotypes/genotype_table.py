@@ -1,4 +1,7 @@
-"""Genotype table: content of a file as it was read, before its columns have roles."""
+"""Genotype table: content of a file as it was read, before its columns have roles.
+
+Also here: checks that its parts fit.
+"""
 
 from __future__ import annotations
 

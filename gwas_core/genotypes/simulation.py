@@ -1,7 +1,7 @@
 """Simulator of a nested association mapping (NAM) population whose causal SNPs are known.
 
 Also here: settings and their limits; causal SNPs, their effects and epistasis; missing genotypes; names of lines; files
-written.
+written; heritability.
 
 One hub parent is crossed with every founder; the lines of such a family descend from the F1 by selfing (McMullen et
 al. 2009, doi:10.1126/science.1174320, and SoyNAM: Song et al. 2017, doi:10.3835/plantgenome2016.10.0109). Families

@@ -1,7 +1,8 @@
 """Steps of the pipeline: preprocess, train, attribute, associate, draw and pack, as functions over folders.
 
 Also here: names of trials that may be folders; what a failed step leaves to be read; whose measurement of XLA counts
-for all trials of an experiment; whole numbers that pipelines pass as floats; the facts that Kubeflow shows of a result.
+for all trials of an experiment; whole numbers that pipelines pass as floats; the facts that Kubeflow shows of a result;
+the bundle of a single trial.
 
 A step's container calls one of them. They pass results on in folders: ``prepared`` (dataset, split, and how they were
 made) and ``model`` (network and hyperparameters). What people watch while a trial runs, and take home from it, is also

@@ -1,4 +1,7 @@
-"""Baselines that a network has to beat: mean, family mean, GBLUP, and GBLUP with a family effect."""
+"""Baselines that a network has to beat: mean, family mean, GBLUP, and GBLUP with a family effect.
+
+Also here: a family without training lines; the predictions for an evaluation.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Networks: layers and architecture of ``hybrid`` and ``tutorial``, and which hyperparameters shape them.
 
-Also here: mean and variance of allele counts; which layers are trained; Keras layers of the saved network.
+Also here: mean and variance of allele counts; which layers are trained; Keras layers of the saved network; blocks of
+SNPs, the paths that are added, ``layout``.
 
 Only layers and operations that Keras brings are used, so a saved network loads in Keras's safe mode without this
 package, and runs on any Keras backend. The input is the int8 matrix of allele counts as the dataset keeps it;

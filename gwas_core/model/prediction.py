@@ -1,6 +1,6 @@
 """Prediction of new lines with a bundle: SNPs matched by name, missing ones imputed, oddities told.
 
-Also here: how many SNPs must match; the suspicion that the other allele was counted.
+Also here: how many SNPs must match; the suspicion that the other allele was counted; columns of the table.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Command messages: notes and errors on stderr for a person, or as JSON for the program that started it.
 
-Also here: that characters which steer a terminal are removed.
+Also here: that characters which steer a terminal are removed; ``GWAS_MESSAGES``.
 
 A program sets ``GWAS_MESSAGES=json`` in the environment of the command and reads the lines with ``read_messages``. It
 then tells a note from an error without looking at the words.

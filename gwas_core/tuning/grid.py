@@ -1,4 +1,7 @@
-"""Grid search: every point of a finite space once, the first few spread over the whole grid."""
+"""Grid search: every point of a finite space once, the first few spread over the whole grid.
+
+Also here: a range without a step is refused.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Choice of the model that a search tunes: the network, unless ``GWAS_MODEL`` names another module.
 
+Also here: what such a module has to offer.
+
 The variable reaches every process of a search: the supervisor and its workers, or Katib's trials.
 """
 

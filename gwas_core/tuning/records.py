@@ -1,6 +1,7 @@
 """Experiments and trials as read from the store: plain values for pages, tables and JSON; the best trial.
 
-Also here: what makes a trial the best; durations and numbers of trials by state; time stamps as text and back.
+Also here: what makes a trial the best, also of equals; durations and numbers of trials by state; time stamps as text
+and back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Store of all experiments and trials: read, created, deleted, and requests to stop or extend them.
 
 Also here: which names are taken; what another version of this program wrote and how it is read; what engines note;
-whether a trial was trained with XLA; studies of other programs in the same storage.
+whether a trial was trained with XLA; studies of other programs in the same storage; the refusal to delete what runs;
+the newest first.
 """
 
 from __future__ import annotations

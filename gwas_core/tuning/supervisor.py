@@ -1,7 +1,8 @@
 """Supervisor, the process that runs one experiment: it suggests trials, hands them to workers, writes outcomes.
 
 Also here: that XLA is timed once for all trials; the order of baselines, trials and final evaluation; what follows from
-the death of a worker and from signals; how often a trial is begun again; that suggestions do not hold up the workers.
+the death of a worker and from signals; how often a trial is begun again; that suggestions do not hold up the workers;
+workers that do not start.
 
 It is the only writer of its experiment, holds the experiment's lock for as long as it
 lives, and can be killed at any moment: what is finished is in the store, the rest is begun

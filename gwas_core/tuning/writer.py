@@ -1,7 +1,7 @@
 """Writer of one experiment's progress and results: attempts, epochs, outcomes, state, baselines.
 
 Also here: how unfinished trials are settled after a kill; which failures no longer count after a resume; how often the
-test lines were used; whether a stop or more trials are asked for.
+test lines were used; whether a stop or more trials are asked for; that a trial begun again keeps its seed and XLA.
 """
 
 from __future__ import annotations
