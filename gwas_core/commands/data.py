@@ -1,4 +1,7 @@
-"""Commands ``simulate`` and ``inspect``: the simulator's files, and the quality report as text or JSON."""
+"""Commands ``simulate`` and ``inspect``: the simulator's files, and the quality report as text or JSON.
+
+Also here: heterozygosity, duplicates and outliers in words.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Confidence intervals of models' figures and of their differences, by a paired bootstrap over lines.
 
 Also here: 2,000 resamples, strata by family; when an interval is not defined; metrics of each held-out set; means over
-held-out sets.
+held-out sets; a prediction that is the same for all lines counts as 0.
 
 Lines are drawn with replacement inside each stratum (a family within a held-out set), the same lines for every model:
 Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 and 13. Two corrections keep the coverage of

@@ -1,4 +1,7 @@
-"""Methods of an evaluation in sentences, kept with its result."""
+"""Methods of an evaluation in sentences, kept with its result.
+
+Also here: what the intervals do not cover.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Quality report: missing genotypes, allele frequencies, duplicate SNPs, outliers of the trait, families.
 
 Also here: what counts as an outlier; whether missing genotypes reveal the families; histograms and quantiles; genotype
-counts; frequencies of the counted allele.
+counts; frequencies of the counted allele; heterozygosity; monomorphic SNPs.
 """
 
 from __future__ import annotations

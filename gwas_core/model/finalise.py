@@ -1,4 +1,7 @@
-"""Final evaluation: the best trial's network on validation and test lines, and the file of its predictions."""
+"""Final evaluation: the best trial's network on validation and test lines, and the file of its predictions.
+
+Also here: columns of that file.
+"""
 
 from __future__ import annotations
 

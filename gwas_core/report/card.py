@@ -1,6 +1,7 @@
 """Model card in Markdown: what the model is, how it was evaluated, and what it must not be used for.
 
-Also here: the methods paragraph for a paper; the Markdown table of metrics.
+Also here: the methods paragraph for a paper; the Markdown table of metrics; warnings about figures that are optimistic;
+text from outside in Markdown.
 """
 
 from __future__ import annotations

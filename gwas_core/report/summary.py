@@ -1,4 +1,7 @@
-"""Summary of an experiment as JSON: what ``--json`` prints for every command about experiments."""
+"""Summary of an experiment as JSON: what ``--json`` prints for every command about experiments.
+
+Also here: names of its keys.
+"""
 
 from __future__ import annotations
 

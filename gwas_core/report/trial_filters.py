@@ -1,5 +1,7 @@
 """Filters on parameters and on the objective that say which trials to look at, and their short form in a URL.
 
+Also here: filters of a link that are ignored, and why; rounding at the ends of a range; ranges that touch.
+
 One set of filters drives every table and chart of an experiment. In a URL they read
 ``learning_rate~1e-4..1e-3~~batch_size~16~32~~val_mean_absolute_error~..0.31``: only characters
 that no browser or server escapes.

@@ -1,7 +1,7 @@
 """Verdict on whether a network beats its baselines: facts first, and sentences made from them.
 
 Also here: which baseline is the strongest; better, worse or undecided by the 95 % interval; how a difference is
-written.
+written; the sentence that says so.
 
 ``experiment_verdict`` compares errors on the test lines of one split, which says nothing of their uncertainty;
 ``evaluation_verdict`` takes the differences of an evaluation with their confidence intervals.
