@@ -23,9 +23,10 @@ from gwas_core.processes.detached import last_line, module_command, start_detach
 from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores
 from gwas_core.serialization import to_json_values
+from gwas_core.tuning.attributes import read_record
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.records import ExperimentRecord
-from gwas_core.tuning.store import Store, read_record
+from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 

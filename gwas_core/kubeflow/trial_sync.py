@@ -19,11 +19,12 @@ from gwas_core.kubeflow.parameters import from_assignments
 from gwas_core.kubeflow.trial_files import finite_number, read_history, read_object
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.model.trial_folder import FAILURE_FILE, RESULT_FILE
+from gwas_core.tuning.attributes import Outcome, read_record
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.store import Store, read_record
-from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.tuning.store import Store
+from gwas_core.tuning.writer import ExperimentWriter
 
 # What Kubernetes allows as a name, and therefore no path.
 _FOLDER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")

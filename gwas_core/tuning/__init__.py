@@ -4,7 +4,8 @@
 ``early_stopping``. ``search_settings`` reads what people type, and ``creation`` adds an experiment to the store.
 
 ``store`` reads experiments as ``records``, from the Optuna ``storage`` and, for speed, from its ``tables``; ``writer``
-is the only way in which the process that runs an experiment writes its progress.
+is the only way in which the process that runs an experiment writes its progress. ``attributes`` are the records that
+both find under the names of Optuna's user attributes.
 
 ``engine`` is the interface of all engines. ``local`` is that of this machine: it starts a ``supervisor`` for each
 experiment, which sends ``jobs`` to ``worker`` processes and decides by ``progress`` when the search is over.

@@ -1,3 +1,5 @@
+from .attributes import Attempt as Attempt
+from .attributes import Outcome as Outcome
 from .bayesian import BayesianSettings as BayesianSettings
 from .creation import check_fits_network as check_fits_network
 from .creation import create_experiment as create_experiment
@@ -37,9 +39,7 @@ from .suggest import ALGORITHMS as ALGORITHMS
 from .suggest import AlgorithmSettings as AlgorithmSettings
 from .suggest import SpaceSampler as SpaceSampler
 from .suggest import make_sampler as make_sampler
-from .writer import Attempt as Attempt
 from .writer import ExperimentWriter as ExperimentWriter
-from .writer import Outcome as Outcome
 
 __all__ = [
     "ALGORITHMS",

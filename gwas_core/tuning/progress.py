@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from gwas_core.tuning.attributes import OUTCOME, StoredOutcome
 from gwas_core.tuning.experiment import ExperimentState
-from gwas_core.tuning.store import OUTCOME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Progress:
         succeeded = [trial for trial in trials if trial.state is OptunaState.COMPLETE]
         best = min(succeeded, key=lambda trial: (trial.value, trial.number), default=None)
         reasons = Counter(
-            str(trial.user_attrs.get(OUTCOME, {}).get("reason", ""))
+            (StoredOutcome.read(trial.user_attrs.get(OUTCOME)) or StoredOutcome()).reason
             for trial in trials
             if trial.state is OptunaState.FAIL
         )

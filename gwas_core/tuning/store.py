@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import weakref
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,33 +18,27 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
-from gwas_core.errors import ExperimentError, FailureKind, InputError
-from gwas_core.model.calibration import Calibration
-from gwas_core.model.metrics import BaselineMetrics
-from gwas_core.model.training import TrialResult
+from gwas_core.errors import ExperimentError, FailureKind
 from gwas_core.processes.locks import experiment_lock
-from gwas_core.serialization import Record, from_json_values
+from gwas_core.serialization import to_json_values
+from gwas_core.tuning.attributes import (
+    BASELINES,
+    EXPERIMENT,
+    MAX_TRIALS,
+    STATUS,
+    STOP_REQUESTED,
+    STUDY_ATTRIBUTES,
+    Attempt,
+    ExperimentStatus,
+    StoredOutcome,
+    StudyAttributes,
+    TrialAttributes,
+)
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
-from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, FinalMetrics, TrialRecord, moment
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord, moment
 from gwas_core.tuning.storage import open_storage, translated_errors
 from gwas_core.tuning.tables import Reader, TrialRow
 from gwas_core.workspace import Workspace, check_experiment_name
-
-# User attributes of a study. Each is written at once, so none is ever half there.
-EXPERIMENT = "experiment"
-STATUS = "status"
-MAX_TRIALS = "max_trials"
-STOP_REQUESTED = "stop_requested"
-BASELINES = "baselines"
-CALIBRATION = "calibration"
-RESULT = "result"
-
-_OWN_ATTRIBUTES = {EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT}
-
-# User attributes of a trial.
-ATTEMPT = "attempt"
-OUTCOME = "outcome"
-FOLDER = "folder"
 
 _FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAILED}
 
@@ -86,8 +79,8 @@ class Store:
                 study_id = self.storage.create_new_study([StudyDirection.MINIMIZE], experiment.name)
             except optuna.exceptions.DuplicatedStudyError as error:
                 raise ExperimentError(taken) from error
-            status = {"state": ExperimentState.CREATED, "reason": "", "started": None, "finished": None}
-            self.storage.set_study_user_attr(study_id, STATUS, status)
+            status = ExperimentStatus(state=ExperimentState.CREATED)
+            self.storage.set_study_user_attr(study_id, STATUS, to_json_values(status))
             # Last: a study is an experiment of ours from the moment it has this.
             self.storage.set_study_user_attr(study_id, EXPERIMENT, experiment.to_dict())
         directory.mkdir(parents=True, exist_ok=True)
@@ -101,12 +94,8 @@ class Store:
         with translated_errors():
             studies = self._reader.all_study_attributes((EXPERIMENT, STATUS, MAX_TRIALS, BASELINES))
             outcomes = self._reader.outcomes()
-        summaries = [
-            _summary(attributes, outcomes.get(study_id, []))
-            for study_id, attributes in reversed(studies.items())
-            if EXPERIMENT in attributes and STATUS in attributes
-        ]
-        return tuple(summaries)
+        read = ((study_id, StudyAttributes.read(attributes)) for study_id, attributes in reversed(studies.items()))
+        return tuple(_summary(study, outcomes.get(study_id, [])) for study_id, study in read if study is not None)
 
     def engine_of(self, name: str) -> str:
         """Return the name of the engine that runs the experiment, without reading its trials.
@@ -114,8 +103,7 @@ class Store:
         Raises:
             ExperimentError: there is none of this name.
         """
-        engine: str = self._attributes(self.study_id(name), name)[EXPERIMENT]["engine"]
-        return engine
+        return self._attributes(self.study_id(name), name).header.engine
 
     def holds_unstarted(self, experiment: Experiment) -> bool:
         """Return whether exactly this experiment was created and nothing has run it yet."""
@@ -191,7 +179,7 @@ class Store:
             key: none of the store's own attributes.
             value: JSON values.
         """
-        assert key not in _OWN_ATTRIBUTES, key
+        assert key not in STUDY_ATTRIBUTES, key
         self._set(name, key, value)
 
     def study_id(self, name: str) -> int:
@@ -207,10 +195,10 @@ class Store:
             raise ExperimentError(f"there is no experiment named {name}")
         return study_id
 
-    def _attributes(self, study_id: int, name: str) -> dict[str, Any]:
+    def _attributes(self, study_id: int, name: str) -> StudyAttributes:
         with translated_errors():
-            attributes = self._reader.study_attributes(study_id)
-        if EXPERIMENT not in attributes or STATUS not in attributes:
+            attributes = StudyAttributes.read(self._reader.study_attributes(study_id))
+        if attributes is None:
             raise ExperimentError(f"{name} is a study of another program, or was just being created or deleted")
         return attributes
 
@@ -219,31 +207,29 @@ class Store:
         with translated_errors():
             self.storage.set_study_user_attr(study_id, key, value)
 
-    def _record(self, attributes: Mapping[str, Any], rows: list[TrialRow]) -> ExperimentRecord:
-        experiment = Experiment.from_dict(attributes[EXPERIMENT])
-        experiment = replace(experiment, max_trials=attributes.get(MAX_TRIALS, experiment.max_trials))
-        status = attributes[STATUS]
-        state = ExperimentState(status["state"])
-        if state is ExperimentState.RUNNING and attributes.get(STOP_REQUESTED):
+    def _record(self, attributes: StudyAttributes, rows: list[TrialRow]) -> ExperimentRecord:
+        experiment, status, baselines = attributes.experiment(), attributes.status, attributes.baselines
+        state = status.state
+        if state is ExperimentState.RUNNING and attributes.stop_requested:
             state = ExperimentState.STOPPING
-        baselines = attributes.get(BASELINES) or {}
         return ExperimentRecord(
             experiment=experiment,
             state=state,
-            reason=status["reason"],
+            reason=status.reason,
             trials=tuple(self._trial(experiment, row, active=state.is_active()) for row in rows),
-            baselines=read_baselines(attributes.get(BASELINES)),
-            baselines_reason=baselines.get("reason", ""),
-            calibration=read_record(Calibration, attributes.get(CALIBRATION)),
-            final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
-            started=moment(status["started"]),
-            finished=moment(status["finished"]),
+            baselines=None if baselines is None else baselines.results,
+            baselines_reason="" if baselines is None else baselines.reason,
+            calibration=attributes.calibration,
+            final_evaluation=attributes.final_evaluation,
+            started=moment(status.started),
+            finished=moment(status.finished),
             directory=self.workspace.experiment_directory(experiment.name),
         )
 
     def _trial(self, experiment: Experiment, row: TrialRow, *, active: bool) -> TrialRecord:
-        attempt = row.attributes.get(ATTEMPT) or {}
-        outcome = (row.attributes.get(OUTCOME) or {}) if row.state in _FINISHED else {}
+        attributes = TrialAttributes.read(row.attributes)
+        attempt = attributes.attempt or Attempt()
+        outcome = (attributes.outcome if row.state in _FINISHED else None) or StoredOutcome()
         state = _FINISHED.get(row.state) or _unfinished_state(row.state, active=active)
         value = row.value
         if state is TrialState.PRUNED and value is None and row.history:
@@ -254,53 +240,20 @@ class Store:
             parameters={**row.parameters, **experiment.space.fixed},
             value=value,
             history=row.history,
-            reason=outcome.get("reason") or attempt.get("reason") or "",
-            attempts=attempt.get("number", 0),
-            seed=attempt.get("seed"),
-            xla=_xla(attempt, outcome),
-            result=read_record(TrialResult, outcome.get("result")),
-            failure=FailureKind.read(outcome.get("failure")) if state is TrialState.FAILED else None,
-            started=moment(attempt.get("started")) or row.started,
-            finished=moment(outcome.get("finished")) or row.finished,
-            directory=self._trial_directory(experiment.name, row),
+            reason=outcome.reason or attempt.reason,
+            attempts=attempt.number,
+            seed=None if attributes.attempt is None else attempt.seed,
+            xla=attributes.xla,
+            result=outcome.result,
+            failure=outcome.failure or FailureKind.UNKNOWN if state is TrialState.FAILED else None,
+            started=moment(attempt.started) or row.started,
+            finished=moment(outcome.finished) or row.finished,
+            directory=self._trial_directory(experiment.name, row.number, attributes.folder),
         )
 
-    def _trial_directory(self, name: str, row: TrialRow) -> Path:
-        directory = self.workspace.trial_directory(name, row.number)
-        folder = row.attributes.get(FOLDER)
+    def _trial_directory(self, name: str, number: int, folder: str | None) -> Path:
+        directory = self.workspace.trial_directory(name, number)
         return directory.with_name(folder) if folder else directory
-
-
-def read_record(kind: type[Record], values: Any) -> Record | None:
-    """Return what a stored attribute holds; None if it is not there, or another version wrote it in another form.
-
-    Args:
-        kind: dataclass of the record.
-        values: JSON values, or None.
-    """
-    if values is None:
-        return None
-    try:
-        return from_json_values(kind, values, name=kind.__name__, error=InputError, ignore_unknown=True)
-    except InputError:
-        return None
-
-
-def read_baselines(values: Any) -> dict[str, BaselineMetrics] | None:
-    """Return the baselines of a stored attribute, without those that another version wrote in another form."""
-    results = values.get("results") if isinstance(values, Mapping) else None
-    if not isinstance(results, Mapping):
-        return None
-    read = {name: read_record(BaselineMetrics, result) for name, result in results.items()}
-    return {name: metrics for name, metrics in read.items() if metrics is not None}
-
-
-def _xla(attempt: Mapping[str, Any], outcome: Mapping[str, Any]) -> bool | None:
-    """Whether the trial's training was compiled; its result knows best, and trials of before 0.2 know nothing else."""
-    for record in (outcome.get("result") or {}, attempt):
-        if isinstance(record.get("xla"), bool):
-            return bool(record["xla"])
-    return None
 
 
 def _unfinished_state(optuna_state: str, *, active: bool) -> TrialState:
@@ -309,21 +262,19 @@ def _unfinished_state(optuna_state: str, *, active: bool) -> TrialState:
     return TrialState.RUNNING if optuna_state == "RUNNING" else TrialState.WAITING
 
 
-def _summary(attributes: Mapping[str, Any], outcomes: list[tuple[int, str, float | None]]) -> ExperimentSummary:
-    # Not through Experiment.from_dict: checking a search space takes a hundred times longer than the rest.
-    experiment = attributes[EXPERIMENT]
-    state = ExperimentState(attributes[STATUS]["state"])
+def _summary(attributes: StudyAttributes, outcomes: list[tuple[int, str, float | None]]) -> ExperimentSummary:
+    header, status, baselines = attributes.header, attributes.status, attributes.baselines
     return ExperimentSummary(
-        name=experiment["name"],
-        source=experiment["source"],
-        created=experiment["created"],
-        engine=experiment["engine"],
-        state=state,
-        reason=attributes[STATUS]["reason"],
-        max_trials=attributes.get(MAX_TRIALS, experiment["max_trials"]),
+        name=header.name,
+        source=header.source,
+        created=header.created,
+        engine=header.engine,
+        state=status.state,
+        reason=status.reason,
+        max_trials=attributes.max_trials,
         counts=Counter(
-            _FINISHED.get(name) or _unfinished_state(name, active=state.is_active()) for _, name, _ in outcomes
+            _FINISHED.get(name) or _unfinished_state(name, active=status.state.is_active()) for _, name, _ in outcomes
         ),
         values=tuple((number, value) for number, name, value in outcomes if name == "COMPLETE" and value is not None),
-        baselines=read_baselines(attributes.get(BASELINES)),
+        baselines=None if baselines is None else baselines.results,
     )

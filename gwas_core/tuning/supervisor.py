@@ -35,6 +35,7 @@ from gwas_core.processes.threads import thread_environment, usable_cores, worker
 from gwas_core.processes.worker_messages import Done, Failed, Report
 from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
 from gwas_core.serialization import JsonObject, from_json_values, to_json_values
+from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.jobs import (
     ANSWERS,
@@ -57,7 +58,7 @@ from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import make_sampler, suggest
-from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
 POLL_SECONDS = 0.5

@@ -23,6 +23,9 @@ import sqlalchemy
 from optuna.distributions import BaseDistribution, json_to_distribution
 from sqlalchemy import Column, DateTime, Float, Integer, MetaData, String, Table, Text
 
+from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.serialization import JsonObject
+
 _METADATA = MetaData()
 _STUDIES = Table("studies", _METADATA, Column("study_id", Integer, primary_key=True), Column("study_name", String(512)))
 _STUDY_ATTRIBUTES = Table(
@@ -83,9 +86,9 @@ class TrialRow:
     number: int
     state: str
     value: float | None
-    parameters: dict[str, Any]
+    parameters: dict[str, HyperparameterValue]
     history: tuple[tuple[int, float], ...]
-    attributes: dict[str, Any]
+    attributes: JsonObject
     started: datetime | None
     finished: datetime | None
 
@@ -102,7 +105,7 @@ class Reader:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
-    def study_attributes(self, study_id: int) -> dict[str, Any]:
+    def study_attributes(self, study_id: int) -> JsonObject:
         """Return the user attributes of one study."""
         query = sqlalchemy.select(_STUDY_ATTRIBUTES.c.key, _STUDY_ATTRIBUTES.c.value_json).where(
             _STUDY_ATTRIBUTES.c.study_id == study_id
@@ -110,7 +113,7 @@ class Reader:
         with self._engine.connect() as connection:
             return {key: json.loads(value) for key, value in connection.execute(query)}
 
-    def all_study_attributes(self, keys: Sequence[str]) -> dict[int, dict[str, Any]]:
+    def all_study_attributes(self, keys: Sequence[str]) -> dict[int, JsonObject]:
         """Return some user attributes of every study, by study number, in order of creation.
 
         Args:
@@ -125,7 +128,7 @@ class Reader:
             .where(table.c.key.in_(keys))
             .order_by(table.c.study_id)
         )
-        attributes: dict[int, dict[str, Any]] = defaultdict(dict)
+        attributes: dict[int, JsonObject] = defaultdict(dict)
         with self._engine.connect() as connection:
             for study_id, key, value in connection.execute(query):
                 attributes[study_id][key] = json.loads(value)
@@ -171,7 +174,7 @@ class Reader:
             }
             parameters = self._parameters(connection, study_id)
             history = self._history(connection, study_id)
-            attributes: dict[int, dict[str, Any]] = defaultdict(dict)
+            attributes: dict[int, JsonObject] = defaultdict(dict)
             for trial_id, key, text in self._rows(
                 connection, _TRIAL_ATTRIBUTES, study_id, "trial_id", "key", "value_json"
             ):
@@ -200,8 +203,10 @@ class Reader:
             query = query.order_by(table.c.param_id)  # the order in which they were suggested
         yield from connection.execute(query)
 
-    def _parameters(self, connection: sqlalchemy.Connection, study_id: int) -> dict[int, dict[str, Any]]:
-        parameters: dict[int, dict[str, Any]] = defaultdict(dict)
+    def _parameters(
+        self, connection: sqlalchemy.Connection, study_id: int
+    ) -> dict[int, dict[str, HyperparameterValue]]:
+        parameters: dict[int, dict[str, HyperparameterValue]] = defaultdict(dict)
         for trial_id, name, value, distribution in self._rows(
             connection, _PARAMETERS, study_id, "trial_id", "param_name", "param_value", "distribution_json"
         ):

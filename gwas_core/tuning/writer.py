@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -17,86 +16,34 @@ from optuna.trial import TrialState as OptunaState
 
 from gwas_core.errors import FailureKind
 from gwas_core.model.calibration import Calibration
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
-from gwas_core.model.training import TrialResult
 from gwas_core.serialization import to_json_values
-from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
-from gwas_core.tuning.records import FinalMetrics
-from gwas_core.tuning.store import (
+from gwas_core.tuning.attributes import (
     ATTEMPT,
     BASELINES,
     CALIBRATION,
-    EXPERIMENT,
     FOLDER,
-    MAX_TRIALS,
     OUTCOME,
     RESULT,
     STATUS,
-    STOP_REQUESTED,
-    Store,
-    read_baselines,
+    Attempt,
+    BaselinesAttribute,
+    CalibrationFailure,
+    ExperimentStatus,
+    Outcome,
+    StudyAttributes,
     read_record,
 )
+from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
+from gwas_core.tuning.records import FinalMetrics
+from gwas_core.tuning.store import Store
 
 _OPTUNA_STATES = {
     TrialState.SUCCEEDED: OptunaState.COMPLETE,
     TrialState.PRUNED: OptunaState.PRUNED,
     TrialState.FAILED: OptunaState.FAIL,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """Attempts at a trial so far.
-
-    Attributes:
-        number: of the latest attempt, from 1; 0 before the first.
-        deaths: attempts that ended with the death of their worker alone.
-        crashes: attempts that ended with the death of the supervisor.
-        running: whether the latest attempt is under way, as far as its supervisor could write it.
-        reason: why there is more than one.
-        xla: whether training is compiled by XLA, the same in every attempt; None if that was not known beforehand.
-    """
-
-    number: int = 0
-    seed: int = 0
-    started: str | None = None
-    running: bool = False
-    deaths: int = 0
-    crashes: int = 0
-    reason: str = ""
-    xla: bool | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Outcome of a trial.
-
-    Attributes:
-        state: succeeded, pruned or failed.
-        reason: why it failed or was pruned.
-        result: what the trial function returned; of a trial that succeeded.
-        failure: the kind of the reason, of a trial that failed.
-        finished: time of the end, if that was before it is written; ISO 8601.
-    """
-
-    state: TrialState
-    reason: str = ""
-    result: TrialResult | None = None
-    failure: FailureKind | None = None
-    finished: str | None = None
-
-    def __post_init__(self) -> None:
-        if not self.state.is_finished() or (self.state is TrialState.SUCCEEDED) != (self.result is not None):
-            raise ValueError(f"an outcome is succeeded with a result, pruned or failed, not {self.state}")
-        if self.state is TrialState.FAILED and self.failure is None:
-            object.__setattr__(self, "failure", FailureKind.UNKNOWN)
-
-    @property
-    def value(self) -> float:
-        """Objective of a trial that succeeded."""
-        assert self.result is not None
-        return self.result.val_mean_absolute_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,17 +83,16 @@ class ExperimentWriter:
             sampler=sampler or optuna.samplers.RandomSampler(seed=self.experiment.seed),
             pruner=pruner or optuna.pruners.NopPruner(),
         )
-        self.forgiven_failures: int = self._status().get("forgiven_failures", 0)
+        self.forgiven_failures: int = self._attributes().status.forgiven_failures
 
     def requests(self) -> Requests:
         """Return what is asked now; one small query."""
-        attributes = self.study.user_attrs
-        max_trials = attributes.get(MAX_TRIALS, attributes[EXPERIMENT]["max_trials"])
-        return Requests(stop=bool(attributes.get(STOP_REQUESTED)), max_trials=max_trials)
+        attributes = self._attributes()
+        return Requests(stop=attributes.stop_requested, max_trials=attributes.max_trials)
 
     def state(self) -> ExperimentState:
         """Return the stored state of the experiment."""
-        return ExperimentState(self._status()["state"])
+        return self._attributes().status.state
 
     def set_status(self, state: ExperimentState, reason: str = "", *, since: str | None = None) -> None:
         """Write the state of the experiment and since when it is in it: now, unless ``since`` is given.
@@ -156,38 +102,46 @@ class ExperimentWriter:
             reason: why it is in this state; empty if there is nothing to say.
             since: ISO 8601.
         """
-        status = self._status() | {"state": state.value, "reason": reason}
+        status = replace(self._attributes().status, state=state, reason=reason)
         if state.is_active():
-            status |= {"started": status["started"] or since or now(), "finished": None}
+            status = replace(status, started=status.started or since or now(), finished=None)
         else:
-            status["finished"] = since or now()
-        self.study.set_user_attr(STATUS, status)
+            status = replace(status, finished=since or now())
+        self._set_status(status)
 
     def forgive_failures(self) -> None:
         """Write that the failures so far no longer count towards ``max_failed_trials``."""
         self.forgiven_failures = len(self.trials([OptunaState.FAIL]))
-        self.study.set_user_attr(STATUS, self._status() | {"forgiven_failures": self.forgiven_failures})
+        self._set_status(replace(self._attributes().status, forgiven_failures=self.forgiven_failures))
 
-    def _status(self) -> dict[str, Any]:
-        return dict(self.study.user_attrs[STATUS])
+    def _attributes(self) -> StudyAttributes:
+        attributes = StudyAttributes.read(self.study.user_attrs)
+        assert attributes is not None
+        return attributes
+
+    def _set_status(self, status: ExperimentStatus) -> None:
+        self.study.set_user_attr(STATUS, to_json_values(status))
 
     def has_baselines(self) -> bool:
         """Return whether the baselines are stored."""
-        return read_baselines(self.study.user_attrs.get(BASELINES)) is not None
+        baselines = self._attributes().baselines
+        return baselines is not None and baselines.results is not None
 
     def set_baselines(self, results: Mapping[str, BaselineMetrics]) -> None:
-        """Store the baselines by name."""
-        values = {name: to_json_values(metrics) for name, metrics in results.items()}
-        self.study.set_user_attr(BASELINES, {"results": values, "reason": ""})
+        """Store the baselines.
+
+        Args:
+            results: by name of the baseline.
+        """
+        self.study.set_user_attr(BASELINES, to_json_values(BaselinesAttribute(results=results)))
 
     def set_baselines_failure(self, reason: str) -> None:
         """Store why there are no baselines."""
-        self.study.set_user_attr(BASELINES, {"results": None, "reason": reason})
+        self.study.set_user_attr(BASELINES, to_json_values(BaselinesAttribute(results=None, reason=reason)))
 
     def measured_xla(self) -> bool | None:
         """Return whether XLA pays here, False if measuring it failed; None if it was not measured yet."""
-        stored = self.study.user_attrs.get(CALIBRATION)
-        return None if stored is None else bool(stored.get("xla"))
+        return self._attributes().measured_xla
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Store the timing of the network, with the choice of XLA that follows from it."""
@@ -195,12 +149,11 @@ class ExperimentWriter:
 
     def set_calibration_failure(self, reason: str) -> None:
         """Store why the network could not be timed; its trials run without XLA."""
-        # Without XLA there is less that can go wrong, and the trials tell more of what does.
-        self.study.set_user_attr(CALIBRATION, {"xla": False, "reason": reason})
+        self.study.set_user_attr(CALIBRATION, to_json_values(CalibrationFailure(reason=reason)))
 
     def final_evaluation(self) -> FinalMetrics | None:
         """Return the stored evaluation of the best trial on the test lines."""
-        return read_record(FinalMetrics, self.study.user_attrs.get(RESULT))
+        return self._attributes().final_evaluation
 
     def add_final_evaluation(self, trial: int, *, validation: PredictionMetrics, test: PredictionMetrics) -> None:
         """Store how a trial did on the test lines, and that they were used once more.
@@ -228,7 +181,7 @@ class ExperimentWriter:
         stored = self._storage.get_trial(self._trial_id(number)).user_attrs.get(ATTEMPT)
         return read_record(Attempt, stored) or Attempt()
 
-    def add(self, parameters: Mapping[str, Any], *, folder: str) -> int:
+    def add(self, parameters: Mapping[str, HyperparameterValue], *, folder: str) -> int:
         """Add a trial that was suggested elsewhere and waits to be begun; return its number.
 
         Args:
@@ -246,7 +199,7 @@ class ExperimentWriter:
 
     def add_finished(
         self,
-        parameters: Mapping[str, Any],
+        parameters: Mapping[str, HyperparameterValue],
         outcome: Outcome,
         *,
         folder: str,

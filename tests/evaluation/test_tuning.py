@@ -9,9 +9,10 @@ import pytest
 from gwas_core.evaluation.tuning import _best_of
 from gwas_core.model.calibration import Calibration, Timing
 from gwas_core.model.training import TrialResult
+from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.store import Store
-from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 from tests.tuning.quick_experiments import quick_experiment
 

@@ -14,10 +14,11 @@ import numpy as np
 from gwas_core.errors import FailureKind
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import TrialResult
+from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
-from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 from tests.tuning.quick_experiments import quick_experiment
 from tests.tuning.test_store import multiply_trial

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from gwas_core.model.training import TrialResult
+from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.points import tried_points
@@ -18,7 +19,7 @@ from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler, suggest
 from gwas_core.tuning.supervisor import MAXIMUM_CRASHES
-from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.tuning.writer import ExperimentWriter
 from tests import waiting
 from tests.tuning.engine_contract import check_complete
 from tests.tuning.quick_experiments import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import optuna
 import pytest
 
+from gwas_core.tuning.attributes import OUTCOME
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.progress import Progress, search_ending
-from gwas_core.tuning.store import OUTCOME
 
 LIMITS = {"max_trials": 5, "max_failed_trials": 3}
 

@@ -20,12 +20,13 @@ from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.serialization import to_json_values
+from gwas_core.tuning.attributes import BASELINES, CALIBRATION, OUTCOME, RESULT, Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.space import SearchSpace
-from gwas_core.tuning.store import BASELINES, CALIBRATION, RESULT, Store
+from gwas_core.tuning.store import Store
 from gwas_core.tuning.tables import Reader
-from gwas_core.tuning.writer import ExperimentWriter, Outcome
+from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 from tests.counting import counted_statements
 from tests.tuning.quick_experiments import quick_experiment
@@ -304,6 +305,25 @@ def test_what_another_version_wrote_in_another_form_is_passed_over(store: Store)
     assert (record.calibration, record.final_evaluation) == (None, None)
     assert ExperimentWriter(store, "quick").measured_xla() is False
     assert store.experiments()[0].baselines == record.baselines
+
+
+def test_the_reason_of_an_outcome_is_read_even_if_the_rest_is_not(store: Store) -> None:
+    store.create(quick_experiment(HASH))
+    writer = ExperimentWriter(store, "quick")
+    begun(writer, 1)
+    writer.finish(0, Outcome(state=TrialState.FAILED, reason="memory ran out", failure=FailureKind.OUT_OF_MEMORY))
+    trial_id = store.storage.get_trial_id_from_study_id_trial_number(store.study_id("quick"), 0)
+    (trial,) = store.load("quick").trials
+    assert (trial.reason, trial.failure) == ("memory ran out", FailureKind.OUT_OF_MEMORY)
+    later = {"reason": "memory ran out", "failure": "a kind of tomorrow", "result": {"loss": 1}, "state": "sleeping"}
+    # The user attributes of a finished trial are fixed for Optuna; another version would have written these before.
+    with store.storage.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ? AND key = ?",
+            (json.dumps(later), trial_id, OUTCOME),
+        )
+    (trial,) = store.load("quick").trials
+    assert (trial.reason, trial.failure, trial.result) == ("memory ran out", FailureKind.UNKNOWN, None)
 
 
 def test_an_engine_keeps_notes_of_its_own(store: Store) -> None:

@@ -1,0 +1,300 @@
+"""Attributes of studies and trials in the database: their names, and the records that are stored under them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from gwas_core.errors import FailureKind, InputError
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.metrics import BaselineMetrics
+from gwas_core.model.training import TrialResult
+from gwas_core.serialization import JsonObject, Record, from_json_values
+from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
+from gwas_core.tuning.records import FinalMetrics
+
+# User attributes of a study. Each is written at once, so none is ever half there.
+EXPERIMENT = "experiment"
+STATUS = "status"
+MAX_TRIALS = "max_trials"
+STOP_REQUESTED = "stop_requested"
+BASELINES = "baselines"
+CALIBRATION = "calibration"
+RESULT = "result"
+
+STUDY_ATTRIBUTES = frozenset({EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT})
+"""Attributes of a study that the store and its writer keep; engines may add others."""
+
+# User attributes of a trial.
+ATTEMPT = "attempt"
+OUTCOME = "outcome"
+FOLDER = "folder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentStatus:
+    """State of an experiment.
+
+    Attributes:
+        state: of the experiment.
+        reason: why it is in this state; empty if there is nothing to say.
+        started: first start, ISO 8601; None before.
+        finished: when it last stopped being worked on, ISO 8601; None while it is.
+        forgiven_failures: number of failed trials that no longer count towards ``max_failed_trials``.
+    """
+
+    state: ExperimentState
+    reason: str = ""
+    started: str | None = None
+    finished: str | None = None
+    forgiven_failures: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentHeader:
+    """Fields of an experiment that a list shows; see ``Experiment``."""
+
+    name: str
+    source: str
+    created: str
+    engine: str
+    max_trials: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselinesAttribute:
+    """Baselines of an experiment, or why there are none.
+
+    Attributes:
+        results: by name; None if they could not be evaluated.
+        reason: why not; empty otherwise.
+    """
+
+    results: Mapping[str, BaselineMetrics] | None
+    reason: str = ""
+
+    @classmethod
+    def read(cls, values: Any) -> BaselinesAttribute | None:
+        """Return what is stored, without the results that another version wrote in another form.
+
+        Args:
+            values: JSON values; None if nothing is stored.
+        """
+        if not isinstance(values, Mapping):
+            return None
+        results = values.get("results")
+        read: dict[str, BaselineMetrics] | None = None
+        if isinstance(results, Mapping):
+            found = {name: read_record(BaselineMetrics, result) for name, result in results.items()}
+            read = {name: metrics for name, metrics in found.items() if metrics is not None}
+        return cls(results=read, reason=str(values.get("reason", "")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFailure:
+    """Reason for which a network could not be timed, stored in place of its ``Calibration``.
+
+    Attributes:
+        xla: whether trials use XLA. Without it there is less that can go wrong, and the trials tell more of what does.
+    """
+
+    reason: str
+    xla: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyAttributes:
+    """Attributes of a study that is an experiment.
+
+    Attributes:
+        description: the experiment as it was created.
+        status: its state.
+        max_trials: finished trials that end it, as it was extended since it was created.
+        stop_requested: whether the process that runs it was asked to stop.
+        baselines: None until they were tried.
+        calibration: None until the network was timed, or if that failed.
+        measured_xla: whether trials use XLA as measured, False if measuring failed; None until it was tried.
+        final_evaluation: of the best trial on the test lines; None until it was done.
+    """
+
+    description: JsonObject
+    status: ExperimentStatus
+    max_trials: int
+    stop_requested: bool
+    baselines: BaselinesAttribute | None
+    calibration: Calibration | None
+    measured_xla: bool | None
+    final_evaluation: FinalMetrics | None
+
+    @classmethod
+    def read(cls, attributes: JsonObject) -> StudyAttributes | None:
+        """Return the attributes of a study; None if it is no experiment, or one that is being created or deleted.
+
+        Args:
+            attributes: JSON values by name; what is absent counts as not stored.
+
+        Raises:
+            InputError: the state of the experiment is not readable.
+        """
+        if EXPERIMENT not in attributes or STATUS not in attributes:
+            return None
+        description, calibration = attributes[EXPERIMENT], attributes.get(CALIBRATION)
+        return cls(
+            description=description,
+            status=from_json_values(
+                ExperimentStatus, attributes[STATUS], name="status", error=InputError, ignore_unknown=True
+            ),
+            max_trials=attributes.get(MAX_TRIALS, description["max_trials"]),
+            stop_requested=bool(attributes.get(STOP_REQUESTED)),
+            baselines=BaselinesAttribute.read(attributes.get(BASELINES)),
+            calibration=read_record(Calibration, calibration),
+            measured_xla=None if calibration is None else bool(calibration.get("xla")),
+            final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
+        )
+
+    @property
+    def header(self) -> ExperimentHeader:
+        """Fields that a list shows, read without checking the search space, which takes a hundred times longer."""
+        values = {field.name: self.description.get(field.name) for field in fields(ExperimentHeader)}
+        return from_json_values(ExperimentHeader, values, name="experiment", error=InputError)
+
+    def experiment(self) -> Experiment:
+        """Return the whole experiment, checked, with ``max_trials`` as it was extended.
+
+        Raises:
+            SettingsError: a version that this one does not know wrote it.
+        """
+        return replace(Experiment.from_dict(self.description), max_trials=self.max_trials)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """Attempts at a trial so far.
+
+    Attributes:
+        number: of the latest attempt, from 1; 0 before the first.
+        deaths: attempts that ended with the death of their worker alone.
+        crashes: attempts that ended with the death of the supervisor.
+        running: whether the latest attempt is under way, as far as its supervisor could write it.
+        reason: why there is more than one.
+        xla: whether training is compiled by XLA, the same in every attempt; None if that was not known beforehand.
+    """
+
+    number: int = 0
+    seed: int = 0
+    started: str | None = None
+    running: bool = False
+    deaths: int = 0
+    crashes: int = 0
+    reason: str = ""
+    xla: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Outcome of a trial.
+
+    Attributes:
+        state: succeeded, pruned or failed.
+        reason: why it failed or was pruned.
+        result: what the trial function returned; of a trial that succeeded.
+        failure: the kind of the reason, of a trial that failed.
+        finished: time of the end, if that was before it is written; ISO 8601.
+    """
+
+    state: TrialState
+    reason: str = ""
+    result: TrialResult | None = None
+    failure: FailureKind | None = None
+    finished: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.state.is_finished() or (self.state is TrialState.SUCCEEDED) != (self.result is not None):
+            raise ValueError(f"an outcome is succeeded with a result, pruned or failed, not {self.state}")
+        if self.state is TrialState.FAILED and self.failure is None:
+            object.__setattr__(self, "failure", FailureKind.UNKNOWN)
+
+    @property
+    def value(self) -> float:
+        """Objective of a trial that succeeded."""
+        assert self.result is not None
+        return self.result.val_mean_absolute_error
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredOutcome:
+    """Readable parts of the outcome of a trial, whichever version stored it; see ``Outcome``."""
+
+    reason: str = ""
+    result: TrialResult | None = None
+    failure: FailureKind | None = None
+    finished: str | None = None
+
+    @classmethod
+    def read(cls, values: Any) -> StoredOutcome | None:
+        """Return what can be read of an outcome, without the parts that another version wrote in another form.
+
+        Args:
+            values: JSON values; None if nothing is stored.
+        """
+        whole = read_record(cls, values)
+        if whole is not None or not isinstance(values, Mapping):
+            return whole
+        return cls(
+            reason=str(values.get("reason") or ""),
+            result=read_record(TrialResult, values.get("result")),
+            failure=FailureKind.read(values.get("failure")),
+            finished=values.get("finished"),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialAttributes:
+    """Attributes of a trial.
+
+    Attributes:
+        attempt: attempts so far; None before the first.
+        outcome: how the trial ended; None before. It is written before the trial counts as finished.
+        folder: name of the trial's folder if it is not that of its number, as of trials on a cluster.
+    """
+
+    attempt: Attempt | None
+    outcome: StoredOutcome | None
+    folder: str | None
+
+    @classmethod
+    def read(cls, attributes: JsonObject) -> TrialAttributes:
+        """Return the attributes of a trial.
+
+        Args:
+            attributes: JSON values by name; what is absent counts as not stored.
+        """
+        return cls(
+            attempt=read_record(Attempt, attributes.get(ATTEMPT)),
+            outcome=StoredOutcome.read(attributes.get(OUTCOME)),
+            folder=attributes.get(FOLDER),
+        )
+
+    @property
+    def xla(self) -> bool | None:
+        """Whether training was compiled; trials of before 0.2 say so in their result alone."""
+        result = None if self.outcome is None else self.outcome.result
+        if result is not None and result.xla is not None:
+            return result.xla
+        return None if self.attempt is None else self.attempt.xla
+
+
+def read_record(kind: type[Record], values: Any) -> Record | None:
+    """Return what a stored attribute holds; None if it is not there, or another version wrote it in another form.
+
+    Args:
+        kind: dataclass of the record.
+        values: JSON values, or None.
+    """
+    if values is None:
+        return None
+    try:
+        return from_json_values(kind, values, name=kind.__name__, error=InputError, ignore_unknown=True)
+    except InputError:
+        return None
