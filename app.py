@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ui.first_start import start_demo
+from ui.garbage import leave_out_imports
 
 st.set_page_config(page_title="Deep GWAS Dashboard", page_icon=":material/genetics:", layout="wide")
 
@@ -15,6 +16,7 @@ def home() -> None:
 
 
 start_demo()
+leave_out_imports()
 st.navigation(
     [
         st.Page(home, title="Home", default=True, visibility="hidden"),
