@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema, ErrorDetails
 
 JsonObject = dict[str, Any]
-"""JSON object whose entries are not ours to declare: of Kubernetes, Kubeflow Pipelines, plotly or Keras."""
+"""JSON object: the stored form of a record, or one that is not ours to declare (of Kubernetes, plotly or Keras)."""
 
 Record = TypeVar("Record")
 

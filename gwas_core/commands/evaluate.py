@@ -83,13 +83,10 @@ def _search_settings(options: argparse.Namespace) -> tuple[PreprocessingSettings
     given = search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
         preprocessing={
-            name: getattr(options, name)
-            for name in (
-                "minimum_allele_frequency",
-                "maximum_missing_per_snp",
-                "maximum_missing_per_line",
-                "imputation",
-            )
+            "minimum_allele_frequency": options.minimum_allele_frequency,
+            "maximum_missing_per_snp": options.maximum_missing_per_snp,
+            "maximum_missing_per_line": options.maximum_missing_per_line,
+            "imputation": options.imputation,
         },
         split={},
         algorithm=options.algorithm,

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,7 @@ from gwas_core.model.metrics import (
     pearson,
     within_family_pearson,
 )
+from gwas_core.serialization import JsonObject
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ class Comparison:
     models: Mapping[str, Mapping[str, Estimate]]
     differences: Mapping[str, Mapping[str, Estimate]]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the comparison as JSON takes it.
 
         Returns:
@@ -120,7 +120,7 @@ class Comparison:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Comparison:
+    def from_dict(cls, values: JsonObject) -> Comparison:
         """Return the comparison that ``to_dict`` described, whatever other entries lie beside its models.
 
         Raises:
@@ -130,13 +130,13 @@ class Comparison:
             models={
                 name: _estimates_of(entry)
                 for name, entry in values.items()
-                if isinstance(entry, Mapping) and "intervals" in entry
+                if isinstance(entry, dict) and "intervals" in entry
             },
             differences={name: _estimates_of(entry) for name, entry in values["differences"].items()},
         )
 
 
-def _flat(figures: Mapping[str, Estimate]) -> dict[str, Any]:
+def _flat(figures: Mapping[str, Estimate]) -> JsonObject:
     return {
         **{name: estimate.value for name, estimate in figures.items()},
         "intervals": {
@@ -145,7 +145,7 @@ def _flat(figures: Mapping[str, Estimate]) -> dict[str, Any]:
     }
 
 
-def _estimates_of(entry: Mapping[str, Any]) -> dict[str, Estimate]:
+def _estimates_of(entry: JsonObject) -> dict[str, Estimate]:
     found = {}
     for figure in FIGURES:
         ends = entry["intervals"][figure]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 from gwas_core.errors import GwasError, InputError, SettingsError
 from gwas_core.evaluation.folds import (
@@ -23,9 +23,10 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.messages import quoted
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import Xla
+from gwas_core.tuning.search_settings import SearchOptions
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from gwas_core.workspace import MAXIMUM_NAME_LENGTH, check_experiment_name
@@ -48,9 +49,9 @@ class TuningSettings:
     xla: Xla | None = None
     early_stopping: EarlyStoppingSettings | None = None
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> SearchOptions:
         """Return the settings that are given, by the names of the fields of ``Experiment``."""
-        return _given({field.name: getattr(self, field.name) for field in fields(self)})
+        return cast(SearchOptions, _given({field.name: getattr(self, field.name) for field in fields(self)}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ class EvaluationPlan:
             return held_out_families(dataset, self.families)
         return held_out_folds(dataset, self.test_folds)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         """Return all that the result depends on.
 
         Returns:
@@ -137,7 +138,7 @@ class EvaluationPlan:
         del values["source"]
         return values | (values.pop("tuning") or {})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the plan as JSON values; settings of the search that are not given are left out."""
         values = to_json_values(self)
         if values["tuning"] is not None:
@@ -157,7 +158,7 @@ class EvaluationPlan:
             raise InputError(f"this is not the plan of an evaluation: {error}") from error
 
 
-def _given(settings: dict[str, Any]) -> dict[str, Any]:
+def _given(settings: JsonObject) -> JsonObject:
     """Return the settings of a search that are given; no early stopping is a choice, not a default."""
     return {name: value for name, value in settings.items() if value is not None or name == "early_stopping"}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from gwas_core.errors import InputError
 from gwas_core.evaluation.intervals import Comparison
 from gwas_core.evaluation.plan import EvaluationPlan
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import PredictionMetrics
-from gwas_core.serialization import CustomForm
+from gwas_core.serialization import CustomForm, JsonObject
 
 NETWORK = "network"
 """Name of the network among the models of an evaluation; the others have the names of ``model.baselines``."""
@@ -23,7 +23,7 @@ _HELD_OUT_KEYS = ("name", "title", "lines", "training_lines")
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOutResult(CustomForm):
-    """Metrics of every model on one held-out set.
+    """Metrics of every model on one held-out set; as JSON, each model's stand beside the other fields.
 
     Attributes:
         name: of the held-out set, such as ``fold-6`` or ``family-003``.
@@ -39,7 +39,7 @@ class HeldOutResult(CustomForm):
     training_lines: int
     metrics: Mapping[str, PredictionMetrics]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the result as JSON takes it, the metrics of each model under its name."""
         return {
             **{key: getattr(self, key) for key in _HELD_OUT_KEYS},
@@ -47,7 +47,7 @@ class HeldOutResult(CustomForm):
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> HeldOutResult:
+    def from_dict(cls, values: JsonObject) -> HeldOutResult:
         """Return the result that ``to_dict`` described."""
         return cls(
             **{key: values[key] for key in _HELD_OUT_KEYS},
@@ -62,6 +62,9 @@ class HeldOutResult(CustomForm):
 @dataclass(frozen=True, kw_only=True)
 class EvaluationResult(CustomForm):
     """Outcome of an evaluation: what tables, charts and sentences about it are made from.
+
+    As JSON, the figures of each model stand beside the other fields (``Comparison.to_dict``), and ``held_out`` is
+    called ``parts``: people read ``evaluate --json`` in this form.
 
     Attributes:
         name: of the evaluation.
@@ -84,14 +87,14 @@ class EvaluationResult(CustomForm):
     lines: int
     experiment: str
     trial: int
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, HyperparameterValue]
     comparison: Comparison
     held_out: tuple[HeldOutResult, ...]
     reading: tuple[str, ...]
     notes: tuple[str, ...]
     plan: EvaluationPlan
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the result as ``result.json`` and ``evaluate --json`` hold it, each model under its own name."""
         return {
             "name": self.name,
@@ -109,7 +112,7 @@ class EvaluationResult(CustomForm):
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> EvaluationResult:
+    def from_dict(cls, values: JsonObject) -> EvaluationResult:
         """Return the result that ``to_dict`` described.
 
         Raises:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gwas_core.errors import ExperimentError, InputError
 from gwas_core.evaluation.folds import HeldOutSet
@@ -22,8 +22,9 @@ from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.files import write_json
 from gwas_core.messages import quoted
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.processes.locks import FileLock
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 from gwas_core.workspace import Workspace, check_experiment_name
 
 PREDICTIONS_FILE = "predictions.csv"
@@ -51,7 +52,7 @@ class ChosenHyperparameters:
     experiment: str
     trial: int
     value: float
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, HyperparameterValue]
     xla: bool
     lines: int
 
@@ -175,7 +176,7 @@ class EvaluationStore:
     def _record(self, kind: type[_Record], name: str) -> _Record | None:
         return self._made(lambda values: from_json_values(kind, values, name=name, error=InputError), name)
 
-    def _made(self, make: Callable[[dict[str, Any]], _Record], name: str) -> _Record | None:
+    def _made(self, make: Callable[[JsonObject], _Record], name: str) -> _Record | None:
         """Return what a file holds, made from its JSON values; None if there is no file."""
         values = self._read(name)
         if values is None:
@@ -185,7 +186,7 @@ class EvaluationStore:
         except InputError as error:
             raise self._damaged(name) from error
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    def _read(self, name: str) -> JsonObject | None:
         path = self.directory / name
         try:
             if path.stat().st_size > _LARGEST_FILE:

@@ -20,6 +20,7 @@ from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.search_settings import SearchOptions
 
 OnTuning = Callable[[ExperimentRecord], None]
 """Called with the search each time something in it changed."""
@@ -56,17 +57,9 @@ def tune(
     lines = dataset.take(lines=np.isin(dataset.folds, plan.tune_folds))
     name = plan.experiment
     if name not in {entry.name for entry in engine.store.experiments()}:
-        create_experiment(
-            engine.store,
-            lines,
-            name=name,
-            source=plan.source,
-            preprocessing=plan.preprocessing,
-            split=tuning_split(plan.tune_folds),
-            notes=notes,
-            parallel_trials=parallel,
-            **settings.given(),
-        )
+        options = _options(plan, settings)
+        options["parallel_trials"] = parallel
+        create_experiment(engine.store, lines, name=name, source=plan.source, notes=notes, **options)
     record = engine.sync(name)
     if not _is_search(record.experiment, lines, plan, settings):
         raise ExperimentError(
@@ -115,13 +108,14 @@ def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> Chosen
 
 def _is_search(experiment: Experiment, lines: Dataset, plan: EvaluationPlan, settings: TuningSettings) -> bool:
     """Return whether an experiment is the search that the plan asks for."""
-    wanted = {
-        **settings.given(),
-        "dataset": preprocess(lines, plan.preprocessing).dataset.content_hash,
-        "preprocessing": plan.preprocessing,
-        "split": tuning_split(plan.tune_folds),
-    }
-    return all(getattr(experiment, name) == value for name, value in wanted.items())
+    if experiment.dataset != preprocess(lines, plan.preprocessing).dataset.content_hash:
+        return False
+    return all(getattr(experiment, name) == value for name, value in _options(plan, settings).items())
+
+
+def _options(plan: EvaluationPlan, settings: TuningSettings) -> SearchOptions:
+    """Return the fields of the search on the plan's tune folds that are not to have their default."""
+    return {**settings.given(), "preprocessing": plan.preprocessing, "split": tuning_split(plan.tune_folds)}
 
 
 def _ensure_running(engine: LocalEngine, record: ExperimentRecord) -> None:

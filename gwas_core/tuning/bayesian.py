@@ -137,7 +137,7 @@ class BayesianSampler(BaseSampler):
         study: Study,
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> Point:
         """Return a complete point: values of all parameters by name."""
         trials = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         points, values = observations(trials, self._space, direction=study.direction)

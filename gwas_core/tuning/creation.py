@@ -5,8 +5,9 @@ Also here: whether the network takes every value that the space can suggest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Unpack
+from typing import Unpack
 
 from gwas_core.errors import SettingsError
 from gwas_core.genotypes.dataset import Dataset
@@ -15,6 +16,7 @@ from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessedDataset, PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
 from gwas_core.model.calibration import Calibration
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.networks import parse_network
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.search_settings import SearchOptions
@@ -119,15 +121,15 @@ def check_fits_network(space: SearchSpace) -> None:
             _check_fits({**space.fixed, parameter.name: value}, field=f"{parameter.name}.{field}")
 
 
-def _check_fits(hyperparameters: dict[str, Any], *, field: str) -> None:
+def _check_fits(hyperparameters: Mapping[str, HyperparameterValue], *, field: str) -> None:
     try:
         parse_network(hyperparameters)
     except SettingsError as error:
         raise SettingsError(str(error), field=field) from error
 
 
-def _ends(parameter: Parameter) -> tuple[tuple[str, Any], ...]:
+def _ends(parameter: Parameter) -> tuple[tuple[str, HyperparameterValue], ...]:
     """Return the values that have to fit for all values of a parameter to fit, each with its attribute."""
     if parameter.kind.is_range():
-        return ("minimum", parameter.minimum), ("maximum", parameter.last)
+        return ("minimum", parameter.bounds[0]), ("maximum", parameter.last)
     return tuple(("choices", choice) for choice in parameter.choices)

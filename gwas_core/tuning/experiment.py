@@ -18,7 +18,7 @@ from gwas_core.genotypes.splits import SplitSettings
 from gwas_core.messages import quoted
 from gwas_core.model.training import OBJECTIVE, XLA_SETTINGS
 from gwas_core.seeds import LARGEST_SEED, training_seed
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings, make_sampler
@@ -158,7 +158,7 @@ class Experiment:
         """
         return training_seed(self.seed, number)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the experiment as JSON values with the number of their format.
 
         Returns:
@@ -183,7 +183,7 @@ class Experiment:
         return from_json_values(cls, values, name="experiment")
 
 
-_PARTS: dict[str, Any] = {
+_PARTS: dict[str, type] = {
     "space": SearchSpace,
     "preprocessing": PreprocessingSettings,
     "split": SplitSettings,

@@ -86,7 +86,7 @@ class GridSampler(BaseSampler):
         study: Study,
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> Point:
         """Return the first point of the grid that no other trial has.
 
         Returns:

@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from gwas_core.errors import GwasError, InputError, describe_unexpected
 from gwas_core.files import write_json
@@ -39,6 +38,7 @@ from gwas_core.model.calibration import (
     time_initial_weights,
     time_training,
 )
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
@@ -73,7 +73,7 @@ class MeasurementRequest:
     dataset: str
     preprocessing: PreprocessingSettings
     split: SplitSettings
-    hyperparameters: Mapping[str, Any]
+    hyperparameters: Mapping[str, HyperparameterValue]
     batch_sizes: tuple[int, ...]
     typical_batch_size: int
     xla: str

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from gwas_core.errors import FailureKind
 from gwas_core.model.calibration import Calibration
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import OBJECTIVE, TrialResult
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 
 
@@ -42,7 +43,7 @@ class TrialRecord:
 
     number: int
     state: TrialState
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, HyperparameterValue]
     value: float | None
     history: tuple[tuple[int, float], ...]
     reason: str
@@ -84,7 +85,7 @@ class TrialRecord:
                     metrics[f"val_{name}"] = value
         return metrics
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the trial as JSON values with what is derived from it, without the history of its epochs.
 
         Returns:
@@ -212,7 +213,7 @@ class ExperimentSummary:
         return sum(count for state, count in self.counts.items() if state.is_finished())
 
 
-def moment(text: Any) -> datetime | None:
+def moment(text: object) -> datetime | None:
     """Return a stored time in UTC; None for anything that is no text.
 
     Args:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, TypedDict, cast
 
 from gwas_core.errors import SettingsError
-from gwas_core.genotypes.preprocessing import PreprocessingSettings
-from gwas_core.genotypes.splits import SplitSettings
+from gwas_core.genotypes.preprocessing import Imputation, PreprocessingSettings
+from gwas_core.genotypes.splits import SplitMethod, SplitSettings
 from gwas_core.messages import quoted
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import EngineName, Xla
@@ -43,10 +43,30 @@ class SearchOptions(TypedDict, total=False):
     engine: EngineName
 
 
+class PreprocessingOptions(TypedDict, total=False):
+    """Fields of ``PreprocessingSettings``; those left out, or None, keep their default."""
+
+    minimum_allele_frequency: float | None
+    maximum_missing_per_snp: float | None
+    maximum_missing_per_line: float | None
+    imputation: Imputation | None
+
+
+class SplitOptions(TypedDict, total=False):
+    """Fields of ``SplitSettings``; those left out, or None, keep their default."""
+
+    method: SplitMethod | None
+    validation_fraction: float | None
+    test_fraction: float | None
+    validation_folds: str | tuple[int, ...] | None
+    test_folds: str | tuple[int, ...] | None
+    seed: int | None
+
+
 def search_settings(
     *,
-    preprocessing: Mapping[str, Any],
-    split: Mapping[str, Any],
+    preprocessing: PreprocessingOptions,
+    split: SplitOptions,
     space: SearchSpace | None = None,
     algorithm: str | None = None,
     early_stopping: str = NO_EARLY_STOPPING,
@@ -60,8 +80,8 @@ def search_settings(
     """Return the options for ``creation.create_experiment``; what is left out, or None, keeps its default.
 
     Args:
-        preprocessing: values by the names of the fields of ``PreprocessingSettings``.
-        split: values by the names of the fields of ``SplitSettings``; folds may be text such as ``"1,2"``.
+        preprocessing: filters and imputation.
+        split: division of the lines; folds may be text such as ``"1,2"``.
         algorithm: name of the algorithm.
         early_stopping: ``"medianstop"`` or ``"none"``.
 
@@ -88,8 +108,15 @@ def search_settings(
     return options
 
 
-def split_settings(values: Mapping[str, Any]) -> SplitSettings:
-    """Return how lines are divided; values as for ``search_settings``."""
+def split_settings(values: SplitOptions) -> SplitSettings:
+    """Return how lines are divided.
+
+    Args:
+        values: as for ``search_settings``.
+
+    Raises:
+        SettingsError: a value is refused; ``field`` names its setting.
+    """
     given = _given(values)
     for name in ("validation_folds", "test_folds"):
         if isinstance(given.get(name), str):
@@ -135,5 +162,6 @@ def free_name(file_name: str, *, taken: Collection[str]) -> str:
     return next(name for name in candidates if name not in taken)
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+# Any, since the result serves as keyword arguments: mypy takes no TypedDict where a field must not be None.
+def _given(values: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

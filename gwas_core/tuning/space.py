@@ -28,7 +28,7 @@ from gwas_core.errors import InputError, SettingsError
 from gwas_core.files import write_text
 from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import HyperparameterValue
-from gwas_core.serialization import CustomForm
+from gwas_core.serialization import CustomForm, JsonObject
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -369,10 +369,10 @@ class Parameter(CustomForm):
             return IntDistribution(int(low), int(high), log=log, step=int(self.step or 1))
         return FloatDistribution(float(low), float(high), log=log, step=self.step)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return JSON values: only entries that the kind uses, and for a range always its scale."""
         values = {"name": self.name, "kind": self.kind.value}
-        optional: dict[str, Any] = {"minimum": self.minimum, "maximum": self.maximum, "step": self.step}
+        optional: JsonObject = {"minimum": self.minimum, "maximum": self.maximum, "step": self.step}
         optional["choices"] = list(self.choices) or None
         optional["scale"] = self.scale.value if self.kind.is_range() else None
         optional["default"] = self.default
@@ -470,7 +470,7 @@ class SearchSpace(CustomForm):
         }
         return values if len(values) == len(self.parameters) else None
 
-    def check(self, values: Mapping[str, Any]) -> dict[str, HyperparameterValue]:
+    def check(self, values: Mapping[str, object]) -> dict[str, HyperparameterValue]:
         """Return a complete assignment: every searched value checked and in its type, then the fixed ones.
 
         Fixed values need not be given; if they are, they must agree. Checking twice changes nothing.
@@ -506,7 +506,7 @@ class SearchSpace(CustomForm):
         """
         return {parameter.name: parameter.to_distribution() for parameter in self.parameters}
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> JsonObject:
         """Return the space as JSON values with the number of their format."""
         return {
             "format": _FORMAT,
@@ -627,7 +627,7 @@ def _parse(content: bytes, name: str, *, is_yaml: bool) -> Any:
         raise InputError(f"{quoted(name)} is not readable as {kind} text in UTF-8") from error
 
 
-def _mapping(value: Any, where: str) -> dict[str, Any]:
+def _mapping(value: Any, where: str) -> JsonObject:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise SettingsError(f"{where} must hold named entries, not {quoted(value)}", field=where)
     return dict(value)

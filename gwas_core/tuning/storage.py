@@ -61,6 +61,7 @@ def _open_sqlite(url: str) -> RDBStorage:
         return _open(url, {"connect_args": {"timeout": _BUSY_SECONDS}})
 
 
+# Any: whatever keyword arguments SQLAlchemy takes.
 def _open(url: str, engine_kwargs: dict[str, Any]) -> RDBStorage:
     try:
         # Optuna runs str.format over an address.

@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from gwas_core.errors import SettingsError
 from gwas_core.messages import quoted
 from gwas_core.seeds import derived_seed
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.bayesian import BayesianSampler, BayesianSettings
 from gwas_core.tuning.grid import Grid, GridSampler
 from gwas_core.tuning.points import Point, PointKey, check_not_exhausted, key_of, tried_points
@@ -85,7 +86,7 @@ class AlgorithmSettings:
         if self.name == "bayesianoptimization":
             BayesianSettings(**values)
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> JsonObject:
         """Return the settings that were given, with numbers as numbers.
 
         Returns:
@@ -187,7 +188,7 @@ class SpaceSampler(BaseSampler):
         study: Study,
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> Point:
         """Return a complete point that no other trial of the study has.
 
         Returns:
@@ -239,7 +240,7 @@ class SpaceSampler(BaseSampler):
         return next(point for point in map(grid.point, itertools.count()) if key_of(point, self._space) not in tried)
 
 
-def _algorithm(name: str, space: SearchSpace, seed: int, settings: dict[str, Any]) -> _Algorithm:
+def _algorithm(name: str, space: SearchSpace, seed: int, settings: JsonObject) -> _Algorithm:
     match name:
         case "bayesianoptimization":
             bayesian = BayesianSampler(space, seed=seed, settings=BayesianSettings(**settings))
