@@ -16,9 +16,9 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.workspace import Workspace
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
 
     from gwas_core.engines.selection import Engines
     from gwas_core.evaluation.result import EvaluationResult
-    from gwas_core.evaluation.run import TaskProgress
-    from gwas_core.genotypes.column_roles import ColumnRoles
     from gwas_core.genotypes.dataset import Dataset
     from gwas_core.genotypes.genotype_table import GenotypeTable
     from gwas_core.genotypes.preprocessing import PreprocessingSettings
     from gwas_core.genotypes.quality import QualityReport
     from gwas_core.genotypes.splits import SplitSettings
     from gwas_core.model.prediction import Predictions
+    from gwas_core.report.summary import SearchSummary
     from gwas_core.tuning.experiment import EngineName, Xla
     from gwas_core.tuning.records import ExperimentRecord
     from gwas_core.tuning.space import SearchSpace
@@ -91,7 +90,7 @@ def read_dataset(
         >>> dataset.trait
         'height'
     """
-    from gwas_core.genotypes.column_roles import make_dataset
+    from gwas_core.genotypes.column_roles import choose_roles, make_dataset
 
     table = _read_table(file, snp_prefix=snp_prefix, snps_after=snps_after)
     roles = choose_roles(
@@ -105,38 +104,6 @@ def read_dataset(
     dataset, notes = make_dataset(table, roles, drop_missing_phenotype=drop_missing_phenotype)
     _tell(notes)
     return dataset
-
-
-def choose_roles(
-    table: GenotypeTable,
-    *,
-    phenotype: str | None = None,
-    line_name: str | None = None,
-    folds: str | None = None,
-    family: str | Literal[False] | None = None,
-    family_characters: tuple[int, int] | None = None,
-) -> ColumnRoles:
-    """Return which column of a table is what: as given, else as guessed.
-
-    Args:
-        family: column of the families; False where there are none.
-        family_characters: first and last position, from 1, of the family within a line's name.
-    """
-    from gwas_core.genotypes.column_roles import guess_roles
-
-    guessed = guess_roles(table)
-    names = {"phenotype": phenotype, "line_name": line_name, "folds": folds, "family": family or None}
-    given: dict[str, Any] = {role: column for role, column in names.items() if column is not None}
-    if family is False:
-        given |= {"family": None, "family_characters": None}
-    elif family is not None:
-        given["family_characters"] = None
-    elif family_characters is not None:
-        given |= {"family": None, "family_characters": family_characters}
-    # A column given for one role may have been guessed for another: what was given wins.
-    taken = {value for value in given.values() if isinstance(value, str)}
-    freed = {role: None for role, column in guessed.named().items() if column in taken and role not in given}
-    return replace(guessed, **{**freed, **given})
 
 
 def describe(dataset: Dataset) -> QualityReport:
@@ -180,8 +147,8 @@ class ExperimentHandle:
 
         return trials_table(self.record.trials)
 
-    def summary(self) -> dict[str, Any]:
-        """Return state, best trial, baselines and verdict, as ``deep-gwas status NAME --json`` prints them."""
+    def summary(self) -> SearchSummary:
+        """Return state, best trial, baselines and verdict, which ``deep-gwas status NAME`` prints."""
         from gwas_core.report.summary import summarise
 
         return summarise(self.record)
@@ -250,14 +217,12 @@ class ExperimentHandle:
         return Engines(Workspace(self.workspace))
 
     def _follow(self, *, progress: bool) -> ExperimentRecord:
-        from tqdm import tqdm
-
+        from gwas_core.report.progress_bars import ProgressBars
         from gwas_core.tuning.engine import watch
 
-        with tqdm(total=0, unit="trial", desc=self.name, file=sys.stderr, disable=not progress) as bar:
+        with ProgressBars(is_shown=progress, search_title=self.name) as bars:
             for record in watch(self._engines, self.name):
-                bar.total, bar.n = record.experiment.max_trials, record.finished_trials
-                bar.set_postfix_str("" if record.best is None else f"best {record.best.value:.4g}")
+                bars.show_search(record)
         return record
 
 
@@ -410,6 +375,7 @@ def evaluate(
     from gwas_core.evaluation.run import evaluate as run_evaluation
     from gwas_core.genotypes.preprocessing import PreprocessingSettings
     from gwas_core.processes.threads import usable_cores
+    from gwas_core.report.progress_bars import ProgressBars
     from gwas_core.tuning.local import LocalEngine
     from gwas_core.tuning.search_settings import free_name
     from gwas_core.tuning.suggest import AlgorithmSettings
@@ -436,7 +402,7 @@ def evaluate(
         seed=seed,
     )
     engine = LocalEngine(_workspace(workspace))
-    with _EvaluationBars(is_shown=progress) as bars:
+    with ProgressBars(is_shown=progress, search_title="tuning") as bars:
         try:
             return run_evaluation(
                 engine,
@@ -444,8 +410,8 @@ def evaluate(
                 plan,
                 parallel=parallel or min(3, usable_cores()),
                 notes=notes,
-                on_tuning=bars.show_tuning,
-                on_progress=bars.show_progress,
+                on_tuning=bars.show_search,
+                on_progress=bars.show_tasks,
             )
         except KeyboardInterrupt:
             if plan.tuning is not None and engine.sync(plan.experiment).state.is_active():
@@ -467,7 +433,7 @@ def open_experiment(name: str, *, workspace: Location | None = None) -> Experime
         >>> best = experiment.record.best
         >>> best.parameters["network"]
         'hybrid'
-        >>> sorted(experiment.summary()["baselines"])
+        >>> sorted(experiment.summary().baselines)
         ['family_mean', 'gblup', 'gblup_family', 'mean']
     """
     handle = ExperimentHandle(name=name, workspace=_workspace(workspace).root)
@@ -507,7 +473,7 @@ def predict(
         >>> predictions.matched, predictions.missing, predictions.unknown
         (150, 0, 0)
     """
-    from gwas_core.genotypes.column_roles import check_roles, read_families, read_line_names
+    from gwas_core.genotypes.column_roles import check_roles, choose_roles, read_families, read_line_names
     from gwas_core.genotypes.dataset import Dataset
     from gwas_core.model.bundle import open_bundle
     from gwas_core.model.prediction import predict_lines
@@ -528,37 +494,6 @@ def predict(
     return predict_lines(
         bundle, genotypes=genotypes, snp_names=snps["name"].tolist(), line_names=names, family=families
     )
-
-
-class _EvaluationBars:
-    """Progress of an evaluation on stderr: first of its search, then of its networks and baselines."""
-
-    def __init__(self, *, is_shown: bool) -> None:
-        self._is_shown = is_shown
-        self._bars: dict[str, Any] = {}
-
-    def __enter__(self) -> _EvaluationBars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for bar in self._bars.values():
-            bar.close()
-
-    def show_tuning(self, record: ExperimentRecord) -> None:
-        """Show how many trials of the search are finished."""
-        self._show("tuning", "trial", done=record.finished_trials, total=record.experiment.max_trials)
-
-    def show_progress(self, progress: TaskProgress) -> None:
-        """Show how many models were trained."""
-        self._show("training and predicting", "model", done=progress.done, total=progress.total)
-
-    def _show(self, title: str, unit: str, *, done: int, total: int) -> None:
-        from tqdm import tqdm
-
-        if title not in self._bars:
-            self._bars[title] = tqdm(total=total, unit=unit, desc=title, file=sys.stderr, disable=not self._is_shown)
-        self._bars[title].n = done
-        self._bars[title].refresh()
 
 
 def _read_table(file: Location, *, snp_prefix: str | None, snps_after: str | None) -> GenotypeTable:

@@ -7,7 +7,7 @@ among them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +17,9 @@ from gwas_core.report.titles import model_title
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import experiment_actions
 from ui.states import STATE_LABELS
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 _SELECTED = "experiments-selected"
 
@@ -117,7 +120,7 @@ def _remember(key: str, names: Sequence[str]) -> None:
     st.session_state[_SELECTED] = names[rows[0]] if rows and rows[0] < len(names) else None
 
 
-def _columns() -> dict[str, Any]:
+def _columns() -> dict[str, ColumnConfig]:
     error = "Mean absolute error on the validation lines, in the trait's unit; lower is better"
     return {
         "Experiment": st.column_config.TextColumn(pinned=True),

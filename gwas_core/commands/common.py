@@ -10,9 +10,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from gwas_core.api import choose_roles
 from gwas_core.errors import SettingsError
-from gwas_core.genotypes.column_roles import ColumnRoles, make_dataset
+from gwas_core.genotypes.column_roles import ColumnRoles, choose_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.genotypes.readers import SnpChoice, read_table

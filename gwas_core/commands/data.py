@@ -6,11 +6,10 @@ Also here: heterozygosity, duplicates and outliers in words.
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from gwas_core.commands.common import format_number, load_dataset, print_json, printable, say, say_notes
 from gwas_core.genotypes.quality import QualityReport, quality_report
-from gwas_core.serialization import to_json_values
+from gwas_core.serialization import JsonObject, to_json_values
 
 
 def simulate(options: argparse.Namespace) -> None:
@@ -42,13 +41,13 @@ def inspect(options: argparse.Namespace) -> None:
     dataset, notes = load_dataset(options)
     report = quality_report(dataset)
     if options.json:
-        print_json(inspection(report, notes))
+        print_json(_inspection(report, notes))
         return
     print(_text(report))
     say_notes(notes)
 
 
-def inspection(report: QualityReport, notes: tuple[str, ...]) -> dict[str, Any]:
+def _inspection(report: QualityReport, notes: tuple[str, ...]) -> JsonObject:
     """Return the quality report as JSON values: counts at the top level, distributions below."""
     details = to_json_values(report)
     chromosomes, families = details.pop("chromosomes"), details.pop("families")

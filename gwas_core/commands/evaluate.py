@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
-
-from tqdm import tqdm
 
 from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say, say_notes
+from gwas_core.commands.search import preprocessing_options
 from gwas_core.evaluation.intervals import FIGURES
 from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, plan_evaluation
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
-from gwas_core.messages import counted, duration, duration_range
+from gwas_core.messages import counted
 from gwas_core.processes.threads import usable_cores
-from gwas_core.report.estimate import remaining_seconds
 from gwas_core.report.evaluation import evaluation_rows
+from gwas_core.report.progress_bars import ProgressBars, time_left
 from gwas_core.report.titles import SHORT_FIGURE_TITLES
 from gwas_core.report.verdict import evaluation_verdict, verdict_sentence
 from gwas_core.tuning.local import LocalEngine
@@ -53,7 +51,8 @@ def run(options: argparse.Namespace) -> None:
     say_notes((*notes, *sentences))
     engine = LocalEngine(Workspace.from_environment())
     say(f"Evaluation {plan.name}: the same command continues it if it is interrupted.")
-    with _Bars() as bars:
+    with ProgressBars(search_title="tuning") as bars:
+        progress = _Progress(bars)
         try:
             result = evaluate(
                 engine,
@@ -61,8 +60,8 @@ def run(options: argparse.Namespace) -> None:
                 plan,
                 parallel=options.parallel or min(3, usable_cores()),
                 notes=(*notes, *sentences),
-                on_tuning=bars.show_tuning,
-                on_progress=bars.show_progress,
+                on_tuning=progress.show_search,
+                on_progress=progress.show_tasks,
             )
         except KeyboardInterrupt:
             _stop_tuning(engine, plan)
@@ -82,12 +81,7 @@ def _folds(options: argparse.Namespace, field: str) -> tuple[int, ...] | None:
 def _search_settings(options: argparse.Namespace) -> tuple[PreprocessingSettings, TuningSettings]:
     given = search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
-        preprocessing={
-            "minimum_allele_frequency": options.minimum_allele_frequency,
-            "maximum_missing_per_snp": options.maximum_missing_per_snp,
-            "maximum_missing_per_line": options.maximum_missing_per_line,
-            "imputation": options.imputation,
-        },
+        preprocessing=preprocessing_options(options),
         split={},
         algorithm=options.algorithm,
         max_trials=options.trials,
@@ -112,45 +106,28 @@ def _stop_tuning(engine: LocalEngine, plan: EvaluationPlan) -> None:
         engine.stop(plan.experiment)
 
 
-class _Bars:
-    """Progress bars on stderr: one for tuning, then one for training and predicting."""
+class _Progress:
+    """Progress on stderr: bars on a terminal, else a line for each finished model."""
 
-    def __init__(self) -> None:
-        self._tuning: tqdm[Any] | None = None
-        self._tasks: tqdm[Any] | None = None
+    def __init__(self, bars: ProgressBars) -> None:
+        self._bars = bars
+        self._is_search_told = False
+        self._done: int | None = None
 
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for bar in (self._tuning, self._tasks):
-            if bar is not None:
-                bar.close()
-
-    def show_tuning(self, record: ExperimentRecord) -> None:
+    def show_search(self, record: ExperimentRecord) -> None:
         """Show the progress of the search."""
-        if self._tuning is None:
-            self._tuning = _bar("tuning", record.experiment.max_trials, "trial")
+        if not self._is_search_told:
+            self._is_search_told = True
             say(f"Tuning by experiment {record.name}.")
-        self._tuning.n = record.finished_trials
-        left = remaining_seconds(record)
-        best = "" if record.best is None else f"best {record.best.value:.4g}, "
-        self._tuning.set_postfix_str(best + ("" if left is None else f"{duration_range(*left)} left"))
+        self._bars.show_search(record)
 
-    def show_progress(self, progress: TaskProgress) -> None:
+    def show_tasks(self, progress: TaskProgress) -> None:
         """Show the progress of training and predicting."""
-        if self._tasks is None:
-            self._tasks = _bar("training and predicting", progress.total, "model", done=progress.done)
-        before, self._tasks.n = self._tasks.n, progress.done
-        left = "" if progress.seconds_left is None else f"about {duration(progress.seconds_left)} left"
-        self._tasks.set_postfix_str(left)
-        if self._tasks.disable and progress.done != before:
-            # Without a terminal there is no bar; a line for each finished model says the same.
+        self._bars.show_tasks(progress)
+        before, self._done = self._done, progress.done
+        if not sys.stderr.isatty() and before is not None and progress.done != before:
+            left = time_left(progress)
             say(f"{progress.done} of {progress.total} trained and predicted{f', {left}' if left else ''}")
-
-
-def _bar(title: str, total: int, unit: str, *, done: int = 0) -> tqdm[Any]:
-    return tqdm(total=total, initial=done, desc=title, unit=unit, file=sys.stderr, disable=None, dynamic_ncols=True)
 
 
 def _print(result: EvaluationResult) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gwas_core.commands.common import format_number, load_dataset, print_json, say, say_notes
-from gwas_core.commands.search import experiment_settings, preparation_settings
+from gwas_core.commands.search import experiment_settings, preparation_options
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
@@ -23,8 +22,9 @@ from gwas_core.kubeflow.steps import PIPELINE_RUNS, trial_directory
 from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.messages import quoted
 from gwas_core.model.networks import parse_network
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.creation import describe_experiment
-from gwas_core.tuning.search_settings import free_name, search_settings
+from gwas_core.tuning.search_settings import SearchOptions, free_name, search_settings
 from gwas_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def submit_pipeline(options: argparse.Namespace) -> None:
         package = Path(folder) / "pipeline.yaml"
         compile_pipeline(package, cluster)
         pipeline = pipelines.upload(pipeline_name(_RUN_GROUP, package), package)
-    run = pipelines.start(parameters.trial, group=_RUN_GROUP, pipeline=pipeline, parameters=parameters.to_dict())
+    run = pipelines.start(parameters.trial, group=_RUN_GROUP, pipeline=pipeline, parameters=to_json_values(parameters))
     say(f"Run {run.name} is {run.state.name.lower()}. Its steps read the data from claim {cluster.claim}.")
     if options.json:
         print_json({"run_id": run.run_id, "name": run.name, "state": run.state.name.lower()})
@@ -131,7 +131,7 @@ def _run_parameters(options: argparse.Namespace, workspace: Workspace, *, seen_a
 
     hyperparameters = dict(map(_assignment, options.set))
     parse_network(hyperparameters)
-    settings = search_settings(**preparation_settings(options))
+    settings = search_settings(**preparation_options(options))
     dataset, notes = load_dataset(options)
     say_notes(notes)
     folder = workspace.root / PIPELINE_RUNS
@@ -169,7 +169,12 @@ def render_katib(options: argparse.Namespace) -> None:
 
     dataset, notes = load_dataset(options)
     say_notes(notes)
-    experiment, _ = describe_experiment(dataset, **_experiment(options, taken=()))
+    experiment, _ = describe_experiment(
+        dataset,
+        name=options.name or free_name(options.file.name, taken=()),
+        source=options.file.name,
+        **_cluster_settings(options),
+    )
     print(to_yaml(katib_experiment(experiment, cluster=cluster_settings(options))), end="")
 
 
@@ -179,8 +184,15 @@ def submit_katib(options: argparse.Namespace) -> None:
     engines = Engines(Workspace.from_environment(), cluster=cluster, tell=say)
     dataset, notes = load_dataset(options)
     say_notes(notes)
-    described = _experiment(options, taken=[entry.name for entry in engines.store.experiments()])
-    experiment = launch_experiment(engines, dataset, notes=notes, **described)
+    taken = [entry.name for entry in engines.store.experiments()]
+    experiment = launch_experiment(
+        engines,
+        dataset,
+        name=options.name or free_name(options.file.name, taken=taken),
+        source=options.file.name,
+        notes=notes,
+        **_cluster_settings(options),
+    )
     say(
         f"Experiment {experiment.name} runs in namespace {cluster.namespace}: "
         f"`status {experiment.name}` shows its progress."
@@ -188,13 +200,8 @@ def submit_katib(options: argparse.Namespace) -> None:
     print(experiment.name)
 
 
-def _experiment(options: argparse.Namespace, *, taken: Collection[str]) -> dict[str, Any]:
-    return {
-        "name": options.name or free_name(options.file.name, taken=taken),
-        "source": options.file.name,
-        "engine": "kubeflow",
-        **experiment_settings(options),
-    }
+def _cluster_settings(options: argparse.Namespace) -> SearchOptions:
+    return {**experiment_settings(options), "engine": "kubeflow"}
 
 
 def check_cluster(options: argparse.Namespace) -> None:

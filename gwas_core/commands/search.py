@@ -10,22 +10,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import yaml
-from tqdm import tqdm
 
 from gwas_core.commands.common import format_number, load_dataset, print_json, print_table, printable, say, say_notes
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.messages import duration_range
 from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.comparison import ModelMetrics, comparison
-from gwas_core.report.estimate import remaining_seconds
+from gwas_core.report.progress_bars import ProgressBars
 from gwas_core.report.summary import summarise
 from gwas_core.report.titles import SHORT_FIGURE_TITLES, model_title
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
@@ -33,7 +31,13 @@ from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
-from gwas_core.tuning.search_settings import SearchOptions, free_name, search_settings
+from gwas_core.tuning.search_settings import (
+    PreprocessingOptions,
+    SearchOptions,
+    SplitOptions,
+    free_name,
+    search_settings,
+)
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
@@ -83,38 +87,53 @@ def experiment_settings(options: argparse.Namespace) -> SearchOptions:
     """Return the fields of an experiment that the options give; fields not given keep their defaults."""
     return search_settings(
         space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
-        **preparation_settings(options),
-        **_given(
-            options,
-            "engine",
-            "algorithm",
-            "early_stopping",
-            "max_trials",
-            "parallel_trials",
-            "max_failed_trials",
-            "seed",
-            "xla",
-        ),
+        **preparation_options(options),
+        engine=_option(options, "engine"),
+        algorithm=_option(options, "algorithm"),
+        early_stopping=options.early_stopping,
+        max_trials=_option(options, "max_trials"),
+        parallel_trials=_option(options, "parallel_trials"),
+        max_failed_trials=_option(options, "max_failed_trials"),
+        seed=_option(options, "seed"),
+        xla=_option(options, "xla"),
     )
 
 
-def preparation_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of filters, imputation and split as arguments of ``search_settings``."""
+class PreparationOptions(TypedDict):
+    """Arguments of ``search_settings`` about the data: filters and imputation, and the division of the lines."""
+
+    preprocessing: PreprocessingOptions
+    split: SplitOptions
+
+
+def preparation_options(options: argparse.Namespace) -> PreparationOptions:
+    """Return the options of filters, imputation and split, by the names of their settings."""
     return {
-        "preprocessing": _given(
-            options, "minimum_allele_frequency", "maximum_missing_per_snp", "maximum_missing_per_line", "imputation"
-        ),
+        "preprocessing": preprocessing_options(options),
         "split": {
-            **_given(options, "validation_fraction", "test_fraction", "validation_folds", "test_folds"),
-            "method": getattr(options, "split", None),
-            "seed": getattr(options, "split_seed", None),
+            "method": _option(options, "split"),
+            "validation_fraction": _option(options, "validation_fraction"),
+            "test_fraction": _option(options, "test_fraction"),
+            "validation_folds": _option(options, "validation_folds"),
+            "test_folds": _option(options, "test_folds"),
+            "seed": _option(options, "split_seed"),
         },
     }
 
 
-def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+def preprocessing_options(options: argparse.Namespace) -> PreprocessingOptions:
+    """Return the options of filters and imputation, by the names of their settings."""
+    return {
+        "minimum_allele_frequency": _option(options, "minimum_allele_frequency"),
+        "maximum_missing_per_snp": _option(options, "maximum_missing_per_snp"),
+        "maximum_missing_per_line": _option(options, "maximum_missing_per_line"),
+        "imputation": _option(options, "imputation"),
+    }
+
+
+def _option(options: argparse.Namespace, name: str) -> Any:
     # ``demo`` does not have all options.
-    return {name: getattr(options, name, None) for name in names}
+    return getattr(options, name, None)
 
 
 # Following an experiment
@@ -124,7 +143,7 @@ def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) ->
     if options.detach:
         say(f"It runs in the background: `status {name}` shows its progress, `stop {name}` stops it.")
         if options.json:
-            print_json(summarise(engine.sync(name)))
+            print_json(summarise(engine.sync(name)).to_dict())
         return
     try:
         record = _follow(engine, name)
@@ -140,19 +159,17 @@ def _follow(engine: Engines, name: str) -> ExperimentRecord:
     """Show a progress bar and a line for each finished trial until the experiment ends; return its record."""
     told: dict[int, TrialState] = {}
     told_baselines = False
-    # Without a terminal a bar would only fill the log; the lines say the same.
-    with tqdm(total=0, unit="trial", file=sys.stderr, disable=None, dynamic_ncols=True) as bar:
+    # Without a terminal there is no bar; the lines say the same.
+    with ProgressBars() as bars:
         for record in watch(engine, name):
             for trial in record.trials:
                 if trial.state.is_finished() and trial.number not in told:
                     told[trial.number] = trial.state
-                    tqdm.write(printable(_trial_line(record, trial)), file=sys.stderr)
+                    bars.write(printable(_trial_line(record, trial)))
             if record.baselines and not told_baselines:
                 told_baselines = True
-                tqdm.write(_baselines_line(record.baselines), file=sys.stderr)
-            bar.total = record.experiment.max_trials
-            bar.n = record.finished_trials
-            bar.set_postfix_str(_postfix(record))
+                bars.write(_baselines_line(record.baselines))
+            bars.show_search(record)
     return record
 
 
@@ -170,25 +187,15 @@ def _baselines_line(baselines: Mapping[str, BaselineMetrics]) -> str:
     return f"baselines, validation MAE: {', '.join(errors)}"
 
 
-def _postfix(record: ExperimentRecord) -> str:
-    parts = [] if record.best is None else [f"best {format_number(record.best.value)}"]
-    remaining = remaining_seconds(record)
-    if remaining is not None:
-        parts.append(f"{duration_range(*remaining)} left")
-    return ", ".join(parts)
-
-
 def _finish(engine: Engines, record: ExperimentRecord, *, as_json: bool) -> None:
     """Print how an experiment ended, and write the bundle of its best model.
 
     Raises:
         ExperimentError: the experiment did not succeed.
     """
-    summary = summarise(record)
-    if record.state is ExperimentState.SUCCEEDED:
-        summary["bundle"] = str(export_bundle(engine.workspace, record))
+    bundle = export_bundle(engine.workspace, record) if record.state is ExperimentState.SUCCEEDED else None
     if as_json:
-        print_json(summary)
+        print_json(summarise(record).to_dict() | ({} if bundle is None else {"bundle": str(bundle)}))
     else:
         _print_experiment(engine, record)
     if record.state is not ExperimentState.SUCCEEDED:
@@ -237,7 +244,7 @@ def status(options: argparse.Namespace) -> None:
     if options.name is not None:
         record = engine.sync(options.name)
         if options.json:
-            print_json(summarise(record))
+            print_json(summarise(record).to_dict())
         else:
             _print_experiment(engine, record)
         return
@@ -320,7 +327,7 @@ def stop(options: argparse.Namespace) -> None:
     record = Engines(Workspace.from_environment()).stop(options.name)
     say(f"{options.name} is {record.state.value}: {record.finished_trials} finished trials are kept.")
     if options.json:
-        print_json(summarise(record))
+        print_json(summarise(record).to_dict())
 
 
 def resume(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from gwas_core.evaluation.intervals import Comparison
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import PredictionMetrics
-from gwas_core.serialization import CustomForm, JsonObject
+from gwas_core.serialization import CustomForm, JsonObject, from_json_values, to_json_values
 
 NETWORK = "network"
 """Name of the network among the models of an evaluation; the others have the names of ``model.baselines``."""
@@ -43,7 +43,7 @@ class HeldOutResult(CustomForm):
         """Return the result as JSON takes it, the metrics of each model under its name."""
         return {
             **{key: getattr(self, key) for key in _HELD_OUT_KEYS},
-            **{model: metrics.to_dict() for model, metrics in self.metrics.items()},
+            **{model: to_json_values(metrics) for model, metrics in self.metrics.items()},
         }
 
     @classmethod
@@ -52,7 +52,9 @@ class HeldOutResult(CustomForm):
         return cls(
             **{key: values[key] for key in _HELD_OUT_KEYS},
             metrics={
-                name: PredictionMetrics.from_dict(metrics)
+                name: from_json_values(
+                    PredictionMetrics, metrics, name="metrics", error=InputError, ignore_unknown=True
+                )
                 for name, metrics in values.items()
                 if name not in _HELD_OUT_KEYS
             },

@@ -1,5 +1,6 @@
 from .column_roles import ColumnRoles as ColumnRoles
 from .column_roles import check_roles as check_roles
+from .column_roles import choose_roles as choose_roles
 from .column_roles import guess_roles as guess_roles
 from .column_roles import make_dataset as make_dataset
 from .column_roles import read_families as read_families
@@ -50,6 +51,7 @@ __all__ = [
     "Split",
     "SplitSettings",
     "check_roles",
+    "choose_roles",
     "guess_roles",
     "load_split",
     "make_dataset",

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,6 +126,49 @@ def guess_roles(table: GenotypeTable) -> ColumnRoles:
         family=family,
         family_characters=characters,
         folds=folds,
+    )
+
+
+def choose_roles(
+    table: GenotypeTable,
+    *,
+    phenotype: str | None = None,
+    line_name: str | None = None,
+    folds: str | None = None,
+    family: str | Literal[False] | None = None,
+    family_characters: tuple[int, int] | None = None,
+) -> ColumnRoles:
+    """Return the column of each role: as given, else as guessed.
+
+    Args:
+        table: content of the file.
+        phenotype: column of the trait.
+        line_name: column of the lines' names.
+        folds: column of cross-validation folds.
+        family: column of the families; False if there are none.
+        family_characters: first and last position, from 1, of the family within a line's name.
+
+    Raises:
+        SettingsError: a column is given two roles, or the characters are impossible.
+    """
+    names = {"phenotype": phenotype, "line_name": line_name, "folds": folds, "family": family or None}
+    given = {role: column for role, column in names.items() if column is not None}
+    guessed = guess_roles(table)
+    # A column given for one role may have been guessed for another: what was given wins.
+    taken = set(given.values())
+    roles = {role: column for role, column in guessed.named().items() if column not in taken} | given
+    if family is not None or family_characters is not None:
+        characters = family_characters if family is None else None
+        if family is None or family is False:
+            roles.pop("family", None)
+    else:
+        characters = guessed.family_characters
+    return ColumnRoles(
+        phenotype=roles.get("phenotype"),
+        line_name=roles.get("line_name"),
+        folds=roles.get("folds"),
+        family=roles.get("family"),
+        family_characters=characters,
     )
 
 

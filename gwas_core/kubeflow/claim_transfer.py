@@ -20,12 +20,13 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gwas_core.errors import GwasError, InputError
 from gwas_core.files import atomic_path
 from gwas_core.messages import quoted
+from gwas_core.serialization import from_json_values
 
 HASH_PREFIX = "sha256 "
 """Beginning of the last line of stderr, once the answer is complete."""
@@ -33,6 +34,21 @@ HASH_PREFIX = "sha256 "
 # All our files have such names; a file that begins with a dot is being written.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferQuestion:
+    """Question about files of the claim, sent as JSON.
+
+    Attributes:
+        folders: below the workspace.
+        known: for ``"pack"``, what the other side has, as ``stamps`` gives it.
+        most_bytes: for ``"pack"``, the size above which a file is left out; None for no limit.
+    """
+
+    folders: tuple[str, ...]
+    known: Mapping[str, list[int]] = field(default_factory=dict)
+    most_bytes: int | None = None
 
 
 def check_path(path: str, *, under: Collection[str] | None = None) -> str:
@@ -157,23 +173,24 @@ def answer(verb: str, root: Path, question: bytes) -> bytes:
     Args:
         verb: ``"digests"``, ``"pack"``, ``"unpack"`` or ``"remove"``.
         root: folder of the workspace.
-        question: for ``"unpack"`` an archive, else JSON with ``folders`` and, for ``"pack"``, ``known`` and
-            ``most_bytes``.
+        question: for ``"unpack"`` an archive, else a ``TransferQuestion`` as JSON.
 
     Raises:
         InputError: a path leads out of the workspace, or the archive is none.
     """
     if verb == "unpack":
         return json.dumps(unpack(root, question)).encode()
-    asked: dict[str, Any] = json.loads(question)
-    folders = [check_path(folder) for folder in asked["folders"]]
+    asked = from_json_values(
+        TransferQuestion, json.loads(question), name="question", error=InputError, ignore_unknown=True
+    )
+    folders = [check_path(folder) for folder in asked.folders]
     if verb == "digests":
         return json.dumps(digests(root, folders)).encode()
     if verb == "remove":
         for folder in folders:
             shutil.rmtree(root / folder, ignore_errors=True)
         return b"{}"
-    return pack(root, changed_files(root, folders, known=asked["known"], most_bytes=asked["most_bytes"]))
+    return pack(root, changed_files(root, folders, known=asked.known, most_bytes=asked.most_bytes))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,13 +37,14 @@ from gwas_core.kubeflow.parameters import from_assignments
 from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState, token_path
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import experiment_directory, read_failure_kind, run_and_record, trial_directory
-from gwas_core.kubeflow.trial_files import STEP_LOGS
+from gwas_core.kubeflow.trial_files import STEP_LOGS, TrialFailure, read_result
 from gwas_core.kubeflow.trial_inputs import read_experiment, trial_seed
 from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.model.trial_folder import FAILURE_FILE, METRICS_FILE, RESULT_FILE
 from gwas_core.processes.detached import last_line
+from gwas_core.serialization import to_json_values
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.workspace import Workspace
 
@@ -91,7 +92,7 @@ def _run(options: argparse.Namespace, directory: Path) -> None:
         # Katib itself says of a failed trial only that it failed.
         reason = str(failure) if isinstance(failure, GwasError) else describe_unexpected(failure)
         kind = FailureKind.of(failure)
-        write_json(directory / FAILURE_FILE, {"reason": reason, "kind": kind})
+        write_json(directory / FAILURE_FILE, to_json_values(TrialFailure(reason=reason, kind=kind)))
         raise TrialFailed(reason, kind=kind) from failure
 
 
@@ -126,7 +127,7 @@ def _train_here(
     hyperparameters: Mapping[str, HyperparameterValue],
     objective: ObjectivePrinter,
 ) -> float:
-    result = run_and_record(
+    recorded = run_and_record(
         Dataset.load(Workspace(options.workspace).dataset_directory(experiment.dataset)),
         load_split(experiment_directory(options.workspace, experiment.name)),
         hyperparameters,
@@ -135,7 +136,7 @@ def _train_here(
         seed=trial_seed(experiment, options.trial),
         xla=experiment.xla,
     )
-    return float(result[OBJECTIVE])
+    return recorded.result.val_mean_absolute_error
 
 
 # A pipeline run
@@ -203,7 +204,7 @@ def _start_run(
         package = Path(folder) / "pipeline.yaml"
         compile_pipeline(package, cluster)
         pipeline = pipelines.upload(pipeline_name(experiment.name, package), package)
-    return pipelines.start(trial, group=experiment.name, pipeline=pipeline, parameters=parameters.to_dict())
+    return pipelines.start(trial, group=experiment.name, pipeline=pipeline, parameters=to_json_values(parameters))
 
 
 def _follow_run(
@@ -253,15 +254,15 @@ def _epoch_objective(line: bytes) -> float | None:
 
 
 def _read_objective(directory: Path) -> float:
-    try:
-        value = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))[OBJECTIVE]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    recorded = read_result(directory)
+    if recorded is None:
         raise InputError(
             f"the run has succeeded, but {directory / RESULT_FILE} has no result: do its steps mount the same volume?"
-        ) from error
-    if not isinstance(value, int | float) or not math.isfinite(value):
+        )
+    value = recorded.result.val_mean_absolute_error
+    if not math.isfinite(value):
         raise TrialFailed(f"the objective is {value}, which is no finite number", kind=FailureKind.NOT_FINITE)
-    return float(value)
+    return value
 
 
 def _failure(run: Run, directory: Path) -> TrialFailed:

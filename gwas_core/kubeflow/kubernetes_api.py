@@ -130,7 +130,7 @@ class KubernetesApi:
         raise Unreachable(f"the cluster's list of {plural} changed faster than it could be read")
 
     def _pages(self, plural: str, labels: Mapping[str, str]) -> Iterator[JsonObject]:
-        query: dict[str, Any] = {"limit": _PAGE}
+        query: dict[str, str | int] = {"limit": _PAGE}
         if labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in labels.items())
         while True:
@@ -197,7 +197,7 @@ class KubernetesApi:
         return bool((review.get("status") or {}).get("allowed"))
 
     def request(
-        self, method: str, path: str, *, body: JsonObject | None = None, query: Mapping[str, Any] | None = None
+        self, method: str, path: str, *, body: JsonObject | None = None, query: Mapping[str, str | int] | None = None
     ) -> JsonObject:
         """Return the answer to one request, which is an object.
 
@@ -297,7 +297,7 @@ class KubernetesApi:
         except _Unauthenticated as error:
             raise NotAllowed(str(error)) from error
 
-    def _send(self, method: str, path: str, body: JsonObject | None, query: Mapping[str, Any] | None) -> str:
+    def _send(self, method: str, path: str, body: JsonObject | None, query: Mapping[str, str | int] | None) -> str:
         from kubernetes.client import ApiException
 
         content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"

@@ -110,7 +110,9 @@ def as_text(value: HyperparameterValue) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def from_assignments(space: SearchSpace, assignments: Mapping[str, Any]) -> dict[str, HyperparameterValue]:
+def from_assignments(
+    space: SearchSpace, assignments: Mapping[str, HyperparameterValue]
+) -> dict[str, HyperparameterValue]:
     """Return a trial's complete hyperparameters, in their types, from the texts that Katib assigned.
 
     Args:

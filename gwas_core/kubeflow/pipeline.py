@@ -32,6 +32,7 @@ from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.kubeflow.steps import PIPELINE_RUNS, trial_directory
 from gwas_core.kubeflow.trial_files import STEP_LOGS
 from gwas_core.messages import quoted
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
 from gwas_core.processes.detached import import_environment, last_line
 from gwas_core.processes.threads import thread_environment
@@ -76,23 +77,9 @@ class RunParameters:
     experiment: str = PIPELINE_RUNS
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
     split: SplitSettings = field(default_factory=SplitSettings)
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    hyperparameters: Mapping[str, HyperparameterValue] = field(default_factory=dict)
     seed: int = 0
     xla: str = "auto"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the parameters by their names in the pipeline, JSON-ready."""
-        return {
-            "workspace": self.workspace,
-            "experiment": self.experiment,
-            "trial": self.trial,
-            "dataset": self.dataset,
-            "preprocessing": to_json_values(self.preprocessing),
-            "split": to_json_values(self.split),
-            "hyperparameters": dict(self.hyperparameters),
-            "seed": self.seed,
-            "xla": self.xla,
-        }
 
 
 def make_pipeline(cluster: ClusterSettings | None = None) -> Any:
@@ -218,7 +205,7 @@ def run_locally(parameters: RunParameters, out: Path) -> LocalRun:
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root), workspace_root=str(root / "workspace"))
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            outputs = make_pipeline()(**parameters.to_dict()).outputs
+            outputs = make_pipeline()(**to_json_values(parameters)).outputs
         except RuntimeError as error:
             raise ExperimentError(_failure(parameters)) from error
     return LocalRun(val_mean_absolute_error=float(outputs["Output"]), artifacts=_collected(root, out))

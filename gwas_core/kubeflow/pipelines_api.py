@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import urllib3
@@ -197,7 +197,7 @@ class PipelinesApi:
         return PipelineReference(pipeline_id=identity, pipeline_version_id=str(versions[0]["pipeline_version_id"]))
 
     def start(
-        self, name: str, *, group: str, pipeline: PipelineReference, parameters: Mapping[str, Any], account: str = ""
+        self, name: str, *, group: str, pipeline: PipelineReference, parameters: JsonObject, account: str = ""
     ) -> Run:
         """Return the run of this name: the one there is, or a new one.
 
@@ -298,7 +298,7 @@ class PipelinesApi:
         *,
         query: Mapping[str, str] | None = None,
         body: JsonObject | None = None,
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, tuple[str, bytes, str]] | None = None,
         patience: float | None = None,
     ) -> JsonObject:
         """Send a request until the API answers and accepts the token; return the answer."""
@@ -323,23 +323,19 @@ class PipelinesApi:
         path: str,
         query: Mapping[str, str] | None,
         body: JsonObject | None,
-        fields: Mapping[str, Any] | None,
+        fields: Mapping[str, tuple[str, bytes, str]] | None,
     ) -> JsonObject:
         address = f"{self._host}{_API}{path}"
-        options: dict[str, Any] = {}
         if query:
             address += "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-        if body is not None:
-            options["json"] = body
-        if fields is not None:
-            options["fields"] = dict(fields)
         try:
             answer = self._http.request(
                 method,
                 address,
                 headers=self._headers(),
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_ANSWER_SECONDS),
-                **options,
+                json=body,
+                fields=None if fields is None else dict(fields),
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"Pipelines at {self._host} does not answer ({type(error).__name__})") from error

@@ -10,11 +10,12 @@ import os
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import gwas_core
 from gwas_core.errors import SettingsError
 from gwas_core.messages import quoted
+from gwas_core.serialization import from_json_values
 
 TrialKind = Literal["pipeline", "job"]
 ResumePolicy = Literal["LongRunning", "FromVolume", "Never"]
@@ -125,13 +126,13 @@ class ClusterSettings:
         Raises:
             SettingsError: a value is refused.
         """
-        given: dict[str, Any] = {}
+        given: dict[str, str | int] = {}
         for field in fields(cls):
             text = os.environ.get(ENVIRONMENT_PREFIX + field.name.upper())
             if text:
                 given[field.name] = text
         if "namespace" not in given and _POD_NAMESPACE.is_file():
             given["namespace"] = _POD_NAMESPACE.read_text(encoding="utf-8").strip()
-        if "gpu" in given and given["gpu"].isdecimal():
-            given["gpu"] = int(given["gpu"])
-        return cls(**given)
+        if (gpu := str(given.get("gpu", ""))).isdecimal():
+            given["gpu"] = int(gpu)
+        return from_json_values(cls, given, name="cluster settings")

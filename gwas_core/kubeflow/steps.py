@@ -34,18 +34,20 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_split, save_split
-from gwas_core.kubeflow.trial_files import BUNDLE_FILE, CALIBRATION_FILE, STEP_LOGS
+from gwas_core.kubeflow.trial_files import BUNDLE_FILE, CALIBRATION_FILE, STEP_LOGS, RecordedResult, read_result
 from gwas_core.messages import counted, quoted
-from gwas_core.model.bundle import write_bundle
-from gwas_core.model.training import OBJECTIVE, Report
+from gwas_core.model.bundle import BundleDescription, BundleMetrics, NetworkMetrics, write_bundle
+from gwas_core.model.calibration import Calibration
+from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.model.training import OBJECTIVE, Report, TrialResult
 from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, MODEL_FILE, RESULT_FILE
 from gwas_core.report.attribution_plot import CAVEAT, attribution_figure, attribution_plot
-from gwas_core.report.bundle_export import bundle_origin, data_files
+from gwas_core.report.bundle_export import bundle_program, data_files
 from gwas_core.report.manhattan import manhattan, manhattan_figure
 from gwas_core.report.page import html_page
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.text import plot_text
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.workspace import Workspace, check_experiment_name
 
@@ -204,8 +206,8 @@ def prepare(
     workspace: Path,
     experiment: str,
     dataset: str,
-    preprocessing: Mapping[str, Any],
-    split: Mapping[str, Any],
+    preprocessing: JsonObject,
+    split: JsonObject,
     prepared: Path,
     report: Path,
 ) -> PreparationFacts:
@@ -269,13 +271,13 @@ def prepare(
 def run_and_record(
     dataset: Dataset,
     split: Split,
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Mapping[str, HyperparameterValue],
     directory: Path,
     *,
     report: Report,
     seed: int,
     xla: str,
-) -> dict[str, Any]:
+) -> RecordedResult:
     """Run a trial and write its result to the trial's folder, where the dashboard and the driver find it.
 
     Args:
@@ -288,7 +290,7 @@ def run_and_record(
         xla: ``on``, ``off`` or ``auto``; for ``auto`` the experiment's first trial measures which is faster.
 
     Returns:
-        The ``TrialResult``, JSON-ready, and ``seed``.
+        What was written.
     """
     functions = model_functions()
     # A result of an earlier pod must not be taken for one of this pod.
@@ -296,40 +298,50 @@ def run_and_record(
     if xla == "auto" and functions.calibrate is not None and directory.parent.name != PIPELINE_RUNS:
         xla = _measured_xla(dataset, split, hyperparameters, directory.parent / CALIBRATION_FILE, functions.calibrate)
     result = functions.run_trial(dataset, split, hyperparameters, directory, report=report, seed=seed, xla=xla)
-    values: dict[str, Any] = {**to_json_values(result), "seed": seed}
-    write_json(directory / RESULT_FILE, values)
-    return values
+    recorded = RecordedResult(result=result, seed=seed)
+    write_json(directory / RESULT_FILE, recorded.to_dict())
+    return recorded
 
 
 def _measured_xla(
-    dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], path: Path, calibrate: Callable[..., Any]
+    dataset: Dataset,
+    split: Split,
+    hyperparameters: Mapping[str, HyperparameterValue],
+    path: Path,
+    calibrate: Callable[..., Calibration],
 ) -> str:
     """Return ``on`` if XLA is faster, else ``off``: measured by the experiment's first trial, read by the others."""
+    calibration = _read_calibration(path)
+    if calibration is None:
+        calibration = _first_written(path, calibrate(dataset, split, hyperparameters))
+    return "on" if calibration.xla else "off"
+
+
+def _read_calibration(path: Path) -> Calibration | None:
+    """Return the calibration in a file, or None if there is none that can be read."""
     try:
-        calibration = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        calibration = _first_written(path, to_json_values(calibrate(dataset, split, hyperparameters)))
-    return "on" if calibration["xla"] else "off"
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return from_json_values(Calibration, values, name="calibration", error=InputError, ignore_unknown=True)
+    except (OSError, ValueError, InputError):
+        return None
 
 
-def _first_written(path: Path, calibration: dict[str, Any]) -> dict[str, Any]:
+def _first_written(path: Path, calibration: Calibration) -> Calibration:
     """Write a calibration, and return the one that counts.
 
     Trials that begin together measure at the same time and may find differently; the first one that is written counts
     for all, or trials of one search would differ in their last digits.
     """
     own = path.with_name(f".{path.name}.{os.getpid()}")
-    write_json(own, calibration)
+    write_json(own, to_json_values(calibration))
     try:
         os.link(own, path)
     except OSError:
-        try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            # No volume that links, or a damaged file.
-            write_json(path, calibration)
-            return calibration
-        return found
+        found = _read_calibration(path)
+        if found is not None:
+            return found
+        # No volume that links, or a damaged file.
+        write_json(path, to_json_values(calibration))
     finally:
         own.unlink(missing_ok=True)
     return calibration
@@ -341,7 +353,7 @@ def train(
     experiment: str,
     trial: str,
     prepared: Path,
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Mapping[str, HyperparameterValue],
     seed: int,
     xla: str,
     model: Path,
@@ -369,7 +381,7 @@ def train(
     directory = trial_directory(workspace, experiment, trial)
     with record_failure(directory, "train"):
         given = PreparedData.load(prepared)
-        result = run_and_record(
+        recorded = run_and_record(
             given.dataset,
             given.split,
             restore_integers(hyperparameters),
@@ -381,19 +393,26 @@ def train(
         model.mkdir(parents=True, exist_ok=True)
         for name in _MODEL_FILES:
             shutil.copyfile(directory / name, model / name)
-        for name, value in _figures(result).items():
+        for name, value in _figures(recorded.result).items():
             log_metric(name, value)
-    return float(result[OBJECTIVE])
+    return recorded.result.val_mean_absolute_error
 
 
 def _say_epoch(epoch: int, metrics: Mapping[str, float]) -> None:
     print(f"epoch {epoch}: validation error {metrics['val_mean_absolute_error']:.5f}", flush=True)
 
 
-def _figures(result: Mapping[str, Any]) -> dict[str, float]:
+def _figures(result: TrialResult) -> dict[str, float]:
     """Return the figures of a result that are finite numbers."""
-    values = {f"val_{name}": value for name, value in result["validation"].items()}
-    values |= {name: result[name] for name in (OBJECTIVE, "best_epoch", "epochs", "seconds", "weights")}
+    validation = {} if result.validation is None else {"lines": result.validation.lines, **result.validation.figures()}
+    values: dict[str, float | None] = {
+        **{f"val_{name}": value for name, value in validation.items()},
+        OBJECTIVE: result.val_mean_absolute_error,
+        "best_epoch": result.best_epoch,
+        "epochs": result.epochs,
+        "seconds": result.seconds,
+        "weights": result.weights,
+    }
     return {name: float(value) for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
@@ -531,21 +550,22 @@ def pack(
     directory = trial_directory(workspace, experiment, trial)
     with record_failure(directory, "bundle"):
         given = PreparedData.load(prepared)
-        result = json.loads((directory / RESULT_FILE).read_text(encoding="utf-8"))
-        if not math.isclose(result[OBJECTIVE], error):
+        recorded = read_result(directory)
+        if recorded is None or not math.isclose(recorded.result.val_mean_absolute_error, error):
             raise InputError("the trial's folder holds the result of another training: run the pipeline again")
-        metrics = {"network": {"validation": result["validation"]}}
+        assert recorded.result.validation is not None  # ``run_trial`` gives all fields
+        metrics = BundleMetrics(network=NetworkMetrics(validation=recorded.result.validation))
         files: dict[str, bytes | Path] = {
             **data_files(given.dataset, given.split, given.preparation, given.settings),
             **{name: model / name for name in _MODEL_FILES},
-            "metrics.json": json.dumps(metrics, indent=1).encode(),
+            "metrics.json": json.dumps(metrics.to_dict(), indent=1).encode(),
         }
-        description = {
-            "experiment": experiment,
-            "trial": trial,
-            "seeds": {"trial": result["seed"]},
-            "dataset_sha256": given.dataset.content_hash,
-        }
-        write_bundle(directory / BUNDLE_FILE, files, description={**description, **to_json_values(bundle_origin())})
+        description = BundleDescription(
+            experiment=experiment,
+            trial=trial,
+            seeds={"trial": recorded.seed},
+            dataset_sha256=given.dataset.content_hash,
+        )
+        write_bundle(directory / BUNDLE_FILE, files, description=description, program=bundle_program())
         bundle.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(directory / BUNDLE_FILE, bundle)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
-from gwas_core.kubeflow.claim_transfer import HASH_PREFIX, digests, pack, stamps, unpack
+from gwas_core.kubeflow.claim_transfer import HASH_PREFIX, TransferQuestion, digests, pack, stamps, unpack
 from gwas_core.kubeflow.kubernetes_api import ClusterError, Conflict, KubernetesApi, NotFound, Unreachable
 from gwas_core.kubeflow.labels import APPLICATION_LABELS, NO_SIDECAR
 from gwas_core.kubeflow.settings import FILE_SYSTEM_GROUP, ClusterSettings
 from gwas_core.kubeflow.stalls import explain_pod
 from gwas_core.messages import counted, quoted
-from gwas_core.serialization import JsonObject
+from gwas_core.serialization import JsonObject, to_json_values
 
 SMALL_FILE = 256_000
 """Size in bytes: what a page shows of every trial is smaller; networks are larger."""
@@ -111,13 +110,13 @@ class TransferPod:
         """
         self.wait()
         here = digests(self._root, folders)
-        there = json.loads(self._ask("digests", {"folders": list(folders)}))
+        there = json.loads(self._ask("digests", TransferQuestion(folders=tuple(folders))))
         paths = [path for path, digest in here.items() if there.get(path) != digest]
         size = sum((self._root / path).stat().st_size for path in paths)
         if paths:
             self._tell(f"copying {counted(len(paths), 'file')} ({size / 1e6:.1f} MB) to claim {self._settings.claim}")
             self._exchange("unpack", pack(self._root, paths))
-            there = json.loads(self._ask("digests", {"folders": list(folders)}))
+            there = json.loads(self._ask("digests", TransferQuestion(folders=tuple(folders))))
         if any(there.get(path) != digest for path, digest in here.items()):
             raise Unreachable(f"claim {self._settings.claim} does not hold what was copied to it: try again")
 
@@ -128,16 +127,16 @@ class TransferPod:
             folders: below the workspace.
             most_bytes: size above which a file is left out; None for no limit.
         """
-        question = {"folders": list(folders), "known": stamps(self._root, folders), "most_bytes": most_bytes}
+        question = TransferQuestion(folders=tuple(folders), known=stamps(self._root, folders), most_bytes=most_bytes)
         unpack(self._root, self._ask("pack", question), under=folders)
 
     def remove(self, folders: Collection[str]) -> None:
         """Delete these folders on the claim."""
         self.wait()
-        self._ask("remove", {"folders": list(folders)})
+        self._ask("remove", TransferQuestion(folders=tuple(folders)))
 
-    def _ask(self, verb: str, question: Mapping[str, Any]) -> bytes:
-        return self._exchange(verb, json.dumps(question).encode())
+    def _ask(self, verb: str, question: TransferQuestion) -> bytes:
+        return self._exchange(verb, json.dumps(to_json_values(question)).encode())
 
     def _exchange(self, verb: str, question: bytes) -> bytes:
         command = [

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gwas_core.model.training import OBJECTIVE
-from gwas_core.model.trial_folder import METRICS_FILE
+from gwas_core.errors import FailureKind, InputError
+from gwas_core.model.training import OBJECTIVE, TrialResult
+from gwas_core.model.trial_folder import FAILURE_FILE, METRICS_FILE, RESULT_FILE
+from gwas_core.serialization import CustomForm, JsonObject, from_json_values, to_json_values
 
 BUNDLE_FILE = "bundle.zip"
 """In a trial's folder, once its pipeline has ended: its model, to take home."""
@@ -44,13 +47,61 @@ def read_history(directory: Path, metric: str = OBJECTIVE) -> list[tuple[int, fl
     return sorted(history.items())
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object that a trial wrote; empty if there is none."""
+@dataclass(frozen=True, kw_only=True)
+class RecordedResult(CustomForm):
+    """Contents of a trial's ``result.json``; its form is flat, with the seed beside the fields of the result.
+
+    Attributes:
+        result: what the trial function returned.
+        seed: of the training; None if the file does not say it.
+    """
+
+    result: TrialResult
+    seed: int | None = None
+
+    def to_dict(self) -> JsonObject:
+        """Return the contents of the file."""
+        return {**to_json_values(self.result), "seed": self.seed}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> RecordedResult:
+        """Return the result that untrusted JSON values describe.
+
+        Raises:
+            InputError: they do not describe one.
+        """
+        result = from_json_values(TrialResult, values, name="result", error=InputError, ignore_unknown=True)
+        seed = values.get("seed")
+        return cls(result=result, seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFailure:
+    """Contents of a trial's ``failure.json``: why the trial failed, as a sentence and by its kind."""
+
+    reason: str
+    kind: FailureKind = FailureKind.UNKNOWN
+
+
+def read_result(directory: Path) -> RecordedResult | None:
+    """Return the result in a trial's folder, or None if there is none that can be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return RecordedResult.from_dict(json.loads((directory / RESULT_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, InputError):
+        return None
+
+
+def read_failure(directory: Path) -> TrialFailure | None:
+    """Return the failure in a trial's folder, or None if there is none with a reason."""
+    try:
+        values = json.loads((directory / FAILURE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+    reason = values.get("reason") if isinstance(values, dict) else None
+    if not isinstance(reason, str) or not reason:
+        return None
+    # Another version may know other kinds.
+    return TrialFailure(reason=reason, kind=FailureKind.read(values.get("kind")))
 
 
 def finite_number(value: Any) -> float | None:

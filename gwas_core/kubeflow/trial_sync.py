@@ -10,16 +10,16 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from gwas_core.errors import FailureKind, SettingsError
+from gwas_core.errors import SettingsError
 from gwas_core.kubeflow.katib_status import KatibTrial
 from gwas_core.kubeflow.parameters import from_assignments
-from gwas_core.kubeflow.trial_files import finite_number, read_history, read_object
-from gwas_core.model.training import OBJECTIVE, TrialResult
-from gwas_core.model.trial_folder import FAILURE_FILE, RESULT_FILE
-from gwas_core.tuning.attributes import Outcome, read_record
+from gwas_core.kubeflow.trial_files import RecordedResult, TrialFailure, read_failure, read_history, read_result
+from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.model.training import TrialResult
+from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import SearchSpace
@@ -88,38 +88,39 @@ def _sync_trial(
         number, reported = trial.number, {epoch for epoch, _ in trial.history}
     if katib_trial.state is TrialState.WAITING:
         return
-    result = read_object(directory / RESULT_FILE)
+    recorded = read_result(directory)
+    seed = None if recorded is None else recorded.seed
     if trial is None or trial.state is not TrialState.RUNNING:
-        writer.begin(number, seed=_integer_or_none(result.get("seed")), started=katib_trial.started)
+        writer.begin(number, seed=seed, started=katib_trial.started)
         reported = set()
     history = read_history(directory)
     for epoch, value in history:
         if epoch not in reported:
             writer.report(number, epoch, value)
     if katib_trial.state.is_finished():
-        if (seed := _integer_or_none(result.get("seed"))) is not None:
+        if seed is not None:
             writer.correct_seed(number, seed)  # a running trial has not told it yet
-        writer.finish(number, _outcome(katib_trial, result, history, read_object(directory / FAILURE_FILE)))
+        writer.finish(number, _outcome(katib_trial, recorded, history, read_failure(directory)))
 
 
 def _add_finished(
-    writer: ExperimentWriter, katib_trial: KatibTrial, directory: Path, parameters: Mapping[str, Any]
+    writer: ExperimentWriter, katib_trial: KatibTrial, directory: Path, parameters: Mapping[str, HyperparameterValue]
 ) -> None:
     """Write a trial that is seen for the first time when it has ended, in one step: there may be hundreds."""
-    result, history = read_object(directory / RESULT_FILE), read_history(directory)
+    recorded, history = read_result(directory), read_history(directory)
     writer.add_finished(
         parameters,
-        _outcome(katib_trial, result, history, read_object(directory / FAILURE_FILE)),
+        _outcome(katib_trial, recorded, history, read_failure(directory)),
         folder=katib_trial.name,
         history=history,
-        seed=_integer_or_none(result.get("seed")),
+        seed=None if recorded is None else recorded.seed,
         started=katib_trial.started,
     )
 
 
 def read_parameters(
     space: SearchSpace, assignments: Mapping[str, str], external_names: Mapping[str, str] | None
-) -> dict[str, Any] | None:
+) -> dict[str, HyperparameterValue] | None:
     """Return the point that Katib's texts name, or None if the space does not hold it.
 
     Args:
@@ -138,22 +139,31 @@ def read_parameters(
 
 
 def _outcome(
-    katib_trial: KatibTrial, result: Mapping[str, Any], history: list[tuple[int, float]], failure: Mapping[str, Any]
+    katib_trial: KatibTrial,
+    recorded: RecordedResult | None,
+    history: list[tuple[int, float]],
+    failure: TrialFailure | None,
 ) -> Outcome:
     if katib_trial.state is TrialState.SUCCEEDED:
         assert katib_trial.value is not None
         best_epoch = min(history, key=lambda entry: entry[1])[0] if history else None
-        # The trial's own figure where it left one: Katib's is the least of all that was printed.
-        own = finite_number(result.get(OBJECTIVE))
-        value = katib_trial.value if own is None else own
-        read = read_record(TrialResult, {"best_epoch": best_epoch, **result, OBJECTIVE: value})
-        if read is None:
-            read = TrialResult(val_mean_absolute_error=value, best_epoch=best_epoch)
-        return Outcome(state=TrialState.SUCCEEDED, result=read, finished=katib_trial.finished)
-    reason = failure.get("reason")
-    if katib_trial.state is TrialState.FAILED and isinstance(reason, str) and reason:
-        kind = FailureKind.read(failure.get("kind"))
-        return Outcome(state=TrialState.FAILED, reason=reason[:500], failure=kind, finished=katib_trial.finished)
+        if recorded is None:
+            result = TrialResult(val_mean_absolute_error=katib_trial.value, best_epoch=best_epoch)
+        else:
+            # The trial's own figure where it left one: Katib's is the least of all that was printed.
+            own = recorded.result
+            result = replace(
+                own,
+                val_mean_absolute_error=(
+                    own.val_mean_absolute_error if math.isfinite(own.val_mean_absolute_error) else katib_trial.value
+                ),
+                best_epoch=best_epoch if own.best_epoch is None else own.best_epoch,
+            )
+        return Outcome(state=TrialState.SUCCEEDED, result=result, finished=katib_trial.finished)
+    if katib_trial.state is TrialState.FAILED and failure is not None:
+        return Outcome(
+            state=TrialState.FAILED, reason=failure.reason[:500], failure=failure.kind, finished=katib_trial.finished
+        )
     return Outcome(
         state=katib_trial.state, reason=katib_trial.reason, failure=katib_trial.failure, finished=katib_trial.finished
     )
@@ -170,7 +180,3 @@ def set_waiting_reason(writer: ExperimentWriter, record: ExperimentRecord, reaso
     """Write why nothing seems to happen; with an empty reason, that something happens again."""
     if reason != record.reason:
         writer.set_status(ExperimentState.RUNNING, reason)
-
-
-def _integer_or_none(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -5,6 +5,11 @@ from .baselines import BaselineResult as BaselineResult
 from .baselines import evaluate_baselines as evaluate_baselines
 from .baselines import predict_baselines as predict_baselines
 from .bundle import Bundle as Bundle
+from .bundle import BundleDescription as BundleDescription
+from .bundle import BundleMetrics as BundleMetrics
+from .bundle import BundleProgram as BundleProgram
+from .bundle import Manifest as Manifest
+from .bundle import NetworkMetrics as NetworkMetrics
 from .bundle import open_bundle as open_bundle
 from .bundle import write_bundle as write_bundle
 from .calibration import Calibration as Calibration
@@ -50,13 +55,18 @@ __all__ = [
     "BaselineMetrics",
     "BaselineResult",
     "Bundle",
+    "BundleDescription",
+    "BundleMetrics",
+    "BundleProgram",
     "Calibration",
     "HybridHyperparameters",
     "HyperparameterValue",
     "Hyperparameters",
     "InitialWeights",
+    "Manifest",
     "MixedModel",
     "Network",
+    "NetworkMetrics",
     "PredictionMetrics",
     "Predictions",
     "Standardisation",

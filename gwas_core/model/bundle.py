@@ -29,8 +29,9 @@ from gwas_core.errors import BundleError, InputError
 from gwas_core.files import atomic_path
 from gwas_core.genotypes.imputation import ImputationTable
 from gwas_core.messages import quoted
+from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.trainer import Standardisation
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -116,34 +117,84 @@ class BundledFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class BundleDescription:
+    """Origin of a bundle's model.
+
+    Attributes:
+        experiment: name of the experiment.
+        trial: number of the trial in its experiment; in a pipeline, the name of its run.
+        seeds: of the experiment, the split and the trial, as far as they are known.
+        xla: whether training was compiled by XLA; None if it is not known.
+        dataset_sha256: hash of the dataset's content.
+        source: name of the file that the data came from.
+    """
+
+    experiment: str = ""
+    trial: int | str | None = None
+    seeds: Mapping[str, int | None] = field(default_factory=dict)
+    xla: bool | None = None
+    dataset_sha256: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleProgram:
+    """Program and machine that made a bundle.
+
+    Attributes:
+        program: name and version.
+        created: time in UTC, ISO 8601.
+        versions: of Python and of the packages that decide figures, by name.
+        platform: system, machine and number of processors.
+    """
+
+    program: str = ""
+    created: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    platform: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(BundleDescription, BundleProgram):
     """Contents of ``manifest.json``: origin of the model, and the files of the bundle.
 
     Attributes:
         format: version of the layout, ``FORMAT``.
         files: size and checksum of each file by name, without the manifest itself.
-        experiment: name of the experiment.
-        trial: number of the trial in its experiment; in a pipeline, the name of its run.
-        seeds: of the experiment, the split and the trial, as far as they are known.
-        dataset_sha256: hash of the dataset's content.
-        source: name of the file that the data came from.
-        program: name and version of the program that made the bundle.
-        created: time in UTC, ISO 8601.
-        versions: of Python and of packages, by name.
-        platform: system, machine and number of processors.
     """
 
     format: int
     files: Mapping[str, BundledFile]
-    experiment: str = ""
-    trial: int | str | None = None
-    seeds: Mapping[str, int | None] = field(default_factory=dict)
-    dataset_sha256: str = ""
-    source: str = ""
-    program: str = ""
-    created: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    platform: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkMetrics:
+    """Metrics of a bundle's network; ``test`` is None if it was not evaluated on the test lines."""
+
+    validation: PredictionMetrics
+    test: PredictionMetrics | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleMetrics:
+    """Contents of ``metrics.json``.
+
+    Attributes:
+        network: metrics of the network.
+        baselines: metrics of the simple methods by name; None if they were not computed.
+        test_evaluations: number of networks of the search that were evaluated on the test lines.
+    """
+
+    network: NetworkMetrics
+    baselines: Mapping[str, BaselineMetrics] | None = None
+    test_evaluations: int | None = None
+
+    def to_dict(self) -> JsonObject:
+        """Return the metrics as JSON values; for a network that never met the test lines, nothing about these."""
+        values = to_json_values(self)
+        if self.network.test is None:
+            return {"network": {"validation": values["network"]["validation"]}}
+        return values
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -157,7 +208,7 @@ class Bundle:
         imputation: values for missing genotypes.
         standardisation: mean and standard deviation of the phenotype the network learned.
         trait: name of the phenotype.
-        metrics: metrics of the network and perhaps of baselines, as JSON values.
+        metrics: metrics of the network and perhaps of baselines; None if another version wrote them in another form.
         manifest: origin of the model and the files of the bundle.
     """
 
@@ -166,11 +217,13 @@ class Bundle:
     imputation: ImputationTable
     standardisation: Standardisation
     trait: str
-    metrics: Mapping[str, Any]
+    metrics: BundleMetrics | None
     manifest: Manifest
 
 
-def write_bundle(path: Path, files: Mapping[str, bytes | Path], *, description: Mapping[str, Any]) -> Path:
+def write_bundle(
+    path: Path, files: Mapping[str, bytes | Path], *, description: BundleDescription, program: BundleProgram
+) -> Path:
     """Write a bundle atomically.
 
     Entries have no time stamps, so the same content gives the same bytes.
@@ -178,20 +231,25 @@ def write_bundle(path: Path, files: Mapping[str, bytes | Path], *, description: 
     Args:
         path: of the zip.
         files: content of each file, or its path, by its name in the bundle.
-        description: entries of the manifest; size and SHA-256 of each file are added.
+        description: for the manifest; what is not known is left out there.
+        program: for the manifest.
+
+    Returns:
+        ``path``.
 
     Raises:
         ValueError: a file has a name that no bundle has.
     """
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        listed: dict[str, dict[str, Any]] = {}
+        listed: dict[str, JsonObject] = {}
         for name, content in sorted(files.items()):
             if name not in _ALLOWED_FILES:
                 raise ValueError(f"{name} has no place in a bundle")
             data = content.read_bytes() if isinstance(content, Path) else content
             listed[name] = to_json_values(BundledFile(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
             archive.writestr(_entry(name), data)
-        manifest = {"format": FORMAT, **description, "files": listed}
+        known = {name: value for name, value in to_json_values(description).items() if value not in (None, "")}
+        manifest = {"format": FORMAT, **known, **to_json_values(program), "files": listed}
         archive.writestr(_entry(MANIFEST), json.dumps(manifest, indent=2, allow_nan=False))
     return path
 
@@ -205,6 +263,12 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 def open_bundle(path: Path) -> Bundle:
     """Check and load a bundle.
+
+    Args:
+        path: of the zip, from anywhere: it is not trusted.
+
+    Returns:
+        The bundle with its network, ready to predict.
 
     Raises:
         BundleError: the file is not a zip or not a bundle, is damaged, or holds something that does not belong to a
@@ -237,7 +301,7 @@ def open_bundle(path: Path) -> Bundle:
         imputation=imputation,
         standardisation=standardisation,
         trait=trait,
-        metrics=_json(contents["metrics.json"], path, "metrics.json"),
+        metrics=_metrics(_json(contents["metrics.json"], path, "metrics.json")),
         manifest=manifest,
     )
 
@@ -323,7 +387,7 @@ def _read_at_most(stream: BinaryIO | Any, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _json(data: bytes, path: Path, name: str) -> dict[str, Any]:
+def _json(data: bytes, path: Path, name: str) -> JsonObject:
     try:
         if len(data) > _MAXIMUM_JSON_BYTES:
             raise ValueError("too long")
@@ -333,6 +397,13 @@ def _json(data: bytes, path: Path, name: str) -> dict[str, Any]:
     except (ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"{name} in {path.name} cannot be read: make the bundle again") from error
     return value
+
+
+def _metrics(values: JsonObject) -> BundleMetrics | None:
+    try:
+        return from_json_values(BundleMetrics, values, name="metrics", error=InputError, ignore_unknown=True)
+    except InputError:
+        return None
 
 
 def _imputation(contents: Mapping[str, bytes], snps: pd.DataFrame) -> ImputationTable:

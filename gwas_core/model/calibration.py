@@ -19,13 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from gwas_core.errors import InputError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.backend import has_accelerator
+from gwas_core.model.hyperparameters import HyperparameterValue, accepted_values
 from gwas_core.model.networks import parse_network
 from gwas_core.model.trainer import Trainer
-from gwas_core.serialization import from_json_values, to_json_values
 
 _TIMED_STEPS = 5
 _TIMED_SECONDS = 2.0
@@ -45,7 +44,11 @@ class Timing:
     epoch_seconds: float
 
     def trial_seconds(self, epochs: int) -> float:
-        """Return the seconds of a trial with this number of epochs."""
+        """Return the seconds of a trial with this number of epochs.
+
+        Args:
+            epochs: number of epochs that are run, early stopping not counted.
+        """
         return self.start_seconds + epochs * self.epoch_seconds
 
 
@@ -72,21 +75,8 @@ class Calibration:
             return self.with_xla
         return self.without_xla
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return to_json_values(self)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
-        """Return the calibration that JSON values describe.
-
-        Raises:
-            InputError: a value is missing or of the wrong type.
-        """
-        return from_json_values(cls, values, name="calibration", error=InputError, ignore_unknown=True)
-
-
-def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> Calibration:
+def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, HyperparameterValue]) -> Calibration:
     """Time a few training steps of a network with and without XLA on this machine.
 
     Args:
@@ -107,7 +97,9 @@ def calibrate(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]
     return Calibration(xla=faster, without_xla=without_xla, with_xla=with_xla, device="cpu")
 
 
-def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], *, xla: bool) -> Timing:
+def time_training(
+    dataset: Dataset, split: Split, hyperparameters: Mapping[str, HyperparameterValue], *, xla: bool
+) -> Timing:
     """Time a few training steps, and the prediction of the validation lines that follows each epoch.
 
     Args:
@@ -130,8 +122,16 @@ def time_training(dataset: Dataset, split: Split, hyperparameters: Mapping[str, 
     return Timing(start_seconds=start_seconds, epoch_seconds=epoch_seconds)
 
 
-def time_initial_weights(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any]) -> float:
-    """Return the seconds to compute initial weights, which the trials of an experiment share; 0 if there are none.
+def time_initial_weights(dataset: Dataset, split: Split, hyperparameters: Mapping[str, HyperparameterValue]) -> float:
+    """Return the seconds to compute initial weights, which the trials of an experiment share.
+
+    Args:
+        dataset: complete genotypes.
+        split: rows of ``dataset``.
+        hyperparameters: with ``network``, its name; what is absent takes its default.
+
+    Returns:
+        Seconds; 0 if the network has no initial weights to compute.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
@@ -170,10 +170,16 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.monotonic() - started
 
 
-def cost_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+def cost_settings(hyperparameters: Mapping[str, HyperparameterValue]) -> dict[str, HyperparameterValue]:
     """Return the network's name and the hyperparameters on which the time of a training step depends.
 
     Rates and penalties change what is learned, and the number of epochs how often: neither changes the time of a step.
+
+    Args:
+        hyperparameters: with ``network``, its name; what is absent takes its default.
+
+    Returns:
+        Values by name, defaults filled in: networks with the same ones take the same time for a step.
 
     Raises:
         SettingsError: hyperparameters that do not fit the network.
@@ -181,6 +187,6 @@ def cost_settings(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     network, chosen = parse_network(hyperparameters)
     values = asdict(chosen)
     for field in fields(chosen):
-        if field.metadata["kind"] is float or field.name in ("epochs", "patience"):
+        if accepted_values(field).kind is float or field.name in ("epochs", "patience"):
             del values[field.name]
     return {"network": network.name, **values}

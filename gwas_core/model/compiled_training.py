@@ -94,7 +94,11 @@ class CompiledTraining:
         return list(self._model.get_weights())
 
     def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
-        """Set all weights."""
+        """Set all weights.
+
+        Args:
+            weights: an array for each weight, in the order of ``get_weights``.
+        """
         self._model.set_weights(weights)
 
     def epoch(self, genotypes: Any, target: Any, order: NDArray[np.int32], *, steps: int) -> tuple[float, float]:
@@ -116,7 +120,14 @@ class CompiledTraining:
         return float(loss), float(error)
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float32]:
-        """Return the network's output for int8 (lines, SNPs): z-scores (lines,)."""
+        """Return the network's output.
+
+        Args:
+            genotypes: int8 (lines, SNPs), without missing values.
+
+        Returns:
+            float32 (lines,): z-scores of the phenotype.
+        """
         return np.asarray(self._predict(tf.constant(genotypes)).numpy()[:, 0])
 
     def _trace_epoch(self, genotypes: Any, target: Any, order: Any, steps: Any) -> tuple[Any, Any]:
@@ -157,23 +168,42 @@ class VariableLayerFactory:
     If ``xla`` compiles them, convolutions and elu are written in the form that XLA's CPU backend runs fast.
     """
 
-    def __init__(self, numbers: Mapping[str, Any], *, xla: bool) -> None:
+    def __init__(self, numbers: Mapping[str, tf.Variable], *, xla: bool) -> None:
         self._numbers, self._xla = numbers, xla
 
     def dropout(self, rate: str) -> Any:
-        """Return a dropout layer whose rate is a variable."""
+        """Return a dropout layer whose rate is a variable.
+
+        Args:
+            rate: name of the hyperparameter.
+        """
         return VariableDropout(self._numbers[rate])
 
     def penalty(self, *, l2: str, l1: str | None = None) -> Any:
-        """Return a regulariser whose penalties are variables."""
+        """Return a regulariser whose penalties are variables.
+
+        Args:
+            l2: name of the hyperparameter of the L2 penalty.
+            l1: that of the L1 penalty; None if there is none.
+        """
         return VariablePenalty(None if l1 is None else self._numbers[l1], self._numbers[l2])
 
     def scaling(self, factor: str) -> Any:
-        """Return a layer that multiplies by a variable."""
+        """Return a layer that multiplies by a variable.
+
+        Args:
+            factor: name of the hyperparameter.
+        """
         return VariableScaling(self._numbers[factor])
 
     def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
-        """Return a convolution layer: with XLA, as a matrix product over patches."""
+        """Return a convolution layer: with XLA, as a matrix product over patches.
+
+        Args:
+            filters: number of output channels.
+            kernel_size: width of the window in positions.
+            **options: of Keras's ``Conv1D``.
+        """
         if not self._xla:
             return keras.layers.Conv1D(filters, kernel_size, padding="same", **options)
         if options.get("activation") == "elu":
@@ -195,7 +225,12 @@ class VariableDropout(keras.layers.Layer):  # type: ignore[misc]
         self.state = tf.Variable([0, 0], dtype=tf.uint32, trainable=False)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the inputs, in training with a share of them set to zero and the others scaled up."""
+        """Return the inputs, in training with a share of them set to zero and the others scaled up.
+
+        Args:
+            inputs: (lines, ...).
+            training: whether dropout is applied; at prediction it is not.
+        """
         if not training:
             return inputs
         self.state.assign_add(tf.constant([0, 1], dtype=tf.uint32))
@@ -263,7 +298,14 @@ class PatchConv1D(keras.layers.Conv1D):  # type: ignore[misc]
     """
 
     def call(self, inputs: Any) -> Any:
-        """Return the convolution of inputs (lines, length, channels)."""
+        """Return the convolution of inputs.
+
+        Args:
+            inputs: (lines, length, channels).
+
+        Returns:
+            (lines, length, filters), after the activation.
+        """
         outputs = _convolve(inputs, tf.convert_to_tensor(self.kernel)) + self.bias
         return outputs if self.activation is None else self.activation(outputs)
 

@@ -74,7 +74,11 @@ class Features:
         return int(self.carried.shape[1])
 
     def rows(self, chosen: NDArray[np.int64]) -> Features:
-        """Return the features of some lines."""
+        """Return the features of some lines.
+
+        Args:
+            chosen: (n,) row numbers.
+        """
         return replace(self, carried=self.carried[chosen])
 
     def dense(self) -> Floats:
@@ -90,14 +94,28 @@ class Features:
             yield slice(at * width, at * width + portion.columns), portion.dense()
 
     def multiply(self, vectors: Floats) -> Floats:
-        """Return the product with ``vectors`` (B * p, ...): (lines, ...)."""
+        """Return the product of the feature matrix with vectors.
+
+        Args:
+            vectors: (B * p, ...).
+
+        Returns:
+            float32 (lines, ...).
+        """
         out = np.zeros((len(self.carried), *vectors.shape[1:]), dtype=np.float32)
         for columns, features in self.portions():
             out += features @ vectors[columns]
         return out
 
     def multiply_transposed(self, vectors: Floats) -> Floats:
-        """Return the product of the transposed matrix with ``vectors`` (lines, ...): (B * p, ...)."""
+        """Return the product of the transposed feature matrix with vectors.
+
+        Args:
+            vectors: (lines, ...).
+
+        Returns:
+            float32 (B * p, ...).
+        """
         return np.concatenate([features.T @ vectors for _, features in self.portions()])
 
     def sums_of_squares(self) -> NDArray[np.float64]:
@@ -106,11 +124,25 @@ class Features:
         return np.asarray(squares[self.carried].sum(axis=0))
 
     def sum_by_block(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return sums over a block's features, (B,), of ``values`` (B * p,)."""
+        """Return the sum over the features of each block.
+
+        Args:
+            values: (B * p,), one for each feature.
+
+        Returns:
+            float64 (B,).
+        """
         return np.asarray(values.reshape(self.blocks, -1).sum(axis=1, dtype=np.float64))
 
     def repeat_for_features(self, values: NDArray[np.float64]) -> Floats:
-        """Return the value of its block for each feature: (B,) to (B * p,)."""
+        """Return for each feature the value of its block.
+
+        Args:
+            values: (B,), one for each block.
+
+        Returns:
+            float32 (B * p,).
+        """
         return np.repeat(values, self.values.shape[1]).astype(np.float32)
 
 
@@ -129,7 +161,11 @@ class Design:
     member: Floats
 
     def rows(self, chosen: NDArray[np.int64]) -> Design:
-        """Return the design of some lines."""
+        """Return the design of some lines.
+
+        Args:
+            chosen: (n,) row numbers.
+        """
         return replace(self, snps=self.snps[chosen], features=self.features.rows(chosen), member=self.member[chosen])
 
     def families(self) -> list[NDArray[np.int64]]:
@@ -157,6 +193,9 @@ class Variances:
 
     def explained(self, design: Design) -> NDArray[np.float64]:
         """Return the variance among lines that is due to each part of the model.
+
+        Args:
+            design: of the lines among which the variance is meant.
 
         Returns:
             (5,): SNPs, haplotypes, families, haplotypes within families, residual.
@@ -192,7 +231,11 @@ class Effects:
 
 
 def no_effects(design: Design) -> Effects:
-    """Return effects that are all zero, for a design."""
+    """Return effects that are all zero, for a design.
+
+    Args:
+        design: decides the shapes.
+    """
     features, families = design.features.columns, design.member.shape[1]
     return Effects(
         mean=0.0,

@@ -28,16 +28,48 @@ LAYOUTS = ("channels", "flat")
 LINEAR_STARTS = ("mixed_model", "zero")
 
 
+_ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptedValues:
+    """Values that a hyperparameter accepts: numbers in a range, or one of some texts.
+
+    Attributes:
+        kind: ``float``, ``int`` or ``str``.
+        minimum, maximum: ends of the range, included; of numbers alone.
+        choices: accepted texts; empty for numbers.
+    """
+
+    kind: type[float] | type[int] | type[str]
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    choices: tuple[str, ...] = ()
+
+
+def accepted_values(field: dataclasses.Field[Any]) -> AcceptedValues:
+    """Return what a hyperparameter accepts.
+
+    Args:
+        field: of a subclass of ``Hyperparameters``, as ``dataclasses.fields`` lists it.
+    """
+    accepted = field.metadata[_ACCEPTED]
+    assert isinstance(accepted, AcceptedValues)
+    return accepted
+
+
 def _float(default: float, minimum: float, maximum: float) -> Any:
-    return dataclasses.field(default=default, metadata={"kind": float, "minimum": minimum, "maximum": maximum})
+    accepted = AcceptedValues(kind=float, minimum=minimum, maximum=maximum)
+    return dataclasses.field(default=default, metadata={_ACCEPTED: accepted})
 
 
 def _int(default: int, minimum: int, maximum: int) -> Any:
-    return dataclasses.field(default=default, metadata={"kind": int, "minimum": minimum, "maximum": maximum})
+    accepted = AcceptedValues(kind=int, minimum=minimum, maximum=maximum)
+    return dataclasses.field(default=default, metadata={_ACCEPTED: accepted})
 
 
 def _choice(default: str, choices: tuple[str, ...]) -> Any:
-    return dataclasses.field(default=default, metadata={"kind": str, "choices": choices})
+    return dataclasses.field(default=default, metadata={_ACCEPTED: AcceptedValues(kind=str, choices=choices)})
 
 
 def _penalty(default: float) -> Any:
@@ -61,7 +93,7 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field.name, getattr(self, field.name), field.metadata)
+            _check(field.name, getattr(self, field.name), accepted_values(field))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +158,9 @@ class HybridHyperparameters(Hyperparameters):
 HyperparametersType = TypeVar("HyperparametersType", bound=Hyperparameters)
 
 
-def parse_hyperparameters(kind: type[HyperparametersType], values: Mapping[str, Any]) -> HyperparametersType:
+def parse_hyperparameters(
+    kind: type[HyperparametersType], values: Mapping[str, HyperparameterValue]
+) -> HyperparametersType:
     """Convert and check the hyperparameters of a network.
 
     Args:
@@ -142,10 +176,10 @@ def parse_hyperparameters(kind: type[HyperparametersType], values: Mapping[str, 
         raise SettingsError(
             f"the network has no hyperparameter {quoted(unknown[0])}; it has {', '.join(fields)}", field=unknown[0]
         )
-    return kind(**{name: _convert(name, value, fields[name].metadata["kind"]) for name, value in values.items()})
+    return kind(**{name: _convert(name, value, accepted_values(fields[name]).kind) for name, value in values.items()})
 
 
-def _convert(name: str, value: Any, kind: type) -> Any:
+def _convert(name: str, value: HyperparameterValue, kind: type[float] | type[int] | type[str]) -> Any:
     if kind is str:
         return str(value)
     try:
@@ -160,13 +194,11 @@ def _convert(name: str, value: Any, kind: type) -> Any:
         raise SettingsError(f"{name} must be {wanted}, not {quoted(value)}", field=name) from error
 
 
-def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
-    if metadata["kind"] is str:
-        if value not in metadata["choices"]:
-            raise SettingsError(
-                f"{name} must be one of {', '.join(metadata['choices'])}, not {quoted(value)}", field=name
-            )
+def _check(name: str, value: Any, accepted: AcceptedValues) -> None:
+    if accepted.kind is str:
+        if value not in accepted.choices:
+            raise SettingsError(f"{name} must be one of {', '.join(accepted.choices)}, not {quoted(value)}", field=name)
         return
-    minimum, maximum = metadata["minimum"], metadata["maximum"]
+    minimum, maximum = accepted.minimum, accepted.maximum
     if isinstance(value, bool) or not math.isfinite(value) or not minimum <= value <= maximum:
         raise SettingsError(f"{name} must be between {minimum:g} and {maximum:g}, not {value}", field=name)

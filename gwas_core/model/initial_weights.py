@@ -21,7 +21,6 @@ import hashlib
 import platform
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -102,7 +101,14 @@ class InitialWeights:
     variances: NDArray[np.float64]
 
     def predict(self, genotypes: NDArray[np.int8]) -> Floats:
-        """Return what a network with these weights predicts for int8 (lines, SNPs): z-scores (lines,)."""
+        """Return what a network with these weights predicts.
+
+        Args:
+            genotypes: int8 (lines, SNPs), without missing values.
+
+        Returns:
+            float32 (lines,): z-scores of the phenotype.
+        """
         centred = (genotypes - self.mean) / self.scale
         blocks = _Blocks(self.prototypes, self.prototype_bias, self.whitening)
         features = blocks.features(_haplotypes(centred, genotypes, self.prototypes.shape[1] // 2))
@@ -157,7 +163,7 @@ def fit_initial_weights(
         return InitialWeights(**{field.name: arrays[field.name] for field in fields(InitialWeights)})
 
 
-def _arrays(initial: InitialWeights) -> dict[str, Any]:
+def _arrays(initial: InitialWeights) -> dict[str, NDArray[np.generic]]:
     return {field.name: getattr(initial, field.name) for field in fields(InitialWeights)}
 
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.serialization import from_json_values, to_json_values
 
 MINIMUM_FAMILY_LINES = 8
 """Minimum number of lines of a family whose correlation counts; with fewer it is too uncertain."""
@@ -60,19 +58,6 @@ class PredictionMetrics:
         """Return the figures by name, without the number of lines; None marks a correlation that is not defined."""
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "lines"}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the metrics as JSON values; None marks an undefined correlation."""
-        return to_json_values(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PredictionMetrics:
-        """Return the metrics that JSON values describe.
-
-        Raises:
-            InputError: a value is missing or impossible.
-        """
-        return from_json_values(cls, values, name="metrics", error=InputError, ignore_unknown=True)
-
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineMetrics:
@@ -90,7 +75,15 @@ class BaselineMetrics:
 
 
 def pearson(observed: NDArray[np.float64], predicted: NDArray[np.float64]) -> float | None:
-    """Return Pearson's correlation of two vectors (lines,); None for fewer than 3 lines or if either is constant."""
+    """Return Pearson's correlation of two vectors.
+
+    Args:
+        observed: (lines,).
+        predicted: (lines,), in the same order.
+
+    Returns:
+        None if it is not defined: for fewer than 3 lines, or if either vector is constant.
+    """
     if len(observed) < 3 or _is_constant(observed) or _is_constant(predicted):
         return None
     centred_observed = _unit_centred(observed)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,15 @@ from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import (
     HybridHyperparameters,
     Hyperparameters,
+    HyperparameterValue,
     TutorialHyperparameters,
+    accepted_values,
     parse_hyperparameters,
 )
 from gwas_core.model.initial_weights import InitialWeights, TrainingLines, fit_initial_weights
+
+if TYPE_CHECKING:
+    from keras.regularizers import Regularizer
 
 DEFAULT_NETWORK = "hybrid"
 
@@ -49,9 +54,15 @@ class AlleleStatistics:
 
     @classmethod
     def of(cls, genotypes: NDArray[np.int8]) -> AlleleStatistics:
-        """Compute the statistics of genotypes, int8 (lines, SNPs), without missing values.
+        """Compute the statistics of genotypes.
 
         They are computed from counts of 1 and 2, which are exact and need no floating-point copy.
+
+        Args:
+            genotypes: int8 (lines, SNPs), without missing values.
+
+        Returns:
+            float32 (SNPs,) each.
         """
         lines = genotypes.shape[0]
         ones = np.count_nonzero(genotypes == 1, axis=0)
@@ -81,16 +92,35 @@ class LayerFactory(Protocol):
     """
 
     def dropout(self, rate: str) -> Any:
-        """Return a dropout layer."""
+        """Return a dropout layer.
+
+        Args:
+            rate: name of the hyperparameter that holds the rate.
+        """
 
     def penalty(self, *, l2: str, l1: str | None = None) -> Any:
-        """Return a regulariser with an L2 and perhaps an L1 penalty."""
+        """Return a regulariser with an L2 and perhaps an L1 penalty.
+
+        Args:
+            l2: name of the hyperparameter of the L2 penalty.
+            l1: that of the L1 penalty; None if there is none.
+        """
 
     def scaling(self, factor: str) -> Any:
-        """Return a layer that multiplies its input by a factor."""
+        """Return a layer that multiplies its input by a factor.
+
+        Args:
+            factor: name of the hyperparameter that holds the factor.
+        """
 
     def convolution(self, filters: int, kernel_size: int, **options: Any) -> Any:
-        """Return a one-dimensional convolution with padding ``same``; ``options`` are those of Keras's ``Conv1D``."""
+        """Return a one-dimensional convolution with padding ``same``.
+
+        Args:
+            filters: number of output channels.
+            kernel_size: width of the window in positions.
+            **options: of Keras's ``Conv1D``.
+        """
 
 
 class KerasLayerFactory:
@@ -127,16 +157,30 @@ class KerasLayerFactory:
 
 
 def numeric_hyperparameters(hyperparameters: Hyperparameters) -> dict[str, float]:
-    """Return the hyperparameters that are real numbers, by name: they change neither shapes nor operations."""
+    """Return the hyperparameters that are real numbers: they change neither shapes nor operations.
+
+    Args:
+        hyperparameters: of any network.
+
+    Returns:
+        Values by name.
+    """
     return {
         field.name: getattr(hyperparameters, field.name)
         for field in fields(hyperparameters)
-        if field.metadata["kind"] is float
+        if accepted_values(field).kind is float
     }
 
 
 def structural_hyperparameters(hyperparameters: Hyperparameters) -> tuple[tuple[str, Any], ...]:
-    """Return names and values of the hyperparameters that decide shapes and operations; epochs and patience do not."""
+    """Return the hyperparameters that decide shapes and operations; epochs and patience do not.
+
+    Args:
+        hyperparameters: of any network.
+
+    Returns:
+        Pairs of name and value, which can serve as a key.
+    """
     leave_out = {"epochs", "patience", *numeric_hyperparameters(hyperparameters)}
     return tuple((name, value) for name, value in asdict(hyperparameters).items() if name not in leave_out)
 
@@ -159,7 +203,7 @@ class Network:
     initialise: Callable[[Any, Any, TrainingLines, Path | None], None] | None = None
 
 
-def parse_network(values: Mapping[str, Any]) -> tuple[Network, Hyperparameters]:
+def parse_network(values: Mapping[str, HyperparameterValue]) -> tuple[Network, Hyperparameters]:
     """Return the network that ``values`` names and its checked hyperparameters.
 
     Args:
@@ -181,12 +225,20 @@ def build_tutorial(hyperparameters: TutorialHyperparameters, shape: DataShape, f
 
     Source: "Run a deep learning GWAS on soy height on Kubeflow Pipelines with Katib's Bayesian
     hyperparameter tuning", NIH Cloud Lab, 2022.
+
+    Args:
+        hyperparameters: all of the network's.
+        shape: number of SNPs and what else the data decide.
+        factory: makes the layers whose numbers may be variables.
+
+    Returns:
+        Keras network: int8 (lines, SNPs) to z-scores (lines, 1).
     """
     from keras import Input, Model, layers, ops
 
     chosen = hyperparameters
 
-    def penalties(group: str) -> dict[str, Any]:
+    def penalties(group: str) -> dict[str, Regularizer]:
         return {
             "kernel_regularizer": factory.penalty(l1=f"{group}_kernel_l1", l2=f"{group}_kernel_l2"),
             "bias_regularizer": factory.penalty(l2=f"{group}_bias_l2"),
@@ -240,6 +292,14 @@ def build_hybrid(hyperparameters: HybridHyperparameters, shape: DataShape, facto
       because the same haplotype can have other effects in another family,
     - a convolution over neighbouring blocks and a dense layer, for effects that are not additive; its output starts at
       zero.
+
+    Args:
+        hyperparameters: all of the network's.
+        shape: number of SNPs and what else the data decide.
+        factory: makes the layers whose numbers may be variables.
+
+    Returns:
+        Keras network: int8 (lines, SNPs) to z-scores (lines, 1).
     """
     from keras import Input, Model, layers
 

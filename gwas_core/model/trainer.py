@@ -40,7 +40,10 @@ class Standardisation:
 
     @classmethod
     def of(cls, phenotype: NDArray[np.float64]) -> Standardisation:
-        """Return the standardisation for the phenotypes of training lines, (lines,).
+        """Return the standardisation of a phenotype.
+
+        Args:
+            phenotype: (lines,) of the training lines alone.
 
         Raises:
             InputError: all phenotypes are the same.
@@ -51,11 +54,25 @@ class Standardisation:
         return cls(float(phenotype.mean()), deviation)
 
     def standardise(self, phenotype: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return z-scores (lines,) of phenotypes."""
+        """Return z-scores of phenotypes.
+
+        Args:
+            phenotype: (lines,), in its own unit.
+
+        Returns:
+            float32 (lines,).
+        """
         return ((phenotype - self.mean) / self.standard_deviation).astype(np.float32)
 
     def unstandardise(self, standardised: NDArray[Any]) -> NDArray[np.float64]:
-        """Return phenotypes (lines,), in their own unit, of z-scores."""
+        """Return the phenotypes of z-scores.
+
+        Args:
+            standardised: (lines,), what a network predicts.
+
+        Returns:
+            float64 (lines,), in the phenotype's unit.
+        """
         return standardised.astype(np.float64) * self.standard_deviation + self.mean
 
 
@@ -162,7 +179,14 @@ class Trainer:
         return float(np.mean(keras.ops.convert_to_numpy(function(*pair))))
 
     def predict(self, genotypes: NDArray[np.int8]) -> NDArray[np.float64]:
-        """Return predicted phenotypes (lines,), in their own unit, by the current weights."""
+        """Return the phenotypes that the current weights predict.
+
+        Args:
+            genotypes: int8 (lines, SNPs), without missing values.
+
+        Returns:
+            float64 (lines,), in the phenotype's unit.
+        """
         return _predict(self._training.predict, genotypes, self.standardisation)
 
     def get_weights(self) -> list[NDArray[Any]]:
@@ -170,7 +194,11 @@ class Trainer:
         return self._training.get_weights()
 
     def finish(self, weights: list[NDArray[Any]]) -> None:
-        """Set these weights in ``model`` and for ``predict``."""
+        """Set these weights in ``model`` and for ``predict``.
+
+        Args:
+            weights: what ``get_weights`` returned after the best epoch.
+        """
         self._training.set_weights(weights)
         self.model.set_weights(weights)
 
@@ -204,7 +232,12 @@ def predict(model: Any, genotypes: NDArray[np.int8], standardisation: Standardis
 
 
 def save_model(model: Any, path: Path) -> None:
-    """Save a network as ``.keras``, atomically, without the optimiser's state, which would triple its size."""
+    """Save a network as ``.keras``, atomically, without the optimiser's state, which would triple its size.
+
+    Args:
+        model: Keras network.
+        path: of the ``.keras`` file.
+    """
     keras = import_keras()
     with atomic_path(path) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)
@@ -212,6 +245,12 @@ def save_model(model: Any, path: Path) -> None:
 
 def load_model(path: Path) -> Any:
     """Load a ``.keras`` network in safe mode, in which no code from the file is run.
+
+    Args:
+        path: of the ``.keras`` file.
+
+    Returns:
+        Keras network, not compiled: it predicts, but cannot be trained further.
 
     Raises:
         InputError: the file is not a Keras network, or it contains code.

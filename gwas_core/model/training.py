@@ -26,7 +26,7 @@ from gwas_core.genotypes.splits import Split
 from gwas_core.messages import quoted
 from gwas_core.model.backend import import_tensorflow
 from gwas_core.model.calibration import calibrate
-from gwas_core.model.hyperparameters import Hyperparameters
+from gwas_core.model.hyperparameters import Hyperparameters, HyperparameterValue
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.networks import Network, parse_network
 from gwas_core.model.trainer import Trainer, save_model
@@ -72,7 +72,7 @@ def import_dependencies() -> None:
 def run_trial(
     dataset: Dataset,
     split: Split,
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Mapping[str, HyperparameterValue],
     directory: Path,
     *,
     report: Report,
@@ -197,7 +197,7 @@ def _train(
     )
 
 
-def _resolve_xla(dataset: Dataset, split: Split, hyperparameters: Mapping[str, Any], xla: str) -> bool:
+def _resolve_xla(dataset: Dataset, split: Split, hyperparameters: Mapping[str, HyperparameterValue], xla: str) -> bool:
     if xla not in XLA_SETTINGS:
         raise SettingsError(f"xla must be one of {', '.join(XLA_SETTINGS)}, not {quoted(xla)}", field="xla")
     if xla != "auto":

@@ -46,7 +46,14 @@ class InverseCovariance(Protocol):
         """log|V|."""
 
     def multiply(self, matrix: Matrix) -> Matrix:
-        """Return V⁻¹ times ``matrix`` (lines, ...)."""
+        """Return V⁻¹ times a matrix.
+
+        Args:
+            matrix: (lines, ...).
+
+        Returns:
+            Of the same shape.
+        """
 
     def weigh_covariates(self) -> Matrix:
         """Return V⁻¹X, (lines, c)."""
@@ -75,10 +82,21 @@ class CovarianceModel(Protocol):
         """(k + 1,) whether a component's kernel is anything but zero; the residual's is."""
 
     def invert(self, variances: Floats) -> InverseCovariance:
-        """Return V⁻¹ for variances (k + 1,), the residual's last."""
+        """Return V⁻¹.
+
+        Args:
+            variances: (k + 1,), the residual's last.
+        """
 
     def kernel_products(self, vector: Matrix) -> list[Matrix]:
-        """Return K_i times ``vector`` (lines, ...) of every component, the residual's last."""
+        """Return the product of each component's kernel K_i with a vector.
+
+        Args:
+            vector: (lines, ...).
+
+        Returns:
+            (lines, ...) for each component, the residual's last.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,22 +115,48 @@ class Projection:
 
     @classmethod
     def of(cls, inverse: InverseCovariance, covariates: Matrix) -> Projection:
-        """Return the projection for an inverse covariance and covariates (lines, c)."""
+        """Return the projection that removes covariates.
+
+        Args:
+            inverse: V⁻¹.
+            covariates: X, (lines, c).
+        """
         weighted = inverse.weigh_covariates()
         return cls(inverse, weighted, np.asarray(covariates.T.astype(np.float64) @ weighted))
 
     def fixed_effects(self, vector: Matrix) -> Floats:
-        """Return generalised least squares estimates of b for a phenotype (lines,): (c,)."""
+        """Return generalised least squares estimates of the fixed effects b.
+
+        Args:
+            vector: phenotype, (lines,).
+
+        Returns:
+            (c,), one for each covariate.
+        """
         right = np.array([float(column @ vector) for column in self.weighted_covariates.T])
         return np.asarray(np.linalg.solve(self.information, right), dtype=np.float64)
 
     def multiply(self, vector: Matrix) -> Matrix:
-        """Return P times ``vector`` (lines,)."""
+        """Return the projection P times a vector.
+
+        Args:
+            vector: (lines,).
+
+        Returns:
+            (lines,).
+        """
         explained = self.weighted_covariates @ self.fixed_effects(vector).astype(vector.dtype)
         return np.asarray(self.inverse.multiply(vector) - explained)
 
     def kernel_traces(self, model: CovarianceModel) -> Floats:
-        """Return tr(PK_i) of every component, the residual's last: (k + 1,)."""
+        """Return the traces tr(P K_i).
+
+        Args:
+            model: with the kernels K_i.
+
+        Returns:
+            (k + 1,), the residual's last.
+        """
         weighted = self.weighted_covariates
         explained = []
         for product in model.kernel_products(weighted):
@@ -143,7 +187,15 @@ class RestrictedLikelihood:
 
     @classmethod
     def at(cls, model: CovarianceModel, variances: Floats) -> RestrictedLikelihood:
-        """Return the criterion of a model at its variances (k + 1,)."""
+        """Return the REML criterion of a model.
+
+        Args:
+            model: covariance model with its phenotype.
+            variances: (k + 1,), the residual's last.
+
+        Returns:
+            The criterion with its gradient and average information at these variances.
+        """
         inverse = model.invert(variances)
         projection = Projection.of(inverse, model.covariates)
         residual = projection.multiply(model.phenotype)
@@ -245,11 +297,19 @@ class SpectralModel:
         return np.array([True, self.groups.shape[1] > 0, True])
 
     def invert(self, variances: Floats) -> SpectralInverse:
-        """Return the inverse for the variances of relationship, groups and residual."""
+        """Return the inverse for the variances of relationship, groups and residual.
+
+        Args:
+            variances: (3,).
+        """
         return SpectralInverse.of(self, variances)
 
     def kernel_products(self, vector: Floats) -> list[Floats]:
-        """Return the products of K, F F' and I with ``vector`` (lines, ...)."""
+        """Return the products of K, F F' and I with ``vector`` (lines, ...).
+
+        Args:
+            vector: (lines, ...).
+        """
         diagonal = self.eigenvalues if vector.ndim == 1 else self.eigenvalues[:, None]
         return [diagonal * vector, self.groups @ (self.groups.T @ vector), vector]
 
@@ -270,7 +330,12 @@ class SpectralInverse:
 
     @classmethod
     def of(cls, model: SpectralModel, variances: Floats) -> SpectralInverse:
-        """Return the inverse for the variances of relationship, groups and residual."""
+        """Return the inverse for the variances of relationship, groups and residual.
+
+        Args:
+            model: in the coordinates of the relationship's eigenvectors.
+            variances: (3,) of relationship, groups and residual.
+        """
         genetic, group, residual = variances
         diagonal = genetic * model.eigenvalues + residual
         deviation = np.sqrt(group)
@@ -284,7 +349,11 @@ class SpectralInverse:
         return float(np.log(self.diagonal).sum() + 2 * np.log(np.diag(self.factor[0])).sum())
 
     def multiply(self, matrix: Floats) -> Floats:
-        """Return V⁻¹ times ``matrix`` (lines, ...)."""
+        """Return V⁻¹ times a matrix.
+
+        Args:
+            matrix: (lines, ...).
+        """
         divided = matrix / (self.diagonal if matrix.ndim == 1 else self.diagonal[:, None])
         return np.asarray(divided - self.scaled_groups @ self._solve(self.scaled_groups.T @ matrix))
 
@@ -339,7 +408,11 @@ class DenseModel:
         return np.array([*(bool(np.any(kernel)) for kernel in self.kernels), True])
 
     def invert(self, variances: Floats) -> DenseInverse:
-        """Return the inverse for variances (k + 1,)."""
+        """Return V⁻¹.
+
+        Args:
+            variances: (k + 1,), the residual's last.
+        """
         covariance = empty_covariance(len(self.phenotype))
         for variance, kernel in zip(variances[:-1], self.kernels, strict=True):
             covariance += np.float32(variance) * kernel
@@ -381,7 +454,11 @@ class DenseInverse:
         return cls(inverse, log_determinant, kernels)
 
     def multiply(self, matrix: SingleFloats) -> SingleFloats:
-        """Return V⁻¹ times ``matrix`` (lines, ...)."""
+        """Return V⁻¹ times a matrix.
+
+        Args:
+            matrix: (lines, ...).
+        """
         return np.asarray(self.matrix @ matrix)
 
     def weigh_covariates(self) -> SingleFloats:
@@ -395,12 +472,23 @@ class DenseInverse:
 
 
 def empty_covariance(lines: int) -> SingleFloats:
-    """Return zeros (lines, lines) float32 in LAPACK's order, to add to."""
+    """Return zeros in LAPACK's order, to add to.
+
+    Args:
+        lines: number of rows and columns.
+
+    Returns:
+        float32 (lines, lines).
+    """
     return np.zeros((lines, lines), dtype=np.float32, order="F")
 
 
 def mirror(matrix: SingleFloats) -> None:
-    """Copy what is below the diagonal to above it, in place: the matrix is as large as many others together."""
+    """Copy what is below the diagonal to above it, in place: a copy would take as much memory again.
+
+    Args:
+        matrix: (lines, lines), of which only the part below the diagonal is read.
+    """
     for at in range(0, len(matrix), _COLUMNS_AT_ONCE):
         end = at + _COLUMNS_AT_ONCE
         on_diagonal = matrix[at:end, at:end]

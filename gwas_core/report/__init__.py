@@ -4,7 +4,8 @@ Every chart has a pure function that works out its facts (a frozen dataclass wit
 such as ``manhattan`` and ``manhattan_figure``:
 
 - one search: ``history``, ``learning_curves``, ``slices``, ``parallel_coordinates``, ``importance``, ``trial_table``,
-  ``trial_filters``; its duration: ``estimate`` (while it runs) and ``projection`` (before);
+  ``trial_filters``; its duration: ``estimate`` and ``progress_bars`` (while it runs) and
+  ``projection`` (before);
 - its model: ``comparison`` with baselines, ``verdict``, ``observed_predicted``, ``summary``, ``card``,
   ``bundle_export``;
 - an evaluation: ``evaluation`` and ``verdict``;

@@ -24,6 +24,7 @@ from .observed_predicted import read_predictions as read_predictions
 from .page import html_page as html_page
 from .parallel_coordinates import ParallelCoordinates as ParallelCoordinates
 from .parallel_coordinates import parallel_coordinates_figure as parallel_coordinates_figure
+from .progress_bars import ProgressBars as ProgressBars
 from .projection import Projection as Projection
 from .projection import project as project
 from .projection import project_measured as project_measured
@@ -34,6 +35,8 @@ from .slices import Slices as Slices
 from .slices import parameter_slices as parameter_slices
 from .slices import slices_figure as slices_figure
 from .snp_effect import snp_effect_figure as snp_effect_figure
+from .summary import BestTrial as BestTrial
+from .summary import SearchSummary as SearchSummary
 from .summary import summarise as summarise
 from .trial_filters import TrialFilter as TrialFilter
 from .trial_filters import filter_trials as filter_trials
@@ -47,6 +50,7 @@ from .verdict import experiment_verdict as experiment_verdict
 from .verdict import verdict_sentence as verdict_sentence
 
 __all__ = [
+    "BestTrial",
     "Contrast",
     "Importance",
     "LearningCurves",
@@ -56,8 +60,10 @@ __all__ = [
     "OptimizationHistory",
     "Outcome",
     "ParallelCoordinates",
+    "ProgressBars",
     "Projection",
     "QuantilePlot",
+    "SearchSummary",
     "Slices",
     "TrialFilter",
     "Verdict",

@@ -26,7 +26,13 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingReport, PreprocessingSettings
 from gwas_core.genotypes.splits import Split, load_split
-from gwas_core.model.bundle import write_bundle
+from gwas_core.model.bundle import (
+    BundleDescription,
+    BundleMetrics,
+    BundleProgram,
+    NetworkMetrics,
+    write_bundle,
+)
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
@@ -38,23 +44,6 @@ from gwas_core.workspace import Workspace
 
 RELOAD_SNIPPET = Path(gwas_core.__file__).parent / "model" / "reload_snippet.py"
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "optuna", "scikit-optimize", "scikit-learn")
-
-
-@dataclass(frozen=True, kw_only=True)
-class BundleOrigin:
-    """Program, time, versions and machine that a bundle was made with.
-
-    Attributes:
-        program: name and version.
-        created: time in UTC, ISO 8601.
-        versions: of Python and of the packages that decide figures, by name.
-        platform: system, machine and number of processors.
-    """
-
-    program: str
-    created: str
-    versions: dict[str, str]
-    platform: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,22 +126,18 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
     dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
     split = load_split(record.directory)
     preparation = Preparation.load(record.directory)
-    baselines = {name: to_json_values(result) for name, result in (record.baselines or {}).items()}
-    metrics = {
-        "network": {
-            "validation": to_json_values(evaluation.validation),
-            "test": to_json_values(evaluation.test),
-        },
-        "baselines": baselines or None,
-        "test_evaluations": evaluation.test_evaluations,
-    }
+    metrics = BundleMetrics(
+        network=NetworkMetrics(validation=evaluation.validation, test=evaluation.test),
+        baselines=record.baselines or None,
+        test_evaluations=evaluation.test_evaluations,
+    )
     files: dict[str, bytes | Path] = {
         MODEL_FILE: best.directory / MODEL_FILE,
         HYPERPARAMETERS_FILE: best.directory / HYPERPARAMETERS_FILE,
         LOG_FILE: best.directory / LOG_FILE,
         "predictions.csv": record.directory / PREDICTIONS_FILE,
         **data_files(dataset, split, preparation, record.experiment.preprocessing),
-        "metrics.json": _json(metrics),
+        "metrics.json": _json(metrics.to_dict()),
         "trials.csv": trials_table(record.trials).to_csv(index=False).encode(),
         "space.yaml": yaml.safe_dump(record.experiment.space.to_dict(), sort_keys=False).encode(),
         "experiment.json": _json(record.experiment.to_dict()),
@@ -161,16 +146,17 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
     missing = [name for name, content in files.items() if isinstance(content, Path) and not content.is_file()]
     if missing:
         raise ExperimentError(f"{record.name} has lost {missing[0]} of its best trial: rerun the experiment")
-    description = {
-        "experiment": record.name,
-        "trial": best.number,
-        "seeds": {"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
-        "xla": best.xla,
-        "dataset_sha256": record.experiment.dataset,
-        "source": record.experiment.source,
-        **to_json_values(bundle_origin()),
-    }
-    return write_bundle(path or bundle_path(workspace, record), files, description=description)
+    description = BundleDescription(
+        experiment=record.name,
+        trial=best.number,
+        seeds={"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
+        xla=best.xla,
+        dataset_sha256=record.experiment.dataset,
+        source=record.experiment.source,
+    )
+    return write_bundle(
+        path or bundle_path(workspace, record), files, description=description, program=bundle_program()
+    )
 
 
 def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
@@ -198,9 +184,9 @@ def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def bundle_origin() -> BundleOrigin:
-    """Return how a bundle that is packed now comes about, for its manifest."""
-    return BundleOrigin(
+def bundle_program() -> BundleProgram:
+    """Return this program and machine, with the time, for the manifest of a bundle that is packed now."""
+    return BundleProgram(
         program=f"deep-gwas-dashboard {gwas_core.__version__}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},

@@ -27,6 +27,7 @@ from gwas_core.report.figure_style import LARGEST
 from gwas_core.report.labels import number_label, shortened, told_apart
 from gwas_core.report.text import plot_text
 from gwas_core.report.trial_filters import Range, TrialFilter
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
@@ -391,8 +392,8 @@ def parallel_coordinates_figure(
     return figure
 
 
-def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFilter | None) -> dict[str, Any]:
-    dimension: dict[str, Any] = {
+def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFilter | None) -> JsonObject:
+    dimension: JsonObject = {
         "name": axis.name,
         "label": plot_text(axis.title, limit=_TITLE_LENGTH),
         "values": positions.astype(np.float32),

@@ -20,6 +20,7 @@ from gwas_core.report.figure_style import SEQUENCE, is_kept, marker_trace, new_f
 from gwas_core.report.history import baseline_levels
 from gwas_core.report.labels import number_label
 from gwas_core.report.text import plot_text
+from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import Parameter, Scale
@@ -208,8 +209,8 @@ def _points(panel: SlicePanel, total: int) -> Any:
     )
 
 
-def _axis(panel: SlicePanel) -> dict[str, Any]:
-    axis: dict[str, Any] = {"title": {"text": plot_text(panel.parameter)}}
+def _axis(panel: SlicePanel) -> JsonObject:
+    axis: JsonObject = {"title": {"text": plot_text(panel.parameter)}}
     low, high = panel.limits
     if panel.choices:
         return axis | _choice_ticks(panel.choices) | {"range": [low, high], "showgrid": False, "tickangle": 0}
@@ -221,7 +222,7 @@ def _axis(panel: SlicePanel) -> dict[str, Any]:
     return axis | {"range": [low - air, high + air], "nticks": 6}
 
 
-def _choice_ticks(choices: Sequence[str]) -> dict[str, Any]:
+def _choice_ticks(choices: Sequence[str]) -> JsonObject:
     step = math.ceil(len(choices) / _MOST_LABELS)
     places = list(range(0, len(choices), step))
     width = max(5, _LABEL_CHARACTERS // len(places))

@@ -130,7 +130,7 @@ def next_step(failure: FailureKind | None) -> str:
     return _OTHERWISE if failure is None else _NEXT_STEPS.get(failure, _OTHERWISE)
 
 
-def _comparison_row(name: str, values: Sequence[Any], trials: Sequence[TrialRecord]) -> dict[str, Any]:
+def _comparison_row(name: str, values: Sequence[Any], trials: Sequence[TrialRecord]) -> dict[str, str | bool]:
     texts = [_text(value) for value in values]
     columns = {f"Trial {trial.number}": text for trial, text in zip(trials, texts, strict=True)}
     return {"What": name, "Differs": len(set(texts)) > 1, **columns}

@@ -29,7 +29,7 @@ from gwas_core.files import write_json
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
-from gwas_core.messages import duration
+from gwas_core.messages import elapsed
 from gwas_core.model.calibration import (
     Calibration,
     Timing,
@@ -39,6 +39,7 @@ from gwas_core.model.calibration import (
     time_training,
 )
 from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.model.networks import parse_network
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
@@ -106,7 +107,7 @@ class MeasurementRequest:
             SettingsError: the space does not fit the network.
         """
         hyperparameters = {**space.fixed, **(space.defaults or {})}
-        typical = cost_settings(hyperparameters)["batch_size"]
+        typical = parse_network(hyperparameters)[1].batch_size
         sizes = {_batch_class(size) for size in (typical, *_batch_sizes(space))}
         cores = usable_cores()
         return cls(
@@ -127,7 +128,7 @@ class MeasurementRequest:
         """Name of the measurement: requests with the same key take as long, in proportion to the genotypes."""
         parts = {
             "dataset": self.dataset,
-            "network": cost_settings(self.hyperparameters) | {"batch_size": list(self.batch_sizes)},
+            "network": {**cost_settings(self.hyperparameters), "batch_size": list(self.batch_sizes)},
             "xla": self.xla,
             "machine": [self.machine, self.cores, self.threads],
         }
@@ -352,7 +353,7 @@ def _watch(folder: Path, longest: float) -> None:
     deadline = time.monotonic() + longest
     while (folder / _REQUEST).is_file():
         if time.monotonic() > deadline:
-            reason = f"measuring took longer than {duration(longest)}: the first trials will tell instead"
+            reason = f"measuring took longer than {elapsed(longest)}: the first trials will tell instead"
             write_json(folder / _RESULT, {"reason": reason})
             os._exit(0)
         time.sleep(_POLL_SECONDS)

@@ -181,7 +181,8 @@ def test_training_attribution_and_bundle(run: Run, tmp_path: Path) -> None:
     steps.pack(**given, error=error, bundle=tmp_path / "bundle.zip")
     bundle = open_bundle(tmp_path / "bundle.zip")
     assert bundle.trait == run.dataset.trait
-    assert bundle.metrics == {"network": {"validation": result["validation"]}}
+    assert bundle.metrics is not None
+    assert bundle.metrics.to_dict() == {"network": {"validation": result["validation"]}}
     assert bundle.manifest.trial == TRIAL
     assert (directory / "bundle.zip").read_bytes() == (tmp_path / "bundle.zip").read_bytes()
     with pytest.raises(InputError, match="another training"):

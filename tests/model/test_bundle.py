@@ -16,10 +16,12 @@ import pytest
 from gwas_core.errors import BundleError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.bundle import MANIFEST, open_bundle, write_bundle
+from gwas_core.model.bundle import MANIFEST, BundleDescription, BundleProgram, open_bundle, write_bundle
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.training import run_trial
+
+PROGRAM = BundleProgram(program="test", created="2026-01-01T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def files(dataset: Dataset, split: Split, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def bundle(files: dict[str, bytes | Path], tmp_path: Path) -> Path:
-    return write_bundle(tmp_path / "best.zip", files, description={"experiment": "e"})
+    return write_bundle(tmp_path / "best.zip", files, description=BundleDescription(experiment="e"), program=PROGRAM)
 
 
 def rewrite(path: Path, change: Callable[[dict[str, bytes]], None], *, fix_manifest: bool = True) -> None:
@@ -79,13 +81,16 @@ def test_a_bundle_predicts_what_its_network_does(bundle: Path, files: dict[str, 
 
 
 def test_the_same_content_gives_the_same_bytes(files: dict[str, Any], tmp_path: Path) -> None:
-    first, second = (write_bundle(tmp_path / name, files, description={}) for name in ("a.zip", "b.zip"))
+    first, second = (
+        write_bundle(tmp_path / name, files, description=BundleDescription(), program=PROGRAM)
+        for name in ("a.zip", "b.zip")
+    )
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_only_files_of_a_bundle_go_into_one(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no place in a bundle"):
-        write_bundle(tmp_path / "best.zip", {"notes.exe": b""}, description={})
+        write_bundle(tmp_path / "best.zip", {"notes.exe": b""}, description=BundleDescription(), program=PROGRAM)
     assert not (tmp_path / "best.zip").exists()
 
 

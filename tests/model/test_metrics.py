@@ -13,6 +13,7 @@ from scipy.stats import pearsonr
 
 from gwas_core.errors import InputError
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics, pearson, within_family_pearson
+from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 
 
 def test_a_case_worked_by_hand() -> None:
@@ -109,19 +110,23 @@ def test_what_cannot_be_judged_is_refused(observed, predicted, family, message) 
         compute_metrics(observed, predicted, family=family)
 
 
+def read(values: JsonObject) -> PredictionMetrics:
+    return from_json_values(PredictionMetrics, values, name="metrics", error=InputError)
+
+
 def test_metrics_survive_json() -> None:
     metrics = compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
-    assert PredictionMetrics.from_dict(json.loads(json.dumps(metrics.to_dict(), allow_nan=False))) == metrics
+    assert read(json.loads(json.dumps(to_json_values(metrics), allow_nan=False))) == metrics
 
 
 @pytest.mark.parametrize("change", [{"lines": 0}, {"pearson": 1.2}, {"mean_absolute_error": -1.0}, {"lines": None}])
 def test_damaged_metrics_are_refused(change) -> None:
     with pytest.raises(InputError):
-        PredictionMetrics.from_dict(compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]).to_dict() | change)
+        read(to_json_values(compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])) | change)
 
 
 def test_metrics_with_a_missing_figure_are_refused() -> None:
-    values = compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]).to_dict()
+    values = to_json_values(compute_metrics([1.0, 2.0, 3.0], [1.0, 1.0, 1.0]))
     del values["root_mean_squared_error"]
     with pytest.raises(InputError, match="root_mean_squared_error"):
-        PredictionMetrics.from_dict(values)
+        read(values)

@@ -155,7 +155,9 @@ def test_missing_genotypes_and_unknown_settings_are_refused(dataset: Dataset, sp
 
 def test_calibration_chooses_the_faster_way(dataset: Dataset, split: Split) -> None:
     measured = calibrate(dataset, split, {"epochs": 3})
-    assert Calibration.from_dict(json.loads(json.dumps(measured.to_dict()))) == measured
+    assert (
+        from_json_values(Calibration, json.loads(json.dumps(to_json_values(measured))), name="calibration") == measured
+    )
     assert measured.with_xla.epoch_seconds > 0
     if measured.device == "cpu":
         assert measured.without_xla is not None

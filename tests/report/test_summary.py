@@ -125,8 +125,8 @@ def test_the_comparison_is_sorted_by_error() -> None:
 def test_test_figures_belong_to_the_trial_that_was_judged() -> None:
     judged = trial(0, TrialState.SUCCEEDED, seconds=1, value=0.6)
     better = trial(1, TrialState.SUCCEEDED, seconds=1, value=0.5)
-    assert summarise(record(judged, network=0.6))["best"]["test_mean_absolute_error"] == 0.6
-    best = summarise(record(judged, better, network=0.6))["best"]
+    assert summarise(record(judged, network=0.6)).to_dict()["best"]["test_mean_absolute_error"] == 0.6
+    best = summarise(record(judged, better, network=0.6)).to_dict()["best"]
     assert best["trial"] == 1
     assert "test_mean_absolute_error" not in best
 
