@@ -61,6 +61,9 @@ class Engines:
     def engine_for(self, name: str) -> LocalEngine | KubeflowEngine:
         """Return the engine that runs an experiment.
 
+        Args:
+            name: of an experiment in the store.
+
         Raises:
             ExperimentError: there is no such experiment.
         """
@@ -70,11 +73,20 @@ class Engines:
         return self.kubeflow if engine == "kubeflow" else self.local
 
     def start(self, experiment: Experiment) -> ExperimentRecord:
-        """Start an experiment on the engine that it names; see ``Engine.start``."""
+        """Start an experiment on the engine that it names; see ``Engine.start``.
+
+        Args:
+            experiment: as it was created in the store, not started yet.
+        """
         return self._named(experiment.engine).start(experiment)
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
-        """Stop an experiment; see ``Engine.stop``."""
+        """Stop an experiment; see ``Engine.stop``.
+
+        Args:
+            name: of the experiment.
+            wait: seconds after which this returns even if it has not stopped yet.
+        """
         return self.engine_for(name).stop(name, wait=wait)
 
     def resume(self, name: str) -> ExperimentRecord:
@@ -82,7 +94,12 @@ class Engines:
         return self.engine_for(name).resume(name)
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
-        """Add trials to an experiment; see ``Engine.extend``."""
+        """Add trials to an experiment; see ``Engine.extend``.
+
+        Args:
+            name: of the experiment.
+            extra_trials: number of trials to add to those it has.
+        """
         return self.engine_for(name).extend(name, extra_trials)
 
     def sync(self, name: str) -> ExperimentRecord:

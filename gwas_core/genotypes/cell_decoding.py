@@ -73,7 +73,11 @@ class Cells:
     counts: NDArray[np.int64]
 
     def text(self, index: int) -> bytes:
-        """Return the bytes of one cell, unchanged."""
+        """Return the bytes of one cell, unchanged.
+
+        Args:
+            index: number of the cell in the block, row by row.
+        """
         return self.block[self.starts[index] : self.ends[index]]
 
 
@@ -113,7 +117,11 @@ def locate_cells(block: bytes, delimiter: Delimiter) -> Cells:
 
 
 def without_quotes(cell: bytes) -> bytes:
-    """Return a cell without the blanks around it and without its double quotes."""
+    """Return a cell without the blanks around it and without its double quotes.
+
+    Args:
+        cell: as the file has it; a doubled quote inside of quotes is one quote.
+    """
     cell = cell.strip()
     if len(cell) >= 2 and cell[:1] == cell[-1:] == b'"':
         return cell[1:-1].replace(b'""', b'"').strip()
@@ -121,7 +129,11 @@ def without_quotes(cell: bytes) -> bytes:
 
 
 def parse_number(text: str) -> float | None:
-    """Return text as a number, or None if it is none; unlike Python, ``1_0`` is refused."""
+    """Return text as a number, or None if it is none.
+
+    Args:
+        text: of a cell; unlike in Python, ``1_0`` is no number.
+    """
     try:
         return float(text) if "_" not in text and text.isascii() else None
     except ValueError:
@@ -130,7 +142,14 @@ def parse_number(text: str) -> float | None:
 
 @lru_cache(maxsize=4096)
 def decode_cell(cell: bytes) -> int:
-    """Return the allele count 0, 1 or 2 of a cell, ``MISSING``, or ``INVALID`` for anything else."""
+    """Return the genotype in a cell.
+
+    Args:
+        cell: as the file has it, quotes and blanks included.
+
+    Returns:
+        Allele count 0, 1 or 2, ``MISSING``, or ``INVALID`` for anything else.
+    """
     if len(cell) > _LONGEST_CELL:
         return INVALID
     text = without_quotes(cell).decode("ascii", errors="replace").lower()
@@ -143,7 +162,11 @@ def decode_cell(cell: bytes) -> int:
 
 
 def describe_cell_fault(cell: bytes) -> str:
-    """Return what is wrong with an ``INVALID`` cell, as the end of a sentence that begins with its text."""
+    """Return what is wrong with a cell, as the end of a sentence that begins with its text.
+
+    Args:
+        cell: one for which ``decode_cell`` returns ``INVALID``.
+    """
     value = parse_number(without_quotes(cell).decode("ascii", errors="replace")) if len(cell) <= _LONGEST_CELL else None
     if value is None or math.isnan(value):
         return "is no allele count: write genotypes as 0, 1 or 2, and missing ones as NA, nan, ., -1, -9 or nothing"

@@ -47,12 +47,20 @@ _MISSING_NUMBERS = (-9, -999)
 
 
 def is_line_name(column: str) -> bool:
-    """Return whether a column of this name is expected to hold the lines' names."""
+    """Return whether a column of this name is expected to hold the lines' names.
+
+    Args:
+        column: name of the column, in any case.
+    """
     return column.casefold() in _LINE_NAMES
 
 
 def is_no_snp_name(column: str) -> bool:
-    """Return whether a column of this name is no SNP, whatever its values look like."""
+    """Return whether a column of this name is no SNP, whatever its values look like.
+
+    Args:
+        column: name of the column, in any case.
+    """
     name = column.casefold()
     return name in (*_LINE_NAMES, *_FOLD_NAMES, *_FAMILY_NAMES, *_DESIGN_NAMES) or bool(_TRAIT_WORDS.search(name))
 
@@ -273,6 +281,10 @@ def make_dataset(
 def check_roles(table: GenotypeTable, roles: ColumnRoles) -> None:
     """Check that the table has the column of every role.
 
+    Args:
+        table: content of the file.
+        roles: given by a person, or guessed for another file.
+
     Raises:
         SettingsError: a role names a column that is not there; ``field`` is the role.
     """
@@ -363,7 +375,15 @@ def _lines_with_value(
 
 
 def read_families(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence[str]) -> NDArray[np.str_] | None:
-    """Return the family of each line as text, (lines,), or None if the roles give no families.
+    """Return the family of each line.
+
+    Args:
+        table: content of the file.
+        roles: of its columns.
+        line_names: one for each line, from which ``family_characters`` reads the family.
+
+    Returns:
+        (lines,) names of families, or None if the roles give no families.
 
     Raises:
         InputError: a line has no family.

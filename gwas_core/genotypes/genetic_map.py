@@ -42,6 +42,13 @@ class Chromosome:
 
         Half are spread evenly over the base pairs and half over the map: SNP chips favour the arms, where genes and
         recombination are, but leave no gap in the middle.
+
+        Args:
+            random: source of random numbers.
+            count: number of positions.
+
+        Returns:
+            int64 (count,), from 1.
         """
         grid = np.linspace(1, self.base_pairs, _GRID)
         even = random.uniform(1, self.base_pairs, count)

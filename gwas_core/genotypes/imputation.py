@@ -85,6 +85,9 @@ class ImputationTable:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ImputationTable:
         """Return the table of arrays that ``to_arrays`` made.
 
+        Args:
+            arrays: by name, as read from a file.
+
         Raises:
             InputError: an array is missing or does not fit.
         """
@@ -99,12 +102,20 @@ class ImputationTable:
 
 
 def mode_table(dataset: Dataset) -> ImputationTable:
-    """Return a table of each SNP's most frequent genotype; of equally frequent ones the smallest."""
+    """Return each SNP's most frequent genotype; of equally frequent ones the smallest.
+
+    Args:
+        dataset: whose lines decide.
+    """
     return ImputationTable(_mode(genotype_counts(dataset.genotypes)))
 
 
 def mean_table(dataset: Dataset) -> ImputationTable:
-    """Return a table of each SNP's mean allele count, rounded to 0, 1 or 2 (halves up)."""
+    """Return each SNP's mean allele count, rounded to 0, 1 or 2 (halves up).
+
+    Args:
+        dataset: as for ``mode_table``.
+    """
     counts = genotype_counts(dataset.genotypes)
     called, alleles = counts[:3].sum(axis=0), counts[1] + 2 * counts[2]
     return ImputationTable(((2 * alleles + called) // np.maximum(2 * called, 1)).astype(np.int8))

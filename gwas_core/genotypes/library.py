@@ -107,7 +107,11 @@ class DatasetLibrary:
         return content_hash
 
     def holds(self, content_hash: str) -> bool:
-        """Return whether a dataset is there and complete."""
+        """Return whether a dataset is there and complete.
+
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
+        """
         return _entry(self._directory(content_hash)) is not None
 
     def entries(self) -> tuple[LibraryEntry, ...]:
@@ -120,6 +124,12 @@ class DatasetLibrary:
     def load(self, content_hash: str) -> Dataset:
         """Open a dataset; its genotypes stay on disk.
 
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
+
+        Returns:
+            The dataset with memory-mapped genotypes.
+
         Raises:
             SettingsError: ``content_hash`` is no hash.
             InputError: there is no dataset with this hash.
@@ -131,6 +141,9 @@ class DatasetLibrary:
 
     def quality(self, content_hash: str) -> QualityReport:
         """Return the quality report of a dataset, which is computed the first time and then kept.
+
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
 
         Raises:
             SettingsError: ``content_hash`` is no hash.
@@ -148,6 +161,9 @@ class DatasetLibrary:
 
     def delete(self, content_hash: str) -> None:
         """Delete a dataset; experiments keep their own prepared copy.
+
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
 
         Raises:
             SettingsError: ``content_hash`` is no hash.

@@ -33,7 +33,11 @@ class Preparation:
     sentences: tuple[str, ...]
 
     def save(self, directory: Path) -> None:
-        """Write the record into an experiment's folder."""
+        """Write the record into an experiment's folder.
+
+        Args:
+            directory: folder of the experiment; it is made if it is not there.
+        """
         with atomic_path(directory / _IMPUTATION_FILE) as path:
             np.savez_compressed(path, allow_pickle=False, **self.imputation.to_arrays())
         write_json(

@@ -122,6 +122,9 @@ def quality_report(dataset: Dataset) -> QualityReport:
     """Return the quality report of a dataset.
 
     Genotypes are read in blocks of lines, so that memory-mapped ones stay on disk.
+
+    Args:
+        dataset: as it was read, missing genotypes included.
     """
     counts = genotype_counts(dataset.genotypes)
     missing_per_snp = counts[3] / dataset.lines

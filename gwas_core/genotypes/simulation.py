@@ -197,6 +197,9 @@ def simulate(settings: SimulationSettings) -> Simulation:
     Every stage has a random stream of its own, so that, for instance, another heritability keeps the genotypes.
     20,000 lines × 40,000 SNPs take about half a minute and 1.3 GB.
 
+    Args:
+        settings: sizes, heritability and seed; the same ones give the same population.
+
     Raises:
         SettingsError: the parents are too alike for so many SNPs.
     """
@@ -224,7 +227,11 @@ def simulate(settings: SimulationSettings) -> Simulation:
 
 
 def causal_path(path: Path) -> Path:
-    """Return the path of the causal SNPs that belong to a table: ``demo_height_causal.tsv`` beside the table."""
+    """Return the path of the causal SNPs that belong to a table: ``demo_height_causal.tsv`` beside the table.
+
+    Args:
+        path: of the table of lines.
+    """
     stem = path.with_suffix("") if path.suffix == ".gz" else path
     return path.with_name(f"{stem.with_suffix('').name}_causal.tsv")
 
@@ -235,6 +242,10 @@ def write_table(simulation: Simulation, path: Path) -> tuple[Path, Path]:
     The table is tab-separated: ``folds``, ``norm_phe`` (the trait as a z-score), ``strain``, the trait, the SNPs
     (0, 1, 2 or ``nan``). It is compressed if the name ends in ``.gz``, without a time stamp, so that the same
     simulation gives the same file.
+
+    Args:
+        simulation: population with its causal SNPs.
+        path: of the table; it is compressed if the name ends in ``.gz``.
 
     Returns:
         Path of the table, and path of the causal SNPs (see ``causal_path``).

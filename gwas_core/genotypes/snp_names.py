@@ -35,13 +35,27 @@ _LETTERS = ("x", "y", "xy", "w", "z", "m", "mt", "pt")
 
 
 def snp_place(name: str) -> tuple[str, int] | None:
-    """Return chromosome (as written) and position (base pairs) in a SNP's name, or None if it holds none."""
+    """Return the place that a SNP's name holds.
+
+    Args:
+        name: such as ``Gm01_123456`` or ``1A:123456``.
+
+    Returns:
+        Chromosome as written and position in base pairs, or None if the name holds none.
+    """
     match = _SNP_NAME.fullmatch(name)
     return (match["chromosome"], int(match["position"])) if match else None
 
 
 def snp_table(names: Sequence[str]) -> pd.DataFrame:
-    """Return the table of SNPs (see ``Dataset.snps``), with chromosome ``""`` and position 0 for names without them."""
+    """Return the table of SNPs that ``Dataset.snps`` documents.
+
+    Args:
+        names: of the SNPs, in order.
+
+    Returns:
+        A row for each SNP; chromosome ``""`` and position 0 for names that hold no place.
+    """
     places = [snp_place(name) or ("", 0) for name in names]
     return pd.DataFrame(
         {
@@ -57,6 +71,9 @@ def chromosome_key(chromosome: str) -> tuple[int, int, str, str]:
 
     Numbers count as numbers (``Gm2`` before ``Gm10``, ``1A`` before ``1B`` before ``2A``); then come
     X, Y and other letters, then scaffolds and contigs, then other names, and last unknown (``""``).
+
+    Args:
+        chromosome: as the file writes it; ``""`` if it is unknown.
     """
     text = chromosome.casefold()
     if not text:
@@ -72,5 +89,9 @@ def chromosome_key(chromosome: str) -> tuple[int, int, str, str]:
 
 
 def sorted_chromosomes(chromosomes: Iterable[str]) -> list[str]:
-    """Return the different chromosomes in the order in which a person lists them."""
+    """Return the different chromosomes in the order in which a person lists them.
+
+    Args:
+        chromosomes: perhaps repeated, as of every SNP.
+    """
     return sorted(set(chromosomes), key=chromosome_key)

@@ -116,6 +116,9 @@ class Split(CustomForm):
     def from_dict(cls, values: Any) -> Split:
         """Return the split that untrusted JSON values describe.
 
+        Args:
+            values: what ``to_dict`` returned, perhaps damaged.
+
         Raises:
             InputError: a part is missing or not made of row numbers.
         """
@@ -129,7 +132,12 @@ class Split(CustomForm):
 
 
 def save_split(split: Split, directory: Path) -> None:
-    """Write a split into an experiment's folder."""
+    """Write a split into an experiment's folder.
+
+    Args:
+        split: of the prepared dataset.
+        directory: folder of the experiment.
+    """
     write_json(directory / SPLIT_FILE, split.to_dict())
 
 

@@ -69,7 +69,12 @@ def check_path(path: str, *, under: Collection[str] | None = None) -> str:
 
 
 def files_in(root: Path, folders: Collection[str]) -> Iterator[str]:
-    """Yield every file of these folders, by its path below ``root``; links are left out, wherever they lead."""
+    """Yield every file of some folders; links are left out, wherever they lead.
+
+    Args:
+        root: folder of the workspace.
+        folders: below it.
+    """
     for folder in folders:
         top = root / check_path(folder)
         if top.is_symlink():
@@ -83,7 +88,15 @@ def files_in(root: Path, folders: Collection[str]) -> Iterator[str]:
 
 
 def digests(root: Path, folders: Collection[str]) -> dict[str, str]:
-    """Return the SHA-256 of every file of these folders, by its path below ``root``."""
+    """Return the SHA-256 of every file of some folders.
+
+    Args:
+        root: folder of the workspace.
+        folders: below it.
+
+    Returns:
+        Hexadecimal digits by path below ``root``.
+    """
     found = {}
     for path in files_in(root, folders):
         with (root / path).open("rb") as file:
@@ -92,7 +105,15 @@ def digests(root: Path, folders: Collection[str]) -> dict[str, str]:
 
 
 def stamps(root: Path, folders: Collection[str]) -> dict[str, list[int]]:
-    """Return [size in bytes, time of the last change in nanoseconds] of every file of these folders, by its path."""
+    """Return size and time of the last change of every file of some folders.
+
+    Args:
+        root: folder of the workspace.
+        folders: below it.
+
+    Returns:
+        [bytes, nanoseconds since 1970] by path below ``root``.
+    """
     found = {}
     for path in files_in(root, folders):
         facts = (root / path).stat()
@@ -101,7 +122,12 @@ def stamps(root: Path, folders: Collection[str]) -> dict[str, list[int]]:
 
 
 def pack(root: Path, paths: Collection[str]) -> bytes:
-    """Return a tar archive of these files, with their times; a file that vanished meanwhile is left out."""
+    """Return a tar archive of these files, with their times; a file that vanished meanwhile is left out.
+
+    Args:
+        root: folder of the workspace.
+        paths: of files below it.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in paths:

@@ -33,6 +33,9 @@ class ClientCache:
     def get(self, settings: ClusterSettings) -> KubernetesApi:
         """Return the client of a namespace, made now if there is none.
 
+        Args:
+            settings: whose namespace counts; the cluster is that of ``KUBECONFIG`` as it is now.
+
         Raises:
             NotConfigured: no cluster is configured, or its configuration cannot be read.
         """

@@ -51,6 +51,9 @@ def _kubeconfig() -> str | None:
 def connect(settings: ClusterSettings) -> KubernetesApi:
     """Return a client for the cluster of ``KUBECONFIG``, else of this pod, else of ``~/.kube/config``.
 
+    Args:
+        settings: whose namespace the client asks for.
+
     Raises:
         NotConfigured: no cluster is configured, or its configuration cannot be read.
     """
@@ -80,12 +83,21 @@ def _configuration() -> Configuration:
 
 
 def is_claim_here(workspace: Workspace, settings: ClusterSettings) -> bool:
-    """Return whether the workspace is where pods see the claim; if not, ``transfer_pod`` copies files."""
+    """Return whether the workspace is where pods see the claim; if not, ``transfer_pod`` copies files.
+
+    Args:
+        workspace: of this process.
+        settings: say where pods mount the claim.
+    """
     return workspace.root.absolute() == Path(settings.mount_path)
 
 
 def ensure_claim(api: KubernetesApi, settings: ClusterSettings) -> None:
     """Create the workspace's claim if there is none yet.
+
+    Args:
+        api: of the namespace.
+        settings: name the claim, its size and its storage class.
 
     Raises:
         ClusterError: it cannot be created.
@@ -112,7 +124,15 @@ def ensure_claim(api: KubernetesApi, settings: ClusterSettings) -> None:
 
 
 def snapshot_claim(api: KubernetesApi, settings: ClusterSettings, name: str) -> str | None:
-    """Take a snapshot of the claim as it is now; return its name, or None if the cluster does not offer snapshots.
+    """Take a snapshot of the claim as it is now.
+
+    Args:
+        api: of the namespace.
+        settings: name the claim.
+        name: of the snapshot.
+
+    Returns:
+        The name, or None if the cluster does not offer snapshots.
 
     Raises:
         ClusterError: the cluster offers them but does not take this one.

@@ -112,7 +112,13 @@ def load_own_binding(store: Store, name: str) -> ClusterBinding:
 
 
 def save_binding(store: Store, name: str, binding: ClusterBinding) -> None:
-    """Write the binding of an experiment."""
+    """Write the binding of an experiment.
+
+    Args:
+        store: that holds the experiment.
+        name: of the experiment.
+        binding: replaces the one that is there.
+    """
     store.set_engine_attribute(name, KUBEFLOW, to_json_values(binding))
 
 

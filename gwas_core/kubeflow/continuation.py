@@ -39,6 +39,9 @@ class Continuation:
     def resume(self, record: ExperimentRecord) -> None:
         """Have Katib go on where the store is, with what its search knows if that is still there.
 
+        Args:
+            record: of the experiment, which has stopped.
+
         Raises:
             ExperimentError: it was made elsewhere, its name is taken on the cluster, or the cluster does not answer.
         """

@@ -62,7 +62,11 @@ class Terminated(BaseException):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one trial and return the exit code: 0 for success, 1 for failure, ``TERMINATED`` after SIGTERM."""
+    """Run one trial and return the exit code: 0 for success, 1 for failure, ``TERMINATED`` after SIGTERM.
+
+    Args:
+        arguments: of the command line; those of this process if not given.
+    """
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -298,11 +302,19 @@ class ObjectivePrinter:
         self._best = math.inf
 
     def report(self, epoch: int, metrics: Mapping[str, float]) -> None:  # noqa: ARG002 - run_trial's signature
-        """Print the objective of an epoch."""
+        """Print the objective of an epoch.
+
+        Args:
+            epoch: not printed: Katib counts the values.
+            metrics: of the epoch, by name.
+        """
         self.print_values([metrics[OBJECTIVE]])
 
     def print_values(self, values: Iterable[float]) -> None:
         """Print values of the objective, a line each.
+
+        Args:
+            values: of the objective, in the order of epochs.
 
         Raises:
             TrialFailed: a value is not finite.
@@ -314,13 +326,21 @@ class ObjectivePrinter:
             print(f"{datetime.now(UTC).isoformat()} {OBJECTIVE}={value!r}", flush=True)
 
     def finish(self, value: float) -> None:
-        """Print the trial's objective unless its best epoch was printed: early stopping counts values as epochs."""
+        """Print the trial's objective unless its best epoch was printed: early stopping counts values as epochs.
+
+        Args:
+            value: the trial's objective.
+        """
         if not math.isclose(self._best, value, rel_tol=1e-6):
             self.print_values([value])
 
 
 def print_message(message: str) -> None:
-    """Print text for people, in which nothing looks like a metric."""
+    """Print text for people, in which nothing looks like a metric.
+
+    Args:
+        message: may hold anything; each equals sign is printed as a colon.
+    """
     plain = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message)
     print(plain.replace("=", ":"), flush=True)
 

@@ -98,7 +98,14 @@ class KubeflowEngine:
         settings: ClusterSettings | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> KubeflowEngine:
-        """Return the engine that the environment describes: ``GWAS_KUBEFLOW_SNAPSHOTS=on`` has snapshots taken."""
+        """Return the engine that the environment describes: ``GWAS_KUBEFLOW_SNAPSHOTS=on`` has snapshots taken.
+
+        Args:
+            workspace: folder of results.
+            store: that of the workspace if not given.
+            settings: of the cluster; if not given, those of the ``GWAS_KUBEFLOW_...`` variables.
+            tell: called with sentences about what takes long.
+        """
         snapshots = os.environ.get(f"{ENVIRONMENT_PREFIX}SNAPSHOTS", "").lower() in ("1", "on", "true", "yes")
         return cls(workspace, store=store, settings=settings, tell=tell, snapshots=snapshots)
 
@@ -163,6 +170,10 @@ class KubeflowEngine:
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
         """Add trials to an experiment; see ``Engine.extend``.
 
+        Args:
+            name: of the experiment.
+            extra_trials: number of trials to add to those it has.
+
         Raises:
             ExperimentError: Katib does not let a finished experiment go on, among others.
         """
@@ -224,6 +235,9 @@ class KubeflowEngine:
 
     def open_external(self, name: str) -> ExperimentRecord:
         """Add an experiment made elsewhere to the store, to be looked at, and return it.
+
+        Args:
+            name: of the Katib experiment in the namespace of the settings.
 
         Raises:
             SettingsError: it searches what cannot be shown.

@@ -35,6 +35,9 @@ class ExternalExperiments:
     def names(self, settings: ClusterSettings) -> tuple[str, ...]:
         """Return the names of the namespace's Katib experiments that the store does not know, the newest first.
 
+        Args:
+            settings: say in which namespace to look.
+
         Raises:
             ClusterError: the cluster does not answer.
         """
@@ -45,6 +48,10 @@ class ExternalExperiments:
 
     def add(self, name: str, settings: ClusterSettings) -> None:
         """Add an external experiment to the store, without its trials, which the next synchronisation brings.
+
+        Args:
+            name: of the Katib experiment.
+            settings: say in which namespace it is.
 
         Raises:
             SettingsError: it searches what cannot be shown.
@@ -80,6 +87,9 @@ class ExternalExperiment:
 
 def read_external_experiment(manifest: JsonObject) -> ExternalExperiment:
     """Return an experiment of ours that says what a Katib experiment says.
+
+    Args:
+        manifest: of the Katib experiment, as the cluster returns it.
 
     Raises:
         SettingsError: it searches something that cannot be shown, such as a network's architecture.

@@ -53,6 +53,10 @@ class FileTransfer:
     def send(self, experiment: Experiment, settings: ClusterSettings) -> None:
         """Have the claim hold the experiment's dataset and folder as they are here.
 
+        Args:
+            experiment: whose dataset and folder are in the workspace here.
+            settings: name the claim.
+
         Raises:
             ClusterError: the pod does not start, or the files do not get through; the pod is ended then.
         """
@@ -72,6 +76,11 @@ class FileTransfer:
         A trial that has ended is written down as it is then, so its files come at once; those of running trials come
         now and then.
 
+        Args:
+            record: the experiment as the store has it.
+            binding: says on which cluster it runs.
+            trials: all its trials on Katib.
+
         Returns:
             What is waited for; empty once the files are here.
 
@@ -89,6 +98,11 @@ class FileTransfer:
     def fetch_all_now(self, record: ExperimentRecord, binding: ClusterBinding, trials: Iterable[KatibTrial]) -> None:
         """Copy what trials have written, waiting for the pod.
 
+        Args:
+            record: the experiment as the store has it.
+            binding: says on which cluster it runs.
+            trials: all its trials on Katib.
+
         Raises:
             ClusterError: the pod does not start, or the files do not get through.
         """
@@ -99,6 +113,11 @@ class FileTransfer:
 
     def fetch_trial(self, record: ExperimentRecord, binding: ClusterBinding, trial: TrialRecord) -> str:
         """Copy all files of a trial, its network too.
+
+        Args:
+            record: the experiment as the store has it.
+            binding: says on which cluster it runs.
+            trial: whose network is wanted.
 
         Returns:
             What is waited for; empty once the files are here.
@@ -121,6 +140,11 @@ class FileTransfer:
     def remove_trials(self, record: ExperimentRecord, binding: ClusterBinding, folders: Collection[str]) -> None:
         """Delete the folders of these trials on the claim.
 
+        Args:
+            record: the experiment as the store has it.
+            binding: says on which cluster it runs.
+            folders: names of the trials' folders; with none, nothing is asked of the cluster.
+
         Raises:
             ClusterError: they cannot be deleted.
         """
@@ -140,7 +164,12 @@ class FileTransfer:
         _close(pod)
 
     def close(self, binding: ClusterBinding, name: str) -> None:
-        """End the experiment's pod, because nothing more is to be copied."""
+        """End the experiment's pod, because nothing more is to be copied.
+
+        Args:
+            binding: says on which cluster the experiment runs.
+            name: of the experiment.
+        """
         with suppress(NotConfigured):
             pod = None if binding.read_only else self._pod(binding.cluster, name)
             if pod is not None:

@@ -57,13 +57,21 @@ class FinalEvaluator:
         self._store = store
 
     def ensure_baselines(self, record: ExperimentRecord) -> bool:
-        """Have the baselines worked out if they are missing; return whether they still are."""
+        """Start computing the baselines if they are missing.
+
+        Returns:
+            Whether they are still missing, and being computed.
+        """
         if record.baselines is not None or record.baselines_reason:
             return False
         return self._ensure_process(record, _BASELINES)
 
     def ensure_best_is_evaluated(self, record: ExperimentRecord) -> bool:
-        """Have the best trial evaluated if it is not; return whether that is still going on."""
+        """Start evaluating the best trial on the test lines if that was not done.
+
+        Returns:
+            Whether the evaluation is still going on.
+        """
         if record.best is None or not self.is_needed(record):
             return False
         return self._ensure_process(record, record.best.number)
@@ -153,7 +161,11 @@ def _evaluate(store: Store, name: str, trial: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``python -m gwas_core.kubeflow.final_evaluation`` and return its exit code."""
+    """Run ``python -m gwas_core.kubeflow.final_evaluation`` and return its exit code.
+
+    Args:
+        arguments: of the command line; those of this process if not given.
+    """
     parser = argparse.ArgumentParser(description="Baselines and final evaluation; started by the Kubeflow engine.")
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--trial", type=int, required=True, help=f"which to evaluate; {_BASELINES}: the baselines")

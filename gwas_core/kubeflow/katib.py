@@ -64,6 +64,10 @@ _TOKEN_SECONDS = 7200
 def katib_experiment(experiment: Experiment, *, cluster: ClusterSettings) -> JsonObject:
     """Return the manifest, JSON-ready, that creates the experiment.
 
+    Args:
+        experiment: to be submitted.
+        cluster: namespace, image, claim and resources of the trials.
+
     Raises:
         SettingsError: see ``check_katib``.
     """
@@ -113,6 +117,9 @@ def to_yaml(manifest: JsonObject) -> str:
 
     Texts that could be read as numbers are quoted: PyYAML leaves 1e-05 without quotes, which Kubernetes reads as a
     number and then refuses, because Katib's values are texts.
+
+    Args:
+        manifest: as ``katib_experiment`` returns it.
     """
     return yaml.dump(dict(manifest), Dumper=_Dumper, sort_keys=False)
 
@@ -216,7 +223,12 @@ def _trial_template(experiment: Experiment, cluster: ClusterSettings) -> V1beta1
 
 
 def driver_arguments(experiment: Experiment, cluster: ClusterSettings) -> list[str]:
-    """Return the driver's command line with Katib's placeholders, safe in the shell that it passes through."""
+    """Return the driver's command line with Katib's placeholders, safe in the shell that it passes through.
+
+    Args:
+        experiment: whose space decides the placeholders.
+        cluster: says how trials run, and where the claim is mounted.
+    """
     arguments = [
         f"--kind={cluster.trial_kind}",
         f"--experiment={experiment.name}",

@@ -42,6 +42,11 @@ class KatibObjects:
 def read(api: KubernetesApi, name: str, *, uid: str) -> KatibObjects:
     """Return the experiment and what belongs to it; the trials are read last and so know at least as much.
 
+    Args:
+        api: of the namespace.
+        name: of the experiment.
+        uid: of the experiment that is meant: another one may have taken its name since.
+
     Raises:
         NotFound: it is gone, or another one has taken its name.
     """
@@ -57,7 +62,13 @@ def list_trials(api: KubernetesApi, name: str) -> list[JsonObject]:
 
 
 def find(api: KubernetesApi, plural: str, name: str) -> JsonObject | None:
-    """Return an object, or None if there is none."""
+    """Return an object, or None if there is none.
+
+    Args:
+        api: of the namespace.
+        plural: kind of the object, such as ``"experiments"``.
+        name: of the object.
+    """
     try:
         return api.get(plural, name)
     except NotFound:
@@ -128,7 +139,12 @@ def delete_everything(api: KubernetesApi, name: str) -> None:
 
 
 def delete_unfinished(api: KubernetesApi, trials: Iterable[JsonObject]) -> None:
-    """End the trials that are under way."""
+    """End the trials that are under way.
+
+    Args:
+        api: of the namespace.
+        trials: as Katib has them; those that have finished stay.
+    """
     for trial in trials:
         if not read_trial(trial).state.is_finished():
             api.delete("trials", trial["metadata"]["name"])
@@ -138,6 +154,11 @@ def resumable_trials(api: KubernetesApi, name: str, *, resume_policy: str) -> li
     """Return the finished trials that Katib's search still knows.
 
     Trials that were under way are ended, and gone when this returns: Katib gives up on a trial whose name is taken.
+
+    Args:
+        api: of the namespace.
+        name: of the experiment.
+        resume_policy: of the experiment: whether Katib's search outlives its end.
 
     Returns:
         None if there is no such search; everything of the experiment is deleted then.
@@ -170,7 +191,13 @@ def resumable_trials(api: KubernetesApi, name: str, *, resume_policy: str) -> li
 
 
 def adopt(api: KubernetesApi, experiment: JsonObject, trials: Iterable[JsonObject]) -> None:
-    """Make a new experiment the owner of the Suggestion and the trials of the one before it."""
+    """Make a new experiment the owner of the Suggestion and the trials of the one before it.
+
+    Args:
+        api: of the namespace.
+        experiment: the new one, as the cluster returns it.
+        trials: of the one before.
+    """
     metadata = experiment["metadata"]
     owner = {
         "apiVersion": experiment["apiVersion"],

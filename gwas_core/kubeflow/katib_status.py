@@ -51,6 +51,9 @@ def read_trial(trial: JsonObject) -> KatibTrial:
     """Return what Katib says of one trial.
 
     One that succeeded without a finite objective has failed, because nobody can learn from it.
+
+    Args:
+        trial: as the cluster returns it.
     """
     spec, status = trial.get("spec") or {}, trial.get("status") or {}
     metric = str((spec.get("objective") or {}).get("objectiveMetricName", OBJECTIVE))
@@ -88,7 +91,12 @@ def _state(trial: JsonObject) -> tuple[TrialState, str]:
 
 
 def condition(resource: JsonObject, kind: str) -> JsonObject | None:
-    """Return the condition of this type if it is true, or None."""
+    """Return a condition of an object if it is true, or None.
+
+    Args:
+        resource: experiment, trial, suggestion or pod, as the cluster returns it.
+        kind: type of the condition, such as ``"Succeeded"``.
+    """
     for entry in (resource.get("status") or {}).get("conditions") or ():
         if entry.get("type") == kind and entry.get("status") == "True":
             return dict(entry)
@@ -104,6 +112,9 @@ def objective(trial: JsonObject) -> float | None:
     """Return the objective by the metric's strategy, to be minimised, or None if there is none.
 
     For a metric to be maximised it is the negative of the metric.
+
+    Args:
+        trial: as the cluster returns it.
     """
     spec = (trial.get("spec") or {}).get("objective") or {}
     metric = spec.get("objectiveMetricName")
@@ -119,7 +130,11 @@ def objective(trial: JsonObject) -> float | None:
 
 
 def completion_message(experiment: JsonObject) -> str | None:
-    """Return what Katib says about the end of an experiment, or None while it goes on."""
+    """Return what Katib says about the end of an experiment, or None while it goes on.
+
+    Args:
+        experiment: as the cluster returns it.
+    """
     for kind in ("Failed", "Succeeded"):
         if (entry := condition(experiment, kind)) is not None:
             return message_of(entry)
@@ -141,7 +156,11 @@ def read_trials(trials: Iterable[JsonObject], suggestion: JsonObject | None) -> 
 
 
 def read_time(text: Any) -> datetime | None:
-    """Return an RFC 3339 text as an aware time, or None for anything else."""
+    """Return an RFC 3339 text as an aware time, or None for anything else.
+
+    Args:
+        text: as Kubernetes writes times; one without a zone is UTC.
+    """
     if not isinstance(text, str) or not text:
         return None
     try:

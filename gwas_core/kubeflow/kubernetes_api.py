@@ -156,7 +156,16 @@ class KubernetesApi:
         return self.request("POST", self._path(plural), body=body, query={"dryRun": "All"} if dry_run else None)
 
     def patch(self, plural: str, name: str, body: JsonObject) -> JsonObject:
-        """Merge ``body`` into an object and return the result."""
+        """Merge changes into an object.
+
+        Args:
+            plural: kind of the object, such as ``"experiments"``.
+            name: of the object.
+            body: the changes, by JSON merge patch: null deletes an entry.
+
+        Returns:
+            The object after the change.
+        """
         return self.request("PATCH", self._path(plural, name), body=body)
 
     def delete(self, plural: str, name: str, *, keep_dependents: bool = False) -> None:

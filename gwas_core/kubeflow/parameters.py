@@ -106,7 +106,11 @@ def _check_shell_safe(parameter: Parameter) -> None:
 
 
 def as_text(value: HyperparameterValue) -> str:
-    """Return a value as text for Katib; reading the text gives exactly the same number."""
+    """Return a value as text for Katib; reading the text gives exactly the same number.
+
+    Args:
+        value: of a parameter; a float is written with all digits that it needs.
+    """
     return value if isinstance(value, str) else repr(value)
 
 

@@ -83,7 +83,11 @@ class RunParameters:
 
 
 def make_pipeline(cluster: ClusterSettings | None = None) -> Any:
-    """Return the pipeline, for this machine if no cluster is given."""
+    """Return the pipeline, for this machine if no cluster is given.
+
+    Args:
+        cluster: image and resources of the steps' containers; None for a run on this machine.
+    """
     step = _steps(cluster)
 
     def deep_gwas(
@@ -156,6 +160,10 @@ def _place(task: Any, cluster: ClusterSettings, *, trains: bool) -> None:
 def compile_pipeline(path: Path, cluster: ClusterSettings) -> None:
     """Write the pipeline's package, a YAML file to be uploaded to a cluster.
 
+    Args:
+        path: of the package, which ends in ``.yaml``.
+        cluster: image and resources of the steps' containers.
+
     Raises:
         SettingsError: the file's name does not end in .yaml.
     """
@@ -169,6 +177,10 @@ def pipeline_name(experiment: str, package: Path) -> str:
     """Return the name of the pipeline on the cluster: another one whenever the package has changed.
 
     So no trial runs an older pipeline.
+
+    Args:
+        experiment: name of the experiment.
+        package: file that ``compile_pipeline`` wrote.
     """
     return f"{PIPELINE_NAME}-{experiment}-{hashlib.sha256(package.read_bytes()).hexdigest()[:8]}"
 

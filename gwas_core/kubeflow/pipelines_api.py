@@ -105,7 +105,11 @@ class Run:
 
     @classmethod
     def of(cls, answer: JsonObject) -> Run:
-        """Return the run that an answer of the API describes."""
+        """Return the run that an answer of the API describes.
+
+        Args:
+            answer: what the API says of one run; entries that are missing stay empty.
+        """
         details = answer.get("run_details") or {}
         return cls(
             run_id=str(answer.get("run_id", "")),
@@ -223,7 +227,12 @@ class PipelinesApi:
         )
 
     def find(self, name: str, *, group: str) -> Run | None:
-        """Return the latest run of this name in the Pipelines experiment ``group``, or None."""
+        """Return the latest run of a name, or None.
+
+        Args:
+            name: of the run.
+            group: name of the Pipelines "experiment" that holds it.
+        """
         group_id = self._find_group(group)
         return None if group_id is None else self._find(name, group_id)
 
@@ -233,11 +242,19 @@ class PipelinesApi:
         return Run.of(runs[0]) if runs else None
 
     def get(self, run_id: str) -> Run:
-        """Return a run as it is now."""
+        """Return a run as it is now.
+
+        Args:
+            run_id: identity that Pipelines gave the run.
+        """
         return Run.of(self._request("GET", f"/runs/{quote(run_id, safe='')}"))
 
     def terminate(self, run_id: str) -> None:
-        """End a run; one that has ended already is left alone."""
+        """End a run; one that has ended already is left alone.
+
+        Args:
+            run_id: identity that Pipelines gave the run.
+        """
         with contextlib.suppress(Invalid, NotFound, Conflict):
             self._request("POST", f"/runs/{quote(run_id, safe='')}:terminate")
 

@@ -304,7 +304,11 @@ _CHECKS: tuple[_CheckFunction, ...] = (
 
 
 def check_lines(settings: ClusterSettings) -> tuple[list[str], bool]:
-    """Return the outcome of the preflight as lines for a terminal, and whether nothing failed."""
+    """Return the outcome of the preflight as lines for a terminal, and whether nothing failed.
+
+    Args:
+        settings: of the cluster to look at.
+    """
     checks = preflight(settings)
     lines = []
     for check in checks:

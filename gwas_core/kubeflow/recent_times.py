@@ -23,7 +23,11 @@ class RecentTimes:
         self._lock = threading.Lock()
 
     def mark(self, folder: Path) -> None:
-        """Remember that it was done just now."""
+        """Remember that it was done just now.
+
+        Args:
+            folder: of the experiment for which it was done.
+        """
         with self._lock:
             self._times[folder] = time.monotonic()
             self._times.move_to_end(folder)
@@ -31,7 +35,12 @@ class RecentTimes:
                 self._times.popitem(last=False)
 
     def is_within(self, folder: Path, seconds: float) -> bool:
-        """Return whether it was done within the last ``seconds``."""
+        """Return whether it was done a short while ago.
+
+        Args:
+            folder: of the experiment.
+            seconds: longest time since then.
+        """
         with self._lock:
             last = self._times.get(folder)
         return last is not None and time.monotonic() - last < seconds

@@ -24,7 +24,12 @@ _MEMORY_REMEDY = (
 
 
 def last_change(experiment: JsonObject, trials: Sequence[JsonObject]) -> datetime:
-    """Return when something last happened to an experiment or one of its trials."""
+    """Return when something last happened to an experiment or one of its trials.
+
+    Args:
+        experiment: as the cluster returns it.
+        trials: all its trials.
+    """
     times = [experiment["metadata"].get("creationTimestamp")]
     for resource in (experiment, *trials):
         times.append(resource["metadata"].get("creationTimestamp"))
@@ -86,7 +91,11 @@ def _why_no_suggestion(experiment: JsonObject, suggestion: JsonObject | None, po
 
 
 def explain_pod(pod: JsonObject) -> str:
-    """Return what keeps a pod from running; empty if nothing does."""
+    """Return what keeps a pod from running; empty if nothing does.
+
+    Args:
+        pod: as the cluster returns it.
+    """
     status = pod.get("status") or {}
     name = pod["metadata"]["name"]
     for entry in status.get("conditions") or ():

@@ -79,6 +79,10 @@ def trial_directory(workspace: Path, experiment: str, trial: str) -> Path:
 def experiment_directory(workspace: Path, experiment: str) -> Path:
     """Return the folder of an experiment, or of the runs that belong to none.
 
+    Args:
+        workspace: folder of the volume.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+
     Raises:
         SettingsError: the name could be a path.
     """
@@ -87,7 +91,12 @@ def experiment_directory(workspace: Path, experiment: str) -> Path:
 
 @contextmanager
 def record_failure(directory: Path, step: str) -> Iterator[None]:
-    """Write to ``directory`` why the step inside failed, for people who have no access to the pod's log."""
+    """Write to a folder why the step inside failed, for people who have no access to the pod's log.
+
+    Args:
+        directory: of the trial, or of the experiment for a step that its trials share.
+        step: name of the step, and of its log.
+    """
     log = directory / STEP_LOGS / f"{step}.log"
     # A log of an earlier attempt would be taken for one of this attempt.
     log.unlink(missing_ok=True)
@@ -105,7 +114,11 @@ def record_failure(directory: Path, step: str) -> Iterator[None]:
 
 
 def read_failure_kind(log: Path) -> FailureKind:
-    """Return why a step failed, by the log that ``record_failure`` left of it."""
+    """Return why a step failed, by the log that ``record_failure`` left of it.
+
+    Args:
+        log: file in ``STEP_LOGS``; the kind stands in another one beside it.
+    """
     try:
         return FailureKind.read(log.with_suffix(_KIND_SUFFIX).read_text(encoding="utf-8").strip())
     except (OSError, ValueError):
@@ -113,7 +126,11 @@ def read_failure_kind(log: Path) -> FailureKind:
 
 
 def restore_integers(value: Any) -> Any:
-    """Return a JSON value with its whole numbers as integers: pipelines pass all numbers in a dictionary as floats."""
+    """Return a JSON value with its whole numbers as integers: pipelines pass all numbers in a dictionary as floats.
+
+    Args:
+        value: what a pipeline passed to a step.
+    """
     if isinstance(value, Mapping):
         return {name: restore_integers(entry) for name, entry in value.items()}
     if isinstance(value, list):
@@ -183,6 +200,9 @@ class PreparedData:
     @classmethod
     def load(cls, directory: Path) -> PreparedData:
         """Return the result that ``save`` wrote to a folder.
+
+        Args:
+            directory: output folder of the preprocessing step.
 
         Raises:
             InputError: the folder does not hold what ``save`` wrote.
@@ -503,14 +523,31 @@ def _read_table(path: Path) -> pd.DataFrame:
 def draw_attributions(
     *, workspace: Path, experiment: str, trial: str, attributions: Path, trait: str, plot: Path
 ) -> None:
-    """Draw the network's attributions along the genome, as an HTML file."""
+    """Draw the network's attributions along the genome, as an HTML file.
+
+    Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        attributions: CSV file of ``attribute_snps``.
+        trait: name of the trait, for the axis.
+        plot: HTML file to write.
+    """
     with record_failure(trial_directory(workspace, experiment, trial), "manhattan_predicted"):
         figure = attribution_figure(attribution_plot(_read_table(attributions)), trait=plot_text(trait))
         write_text(plot, html_page("What the network looks at", [CAVEAT], figure))
 
 
 def draw_associations(*, workspace: Path, experiment: str, trial: str, associations: Path, plot: Path) -> None:
-    """Draw the Manhattan plot of the observed phenotype, as an HTML file."""
+    """Draw the Manhattan plot of the observed phenotype, as an HTML file.
+
+    Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        associations: CSV file of ``associate_snps``.
+        plot: HTML file to write.
+    """
     with record_failure(trial_directory(workspace, experiment, trial), "manhattan_observed"):
         facts = manhattan(_read_table(associations))
         sentence = f"One linear regression for each of {counted(facts.tests, 'SNP')}, on the training lines."
@@ -518,7 +555,15 @@ def draw_associations(*, workspace: Path, experiment: str, trial: str, associati
 
 
 def draw_quantiles(*, workspace: Path, experiment: str, trial: str, associations: Path, plot: Path) -> None:
-    """Draw the QQ plot of the observed phenotype's p-values, as an HTML file."""
+    """Draw the QQ plot of the observed phenotype's p-values, as an HTML file.
+
+    Args:
+        workspace: folder of the workspace.
+        experiment: name of the experiment, or ``PIPELINE_RUNS``.
+        trial: name of the trial.
+        associations: CSV file of ``associate_snps``.
+        plot: HTML file to write.
+    """
     with record_failure(trial_directory(workspace, experiment, trial), "qq"):
         sentence = "The p-values against those of SNPs that have nothing to do with the trait."
         figure = quantile_figure(quantile_plot(_read_table(associations)))

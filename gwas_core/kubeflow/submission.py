@@ -52,5 +52,11 @@ def submit(api: KubernetesApi, store: Store, name: str, manifest: JsonObject, *,
 
 
 def is_submitted(existing: JsonObject, binding: ClusterBinding, record: ExperimentRecord) -> bool:
-    """Return whether a Katib experiment of this name is the one that was submitted for the record."""
+    """Return whether a Katib experiment of this name is the one that was submitted for the record.
+
+    Args:
+        existing: Katib experiment of the record's name.
+        binding: of the record.
+        record: the experiment as the store has it.
+    """
     return katib_objects.is_same(existing, uid=binding.uid, created=record.experiment.created)

@@ -131,7 +131,11 @@ class TransferPod:
         unpack(self._root, self._ask("pack", question), under=folders)
 
     def remove(self, folders: Collection[str]) -> None:
-        """Delete these folders on the claim."""
+        """Delete these folders on the claim.
+
+        Args:
+            folders: below the workspace.
+        """
         self.wait()
         self._ask("remove", TransferQuestion(folders=tuple(folders)))
 
@@ -161,7 +165,12 @@ class TransferPod:
 
 
 def transfer_pod_manifest(name: str, settings: ClusterSettings) -> JsonObject:
-    """Return the manifest of a pod that has the claim mounted and waits."""
+    """Return the manifest of a pod that has the claim mounted and waits.
+
+    Args:
+        name: of the pod.
+        settings: name the claim, where it is mounted, and the image.
+    """
     container = {
         "name": "files",
         "image": settings.image,

@@ -27,9 +27,16 @@ CALIBRATION_FILE = "calibration.json"
 
 
 def read_history(directory: Path, metric: str = OBJECTIVE) -> list[tuple[int, float]]:
-    """Return (epoch, value of the metric) of every complete line of the folder's metrics, in the order of epochs.
+    """Return the values of a metric by epoch, as far as they are written.
 
     A line that is still being written is left out, and so are values that are not finite.
+
+    Args:
+        directory: of the trial.
+        metric: name of the metric in the file.
+
+    Returns:
+        (epoch from 1, value), in the order of epochs.
     """
     try:
         text = (directory / METRICS_FILE).read_text(encoding="utf-8", errors="replace")
@@ -66,6 +73,9 @@ class RecordedResult(CustomForm):
     @classmethod
     def from_dict(cls, values: Any) -> RecordedResult:
         """Return the result that untrusted JSON values describe.
+
+        Args:
+            values: content of ``result.json``, perhaps of another version.
 
         Raises:
             InputError: they do not describe one.
@@ -105,7 +115,11 @@ def read_failure(directory: Path) -> TrialFailure | None:
 
 
 def finite_number(value: Any) -> float | None:
-    """Return a finite number from a number or a text, or None for anything else."""
+    """Return a finite number, or None for anything else.
+
+    Args:
+        value: number, or text of one.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:

@@ -37,5 +37,9 @@ def trial_seed(experiment: Experiment, trial: str) -> int:
     """Return the seed of a trial, from the experiment's seed and the trial's name, as Katib does not number trials.
 
     It is the same whenever the trial is repeated, and unrelated between trials.
+
+    Args:
+        experiment: with the seed that its trials' seeds come from.
+        trial: name that Katib gave the trial.
     """
     return named_training_seed(experiment.seed, trial)

@@ -170,13 +170,24 @@ def _outcome(
 
 
 def put_back_running_trials(writer: ExperimentWriter, store: Store) -> None:
-    """Write that trials which have not finished wait to be begun again."""
+    """Write that trials which have not finished wait to be begun again.
+
+    Args:
+        writer: of the experiment.
+        store: that holds it.
+    """
     for trial in store.load(writer.experiment.name).trials:
         if trial.state is TrialState.RUNNING:
             writer.put_back(trial.number)
 
 
 def set_waiting_reason(writer: ExperimentWriter, record: ExperimentRecord, reason: str) -> None:
-    """Write why nothing seems to happen; with an empty reason, that something happens again."""
+    """Write why nothing seems to happen; with an empty reason, that something happens again.
+
+    Args:
+        writer: of the experiment.
+        record: the experiment as the store has it.
+        reason: sentence for people; empty if something happens again.
+    """
     if reason != record.reason:
         writer.set_status(ExperimentState.RUNNING, reason)

@@ -94,7 +94,12 @@ class BundlePreprocessing:
 
 
 def bundle_path(workspace: Workspace, record: ExperimentRecord) -> Path:
-    """Return the path of the bundle of an experiment's best trial, whether or not it was packed."""
+    """Return the path of the bundle of an experiment's best trial, whether or not it was packed.
+
+    Args:
+        workspace: of the experiment.
+        record: of the experiment, in any state.
+    """
     return workspace.experiment_directory(record.name) / f"{record.name}-best.zip"
 
 
@@ -161,6 +166,9 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
 
 def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:
     """Return trials as a table.
+
+    Args:
+        trials: of one experiment.
 
     Returns:
         A row for each trial, in the order given: number, state, metrics on the validation lines, best_epoch, epochs,

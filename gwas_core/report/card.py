@@ -25,7 +25,11 @@ _SPLITS = {
 
 
 def metrics_table(rows: Iterable[ModelMetrics]) -> str:
-    """Return metrics as a Markdown table: a row for each model, a dash for a figure that is not defined."""
+    """Return metrics as a Markdown table: a row for each model, a dash for a figure that is not defined.
+
+    Args:
+        rows: of one part of the lines, as ``comparison`` returns them.
+    """
     lines = [f"| model | {' | '.join(SHORT_FIGURE_TITLES.values())} |", f"|---|{'---:|' * len(SHORT_FIGURE_TITLES)}"]
     for row in rows:
         figures = ("–" if value is None else f"{value:.3f}" for value in row.figures())

@@ -98,7 +98,12 @@ def opacities(kept: ArrayLike, *, opacity: float = 0.85) -> list[float]:
 
 
 def is_kept(numbers: Sequence[int], selected: Collection[int] | None) -> list[bool]:
-    """Return for each trial number whether it is among the selected ones; all are if ``selected`` is None."""
+    """Return for each trial whether it is among the selected ones.
+
+    Args:
+        numbers: of the trials.
+        selected: numbers that are kept; None keeps all.
+    """
     return [selected is None or number in selected for number in numbers]
 
 

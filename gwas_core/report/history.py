@@ -143,7 +143,11 @@ def baseline_levels(baselines: Mapping[str, BaselineMetrics] | None) -> pd.DataF
 
 
 def history_figure(history: OptimizationHistory) -> go.Figure:
-    """Draw trials by number; click data (``customdata``) begin with the trial's number."""
+    """Draw trials by number; click data (``customdata``) begin with the trial's number.
+
+    Args:
+        history: facts, as ``optimization_history`` returns them.
+    """
     figure = new_figure(height=_HEIGHT, xaxis={"title": "Trial"})
     trials, (lower, upper) = history.trials, history.limits
     strips = _strips(trials, upper)

@@ -34,6 +34,10 @@ def shortened(text: str, *, limit: int) -> str:
     """Return text in at most ``limit`` characters.
 
     Control characters become visible, and an ellipsis stands for what is cut off.
+
+    Args:
+        text: from anywhere.
+        limit: number of characters, the ellipsis included.
     """
     visible = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return visible if len(visible) <= limit else f"{visible[: limit - 1]}…"
@@ -43,6 +47,9 @@ def told_apart(labels: Iterable[str]) -> tuple[str, ...]:
     """Return labels that differ from each other.
 
     Plotly takes two ticks with the same text for one, so invisible characters are added to repeated labels.
+
+    Args:
+        labels: of one axis, in order.
     """
     seen: dict[str, int] = {}
     unique = []

@@ -106,6 +106,9 @@ def _errors(curves: pd.DataFrame) -> list[float]:
 def read_training_errors(directory: Path) -> dict[int, float]:
     """Return the training MAE by epoch from a trial's folder.
 
+    Args:
+        directory: folder of the trial.
+
     Returns:
         Empty if there is no file; damaged lines are left out, since the file of a running trial may end in half a line.
     """
@@ -127,7 +130,11 @@ def read_training_errors(directory: Path) -> dict[int, float]:
 
 
 def curves_figure(facts: LearningCurves) -> go.Figure:
-    """Draw highlighted trials in colour (validation solid, training dotted), and the others in grey."""
+    """Draw highlighted trials in colour (validation solid, training dotted), and the others in grey.
+
+    Args:
+        facts: as ``learning_curves`` returns them.
+    """
     figure = new_figure(height=_HEIGHT, xaxis={"title": "Epoch", "rangemode": "tozero"}, showlegend=True)
     by_trial = {int(str(number)): curve for number, curve in facts.curves.groupby("trial")}
     others = facts.trials[~facts.trials["highlighted"].astype(bool)]

@@ -106,6 +106,9 @@ def manhattan_figure(facts: Manhattan) -> go.Figure:
     """Draw the facts as one trace with the threshold.
 
     Click data (``customdata``) begin with the row of the associations table.
+
+    Args:
+        facts: as ``manhattan`` returns them.
     """
     figure = new_figure(height=_HEIGHT, showlegend=True)
     points = facts.points

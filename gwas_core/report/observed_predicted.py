@@ -46,7 +46,11 @@ class ObservedPredicted:
 
 
 def trait_of(record: ExperimentRecord) -> str:
-    """Return the name of the trait that was predicted; empty if the dataset is lost."""
+    """Return the name of the trait that was predicted; empty if the dataset is lost.
+
+    Args:
+        record: of an experiment in its workspace.
+    """
     folder = Workspace(record.directory.parent).dataset_directory(record.experiment.dataset)
     try:
         return Dataset.load(folder).trait

@@ -99,7 +99,15 @@ class Axis:
         return self.scale is AxisScale.STEPS and len(self.choices) <= _MOST_SNAPPING_STEPS
 
     def position(self, value: Any) -> float:
-        """Return where a value is drawn; NaN for a value that has no place on this axis."""
+        """Return where a value is drawn.
+
+        Args:
+            value: of a parameter, or the objective.
+
+        Returns:
+            In the unit of the axis: log10 of the value on a log axis, the number of the step on one of steps; NaN for a
+            value that has no place on this axis.
+        """
         if self.scale is AxisScale.STEPS:
             return self._step(value)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -116,7 +124,11 @@ class Axis:
         return float(value)
 
     def value(self, position: float) -> float:
-        """Return the value at a position of a linear or log axis, rounded to what can be told apart by eye."""
+        """Return the value at a position, rounded to what can be told apart by eye.
+
+        Args:
+            position: on a linear or log axis, as ``position`` returns it.
+        """
         length = self.high - self.low
         if self.scale is AxisScale.LOG:
             number = 10.0**position
@@ -145,7 +157,14 @@ class Axis:
         return TrialFilter(parameter=self.name, ranges=tuple(found))
 
     def ranges_of(self, trial_filter: TrialFilter) -> list[list[float]]:
-        """Return the brushes that show a filter: lowest and highest positions, in ascending order."""
+        """Return the brushes that show a filter.
+
+        Args:
+            trial_filter: of this axis' parameter.
+
+        Returns:
+            Lowest and highest positions of each brush, in ascending order.
+        """
         if self.scale is AxisScale.STEPS:
             kept = [index for index, choice in enumerate(self.choices) if trial_filter.accepts(choice)]
             margin = 0.25 if self.snaps else 0.4
@@ -285,7 +304,11 @@ class ParallelCoordinates:
     lower_is_better: bool
 
     def axis(self, name: str) -> Axis | None:
-        """Return the axis of this name; None if it is not drawn."""
+        """Return the axis of this name; None if it is not drawn.
+
+        Args:
+            name: of the parameter or the objective.
+        """
         return next((axis for axis in self.axes if axis.name == name), None)
 
 

@@ -52,7 +52,11 @@ class ProgressBars:
         _update(self._tasks, progress.done, progress.total, time_left(progress))
 
     def write(self, line: str) -> None:
-        """Write a line above the bars."""
+        """Write a line above the bars.
+
+        Args:
+            line: without characters that steer a terminal.
+        """
         tqdm.write(line, file=sys.stderr)
 
     def _bar(self, title: str, unit: str, *, done: int) -> tqdm[Any]:

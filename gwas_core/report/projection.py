@@ -66,7 +66,14 @@ class Projection:
     basis: str
 
     def cost(self, price_per_hour: float) -> tuple[float, float]:
-        """Return the lowest and the highest cost, in the unit of the price."""
+        """Return the lowest and the highest cost, in the unit of the price.
+
+        Args:
+            price_per_hour: of one machine, in any currency.
+
+        Returns:
+            Lowest and highest cost, in the same currency.
+        """
         return self.low / 3600 * price_per_hour, self.high / 3600 * price_per_hour
 
 

@@ -85,7 +85,11 @@ def quantile_plot(associations: pd.DataFrame) -> QuantilePlot:
 
 
 def quantile_figure(facts: QuantilePlot) -> go.Figure:
-    """Draw points, the identity line and the band; click data begin with the row of the associations table."""
+    """Draw points, the identity line and the band; click data begin with the row of the associations table.
+
+    Args:
+        facts: as ``quantile_plot`` returns them.
+    """
     figure = new_figure(height=_HEIGHT, showlegend=True)
     band, points = facts.band, facts.points
     figure.add_trace(

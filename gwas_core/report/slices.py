@@ -230,7 +230,12 @@ def _choice_ticks(choices: Sequence[str]) -> JsonObject:
 
 
 def two_lines(text: str, *, width: int) -> str:
-    """Return a choice as text under its strip, in two lines if it is longer than ``width``, broken between words."""
+    """Return a choice as text under its strip, in two lines if it is long, broken between words.
+
+    Args:
+        text: the choice.
+        width: number of characters of a line.
+    """
     if len(text) <= width:
         return plot_text(text)
     starts = [match.start() for match in re.finditer(r"(?<=[_\W])[^_\W]|(?<=[a-z])[A-Z]", text)]
@@ -241,6 +246,10 @@ def two_lines(text: str, *, width: int) -> str:
 
 def log_ticks(low: float, high: float) -> list[float]:
     """Return a few round values for a logarithmic axis: 1, 2 and 5 of each power of ten, or powers alone.
+
+    Args:
+        low: lower end of the axis, above 0.
+        high: upper end.
 
     Returns:
         The two ends if the range is too narrow to hold two round values.

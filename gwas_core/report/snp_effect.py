@@ -50,7 +50,12 @@ def snp_effect(genotypes: NDArray[np.int8], phenotype: NDArray[np.float64]) -> p
 
 
 def snp_effect_figure(facts: pd.DataFrame, *, trait: str) -> go.Figure:
-    """Draw box plots from minimum to maximum, with the means; ``trait`` is escaped here."""
+    """Draw box plots of the trait by genotype, from minimum to maximum, with the means.
+
+    Args:
+        facts: as ``snp_effect`` returns them.
+        trait: name of the trait; it is escaped here.
+    """
     figure = new_figure(height=340, showlegend=False)
     figure.add_trace(
         go.Box(

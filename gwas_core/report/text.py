@@ -38,7 +38,11 @@ def plot_lines(text: object, *, width: int = 60, limit: int = 400) -> str:
 
 
 def p_value_text(neg_log10_p: float) -> str:
-    """Return a p-value of any size with two digits: ``0.031``, ``1.8e-20``, ``4.2e-412``."""
+    """Return a p-value of any size with two digits: ``0.031``, ``1.8e-20``, ``4.2e-412``.
+
+    Args:
+        neg_log10_p: -log10 of the p-value, since p-values below 1e-308 have no float; NaN if there is none.
+    """
     if neg_log10_p != neg_log10_p:
         return "not tested"
     if neg_log10_p == float("inf"):

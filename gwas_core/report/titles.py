@@ -34,5 +34,9 @@ SHORT_FIGURE_TITLES = {
 
 
 def model_title(name: str) -> str:
-    """Return the title of a model, or its name if it has none."""
+    """Return the title of a model.
+
+    Args:
+        name: key of the model in records, such as ``gblup``; one without a title is its own title.
+    """
     return MODEL_TITLES.get(name, name)

@@ -89,7 +89,11 @@ class TrialFilter:
         return low, high
 
     def accepts(self, value: Any) -> bool:
-        """Return whether a trial with this value passes; one without a value does not."""
+        """Return whether a trial with this value passes.
+
+        Args:
+            value: of the filter's parameter; a trial without one (None) does not pass.
+        """
         if value is None:
             return False
         if self.choices:
@@ -99,7 +103,11 @@ class TrialFilter:
         return any(_within(value, low, high) for low, high in self.ranges)
 
     def describe(self, title: str | None = None) -> str:
-        """Return the filter in short: ``learning_rate 1e-4 … 1e-3``, ``batch_size 16, 32``."""
+        """Return the filter in short: ``learning_rate 1e-4 … 1e-3``, ``batch_size 16, 32``.
+
+        Args:
+            title: in place of the parameter's name.
+        """
         items = [_describe_range(entry) for entry in self.ranges] or [
             shortened(choice, limit=_TITLE_LENGTH) if isinstance(choice, str) else _digits(choice)
             for choice in self.choices
@@ -109,7 +117,13 @@ class TrialFilter:
 
 
 def passes(trial: TrialRecord, filters: Iterable[TrialFilter], *, objective: str) -> bool:
-    """Return whether a trial passes every filter."""
+    """Return whether a trial passes every filter.
+
+    Args:
+        trial: to look at.
+        filters: all of which must accept it.
+        objective: name under which filters mean the trial's error.
+    """
     return all(
         entry.accepts(trial.value if entry.parameter == objective else trial.parameters.get(entry.parameter))
         for entry in filters
@@ -147,7 +161,11 @@ def with_filter(
 
 
 def encode_filters(filters: Iterable[TrialFilter]) -> str:
-    """Return the filters as text for a URL; empty if there are none."""
+    """Return the filters as text for a URL; empty if there are none.
+
+    Args:
+        filters: as ``decode_filters`` returns them.
+    """
     return _BETWEEN_FILTERS.join(
         _BETWEEN_ITEMS.join(
             [

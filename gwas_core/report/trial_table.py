@@ -41,6 +41,9 @@ _OTHERWISE = "The end of its log says more. If other trials succeed, it can be l
 def ranked(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Return trials in the order of a ranking.
 
+    Args:
+        trials: of one experiment, in any order.
+
     Returns:
         Succeeded trials from best to worst, then pruned and unfinished ones, and failed ones last.
     """
@@ -85,6 +88,9 @@ def trial_rows(trials: Sequence[TrialRecord], names: Sequence[str]) -> pd.DataFr
 def compare_trials(trials: Sequence[TrialRecord]) -> pd.DataFrame:
     """Return the parameters and outcomes of trials side by side.
 
+    Args:
+        trials: in the order of the columns.
+
     Returns:
         A row for each outcome and parameter, a column for each trial: ``What``, ``Differs``, then ``Trial N``; all
         values as text, parameters that differ first.
@@ -104,7 +110,12 @@ def compare_trials(trials: Sequence[TrialRecord]) -> pd.DataFrame:
 
 
 def trials_json(record: ExperimentRecord, trials: Iterable[TrialRecord]) -> str:
-    """Return trials with their learning curves as JSON text, without the paths of this machine."""
+    """Return trials with their learning curves as JSON text, without the paths of this machine.
+
+    Args:
+        record: of the experiment, for its name and objective.
+        trials: those to write.
+    """
     entries = []
     for trial in trials:
         values = trial.to_dict() | {"history": [list(entry) for entry in trial.history]}
@@ -126,7 +137,11 @@ def trials_since_improvement(record: ExperimentRecord) -> int:
 
 
 def next_step(failure: FailureKind | None) -> str:
-    """Return what a person can do about a trial that failed, by the kind of its failure."""
+    """Return what a person can do about a trial that failed, by the kind of its failure.
+
+    Args:
+        failure: kind of the failure; None if it is not known.
+    """
     return _OTHERWISE if failure is None else _NEXT_STEPS.get(failure, _OTHERWISE)
 
 

@@ -121,7 +121,11 @@ class Verdict:
         return self.strongest_baseline is not None and self.strongest_baseline in self.beaten
 
     def of_outcome(self, outcome: Outcome) -> tuple[Contrast, ...]:
-        """Return the contrasts with this outcome, in their order."""
+        """Return the contrasts with this outcome, in their order.
+
+        Args:
+            outcome: such as ``Outcome.BETTER``: the network is better than the contrast's baseline.
+        """
         return tuple(contrast for contrast in self.contrasts if contrast.outcome is outcome)
 
 
@@ -172,7 +176,16 @@ def strongest_baseline(result: EvaluationResult) -> str:
 
 
 def contrast_of(baseline: str, figure: str, estimate: Estimate) -> Contrast | None:
-    """Return the contrast that an estimated difference is; None if the figure is not defined."""
+    """Return the contrast that an estimated difference is.
+
+    Args:
+        baseline: name of the baseline.
+        figure: name of the figure.
+        estimate: network less baseline, with its interval.
+
+    Returns:
+        None if the figure is not defined.
+    """
     if estimate.value is None:
         return None
     return Contrast(baseline=baseline, figure=figure, difference=estimate.value, interval=estimate.interval)
