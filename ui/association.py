@@ -85,7 +85,15 @@ def show_settings(workspace: Workspace, record: ExperimentRecord) -> Association
 
 
 def associations_of(workspace: Workspace, record: ExperimentRecord, *, family_effects: bool) -> pd.DataFrame:
-    """Return the association test of every SNP on the training lines, one row per SNP.
+    """Return the association test of every SNP on the training lines.
+
+    Args:
+        workspace: that holds the dataset.
+        record: of the experiment, whose training lines are tested.
+        family_effects: whether lines are compared within their family only.
+
+    Returns:
+        A row for each SNP; see ``association.regression.associate``.
 
     Raises:
         GwasError: if the dataset or the split is lost.
@@ -109,7 +117,12 @@ def _data(workspace: Workspace, record: ExperimentRecord) -> tuple[Dataset, np.n
 
 
 def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> None:
-    """Show how many lines and SNPs were tested, how many pass, and a warning if p-values are inflated."""
+    """Show how many lines and SNPs were tested, how many pass, and a warning if p-values are inflated.
+
+    Args:
+        associations: as ``associations_of`` returns them.
+        settings: what ``show_settings`` returned.
+    """
     p_values = associations["p_value"]
     tests = int(p_values.notna().sum())
     if not tests:
@@ -143,7 +156,12 @@ def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> No
 
 
 def show_plots(associations: pd.DataFrame, settings: AssociationSettings) -> None:
-    """Show Manhattan and QQ plot; a click on a point chooses its SNP."""
+    """Show Manhattan and QQ plot; a click on a point chooses its SNP.
+
+    Args:
+        associations: as ``associations_of`` returns them.
+        settings: what ``show_settings`` returned.
+    """
     facts = manhattan(associations, alpha=settings.alpha)
     st.subheader("Along the genome")
     show(
@@ -175,7 +193,13 @@ def _choose(points: tuple[PlotPoint, ...]) -> None:
 
 
 def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations: pd.DataFrame) -> None:
-    """Show the phenotype for each genotype of one SNP: the one with the smallest p-value, or the one clicked."""
+    """Show the phenotype for each genotype of one SNP: the one with the smallest p-value, or the one clicked.
+
+    Args:
+        workspace: that holds the dataset.
+        record: of the experiment, whose training lines are shown.
+        associations: as ``associations_of`` returns them.
+    """
     tested = associations["p_value"].dropna()
     if tested.empty:
         return
@@ -203,7 +227,13 @@ def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations
 
 
 def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, name: str) -> None:
-    """Show all SNPs, smallest p-value first, and their download."""
+    """Show all SNPs, smallest p-value first, and their download.
+
+    Args:
+        associations: as ``associations_of`` returns them.
+        settings: what ``show_settings`` returned.
+        name: beginning of the name of the downloaded file.
+    """
     st.subheader("All SNPs")
     ranked = associations.sort_values("neg_log10_p_value", ascending=False, na_position="last")
     st.dataframe(
@@ -232,6 +262,13 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
 
 
 def summary_statistics(associations: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the GWAS summary statistics format (GWAS-SSF), in its order; unknown values are ``NA``."""
+    """Return the columns of the GWAS summary statistics format (GWAS-SSF), in its order.
+
+    Args:
+        associations: as ``associations_of`` returns them.
+
+    Returns:
+        A row for each SNP, in the same order; unknown values are ``NA``.
+    """
     table = associations.reindex(columns=["name", *_GWAS_SSF]).rename(columns={"name": "variant_id"})
     return table[[*_GWAS_SSF, "variant_id"]].astype(object).where(table[[*_GWAS_SSF, "variant_id"]].notna(), "NA")

@@ -119,7 +119,14 @@ def _show_readiness(settings: ClusterSettings) -> None:
 
 
 def checks_table(checks: tuple[Check, ...]) -> pd.DataFrame:
-    """Return one row per check, in Markdown; what to do is below what was found, which fits a narrow page."""
+    """Return one row per check, in Markdown; what to do is below what was found, which fits a narrow page.
+
+    Args:
+        checks: what the preflight found.
+
+    Returns:
+        Columns ``State`` and ``Found, and what to do``.
+    """
     rows = []
     for check in checks:
         found = f"**{markdown_text(check.name)}**: {markdown_text(check.sentence)}"

@@ -21,7 +21,12 @@ from ui.text import markdown_text
 
 
 def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
-    """Show the network against baselines with confidence intervals, or the command that computes this."""
+    """Show the network against baselines with confidence intervals, or the command that computes this.
+
+    Args:
+        workspace: whose evaluations are searched for one that used this experiment.
+        record: of the experiment.
+    """
     st.subheader("Confidence intervals")
     folders = {folder.directory.name: folder for folder in evaluations_of(workspace, record.name)}
     if not folders:

@@ -55,7 +55,14 @@ def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
 
 
 def best_baseline(summary: ExperimentSummary) -> tuple[str, float | None]:
-    """Return title and validation error of the baseline with the lowest error; empty and None if there is none."""
+    """Return the baseline with the lowest validation error.
+
+    Args:
+        summary: of the experiment.
+
+    Returns:
+        Title and error; empty and None if there is none.
+    """
     levels = baseline_levels(summary.baselines)
     return ("", None) if levels.empty else (str(levels["title"].iloc[0]), float(levels["value"].iloc[0]))
 

@@ -168,6 +168,9 @@ def live_plot(
 def plotly_script(folder: Path = STATIC) -> str:
     """Return the address of plotly.js relative to the app, after copying it to the folder if it is not there yet.
 
+    Args:
+        folder: that Streamlit serves as ``app/static``.
+
     Raises:
         OSError: if it cannot be copied.
     """
@@ -182,7 +185,11 @@ def plotly_script(folder: Path = STATIC) -> str:
 
 
 def axis_changes(payload: object) -> tuple[AxisChange, ...]:
-    """Return the changes to axes that the browser reports, in order; entries that are not valid are left out."""
+    """Return the changes to axes that the browser reports, in order; entries that are not valid are left out.
+
+    Args:
+        payload: from the browser, so anything.
+    """
     if not isinstance(payload, list):
         return ()
     found = [_axis_change(entry) for entry in payload[:_MOST_CHANGES] if isinstance(entry, Mapping)]
@@ -190,7 +197,11 @@ def axis_changes(payload: object) -> tuple[AxisChange, ...]:
 
 
 def plot_points(payload: object) -> tuple[PlotPoint, ...]:
-    """Return the points that the browser reports as chosen; entries that are not valid are left out."""
+    """Return the points that the browser reports as chosen; entries that are not valid are left out.
+
+    Args:
+        payload: from the browser, so anything.
+    """
     if not isinstance(payload, list):
         return ()
     return tuple(

@@ -35,7 +35,12 @@ class Refusals:
         self.show_at(error.field if isinstance(error, SettingsError) else "", error)
 
     def show_at(self, field: str, error: GwasError) -> None:
-        """Show the reason beside ``field``, whatever the error names."""
+        """Show the reason beside ``field``, whatever the error names.
+
+        Args:
+            field: name of the field, with or without what comes after a dot.
+            error: whose sentence is shown.
+        """
         self.shown += 1
         place = self._places.get(field) or self._places.get(field.partition(".")[0]) or st
         place.error(markdown_text(sentence(str(error))), icon=":material/error:")

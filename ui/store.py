@@ -37,7 +37,11 @@ def show_error(error: GwasError) -> None:
 
 
 def sentence(text: str) -> str:
-    """Return a reason as a sentence: with a capital letter and a full stop."""
+    """Return a reason as a sentence: with a capital letter and a full stop.
+
+    Args:
+        text: from an error, or a stored reason.
+    """
     text = text.strip()
     if not text:
         return ""

@@ -45,7 +45,11 @@ def chosen_trials() -> tuple[int, ...]:
 
 
 def choose_trials(numbers: Sequence[int]) -> None:
-    """Put the numbers of trials into the URL."""
+    """Put the numbers of trials into the URL.
+
+    Args:
+        numbers: of trials; only the first few are kept, since more do not fit side by side.
+    """
     url.write(_URL, ",".join(str(number) for number in numbers[:_MOST_COMPARED]))
 
 
@@ -205,7 +209,11 @@ def _log(record: ExperimentRecord, trial: TrialRecord) -> None:
 
 
 def log_tail(path: Path) -> str | None:
-    """Return the last whole lines of a log, with control characters made visible; None if there is no log."""
+    """Return the last whole lines of a log, with control characters made visible; None if there is no log.
+
+    Args:
+        path: of the log, of any length: only its end is read.
+    """
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

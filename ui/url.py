@@ -19,7 +19,11 @@ _WRITTEN, _PAGE = "url-written", "url-page"
 
 
 def read(parameter: str) -> str:
-    """Return a parameter as it is in the URL, or will be once the browser has followed; empty if it is not there."""
+    """Return a parameter as it is in the URL, or will be once the browser has followed; empty if it is not there.
+
+    Args:
+        parameter: name of the parameter.
+    """
     _forget_after_navigation()
     text = st.query_params.get(parameter, "")
     written, until = st.session_state.get(_WRITTEN, {}).get(parameter, (text, 0.0))
@@ -30,7 +34,12 @@ def read(parameter: str) -> str:
 
 
 def write(parameter: str, text: str) -> None:
-    """Put a parameter into the URL; empty text removes it."""
+    """Put a parameter into the URL; empty text removes it.
+
+    Args:
+        parameter: name of the parameter.
+        text: value, not escaped.
+    """
     _put(parameter, text)
     st.session_state.setdefault(_WRITTEN, {})[parameter] = text, time.monotonic() + _FOLLOWS_WITHIN
 

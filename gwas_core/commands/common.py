@@ -49,6 +49,10 @@ def read_input_table(options: argparse.Namespace) -> GenotypeTable:
 def roles_from_options(options: argparse.Namespace, table: GenotypeTable) -> ColumnRoles:
     """Return the column of each role: that of the options, or a guess.
 
+    Args:
+        options: of a command that reads a file.
+        table: content of that file.
+
     Raises:
         SettingsError: the options contradict each other.
     """
@@ -77,6 +81,9 @@ def _characters(text: str) -> tuple[int, int]:
 def load_dataset(options: argparse.Namespace) -> tuple[Dataset, tuple[str, ...]]:
     """Return the dataset of ``options.file``, and the notes of reading it.
 
+    Args:
+        options: of a command that reads a file.
+
     Raises:
         InputError: the file cannot be used.
         SettingsError: an option does not fit the file.
@@ -96,6 +103,9 @@ def say_notes(notes: Iterable[str]) -> None:
 
 def print_json(value: Any) -> None:
     """Print the JSON result of a command on stdout.
+
+    Args:
+        value: JSON values.
 
     Raises:
         ValueError: the value holds NaN or infinity, which JSON does not have.
@@ -123,6 +133,11 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: 
 
 
 def format_number(value: float | None, *, digits: int = 4) -> str:
-    """Return a number as text for a table, or a dash for None."""
+    """Return a number as text for a table, or a dash for None.
+
+    Args:
+        value: None for a figure that is not defined.
+        digits: number of decimals.
+    """
     # Adding zero turns -0.0 into 0.0.
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

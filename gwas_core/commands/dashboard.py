@@ -36,6 +36,10 @@ def dashboard_environment(environment: Mapping[str, str], streamlit_options: Seq
 
     Port 8888 of a Kubeflow notebook server is seen under ``NB_PREFIX``. Any other port is reached through Jupyter's
     proxy, which takes the prefix off.
+
+    Args:
+        environment: of this process.
+        streamlit_options: that were given to the command for Streamlit, such as ``--server.port 8888``.
     """
     found = dict(environment)
     if _port(environment, streamlit_options) == _NOTEBOOK_PORT and not found.get("STREAMLIT_SERVER_BASE_URL_PATH"):

@@ -19,7 +19,11 @@ _FEW_DATASETS, _LIST_HEIGHT = 4, 420
 
 
 def open_report(content_hash: str) -> None:
-    """Show the quality report of a dataset, by putting the dataset into the URL."""
+    """Show the quality report of a dataset, by putting the dataset into the URL.
+
+    Args:
+        content_hash: of the dataset.
+    """
     st.query_params["dataset"] = content_hash
 
 

@@ -47,7 +47,12 @@ class _FileVersion:
 
 
 def show_source(source: Source, refusals: Refusals) -> None:
-    """Show what a file contains, let people change how it is read, and offer to add it to the datasets."""
+    """Show what a file contains, let people change how it is read, and offer to add it to the datasets.
+
+    Args:
+        source: the file that was chosen.
+        refusals: gets the places beside the fields.
+    """
     choice = _snp_choice(refusals)
     try:
         with st.spinner("Reading the file"):
@@ -91,7 +96,12 @@ def show_source(source: Source, refusals: Refusals) -> None:
 
 
 def preview(table: GenotypeTable, roles: ColumnRoles) -> pd.DataFrame:
-    """Return the first rows: columns with a role first, then other columns, then the first SNPs."""
+    """Return the first rows: columns with a role first, then other columns, then the first SNPs.
+
+    Args:
+        table: content of the file.
+        roles: of its columns.
+    """
     used = list(roles.named().values())
     others = [name for name in table.columns if name not in used]
     columns: dict[str, Sequence[str]] = {

@@ -42,6 +42,9 @@ def add_demo_dataset() -> str:
 def source_on_server(text: str) -> Source:
     """Return the file at a path that somebody typed.
 
+    Args:
+        text: path; ``~`` is the home folder of whoever runs the server.
+
     Raises:
         InputError: if the path cannot be that of an ordinary file.
     """

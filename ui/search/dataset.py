@@ -14,7 +14,11 @@ def form_of(entry: LibraryEntry) -> str:
 
 
 def choose_dataset(entries: tuple[LibraryEntry, ...]) -> LibraryEntry:
-    """Show the datasets and return the chosen one, which is in the URL, so that a link restores it."""
+    """Show the datasets and return the chosen one, which is in the URL, so that a link restores it.
+
+    Args:
+        entries: datasets of the library, at least one.
+    """
     hashes = {entry.hash: entry for entry in entries}
     wanted = st.query_params.get("dataset", "")
     chosen: str = st.selectbox(

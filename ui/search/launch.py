@@ -28,7 +28,16 @@ _LAUNCHED = "search-launched"
 
 
 def name_field(entry: LibraryEntry, form: str, refusals: Refusals) -> str | None:
-    """Show the field for the experiment's name, filled with a free one, and return it; None if it is refused."""
+    """Show the field for the experiment's name, filled with a free one.
+
+    Args:
+        entry: dataset whose file gives the name.
+        form: part of the keys of the fields.
+        refusals: gets the place beside the field.
+
+    Returns:
+        The name; None if it is refused.
+    """
     taken = {summary.name for summary in engines().store.experiments()}
     name: str = st.text_input(
         "Name of the experiment",

@@ -55,7 +55,16 @@ class PreparedLines:
 
 
 def lines_form(entry: LibraryEntry, form: str, refusals: Refusals) -> PreparedLines | None:
-    """Show filters and division with what they leave, and return that; None while something is refused."""
+    """Show filters and division of the lines, with what they leave.
+
+    Args:
+        entry: the chosen dataset.
+        form: part of the keys of the fields.
+        refusals: gets the places beside the fields.
+
+    Returns:
+        What was chosen and what it leaves; None while something is refused.
+    """
     dataset = dataset_library().load(entry.hash)
     st.subheader("Filters and imputation")
     preprocessing = _filters(dataset, form, refusals)

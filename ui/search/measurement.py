@@ -14,7 +14,12 @@ from ui.search.outlook import Outlook, measurements
 
 
 def measure_button(outlook: Outlook, refusals: Refusals) -> None:
-    """Show the button that starts the measurement, or how long one is under way."""
+    """Show the button that starts the measurement, or how long one is under way.
+
+    Args:
+        outlook: what is known of the search's time.
+        refusals: shows why a measurement cannot be started.
+    """
     if outlook.status.running_since is not None:
         _measuring(outlook.request)
         return

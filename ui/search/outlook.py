@@ -60,6 +60,10 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
 
     On this machine a measurement counts first, then earlier searches like this one; on a cluster earlier searches
     count first.
+
+    Args:
+        lines: dataset as it will be after the filters, and its division.
+        plan: the search as it would be launched now.
     """
     request = MeasurementRequest.of(
         plan.dataset,
@@ -93,7 +97,12 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
 
 
 def show_figures(outlook: Outlook, form: str) -> None:
-    """Show time, price per hour and cost."""
+    """Show time, price per hour and cost.
+
+    Args:
+        outlook: what is known of the search's time.
+        form: part of the key of the price's field.
+    """
     projection = outlook.projection
     if projection is None:
         st.metric("Projected time", "not known yet", width="content")
@@ -133,7 +142,12 @@ def show_basis(outlook: Outlook) -> None:
 
 
 def past_searches(chosen: Engines, engine: EngineName) -> tuple[PastSearch, ...]:
-    """Return what the latest experiments of an engine tell about time."""
+    """Return what the latest experiments of an engine tell about time.
+
+    Args:
+        chosen: engines of the workspace.
+        engine: searches of another engine tell nothing about this one.
+    """
     entries = [entry for entry in chosen.store.experiments() if entry.engine == engine]
     known = tuple((entry.name, entry.finished_trials) for entry in entries[:_PAST_SEARCHES])
     return _past_searches(str(chosen.workspace.root), known)

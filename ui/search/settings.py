@@ -64,7 +64,12 @@ class SearchChoices:
 
 
 def search_form(form: str, refusals: Refusals) -> SearchChoices:
-    """Show the fields that decide how the space is searched, and return what they say."""
+    """Show the fields that decide how the space is searched, and return what they say.
+
+    Args:
+        form: part of the keys of the fields.
+        refusals: gets the places beside the fields.
+    """
     with st.container(horizontal=True):
         choices = SearchChoices(
             algorithm=_choice(

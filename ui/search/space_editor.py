@@ -116,7 +116,11 @@ def _state(form: str) -> _State:
 
 
 def table_key(form: str) -> str:
-    """Return the key of the table as it is now."""
+    """Return the key of the table as it is now.
+
+    Args:
+        form: part of the key; a reset changes it too.
+    """
     return f"space-table-{form}-{_state(form).revision}"
 
 
@@ -226,7 +230,11 @@ def _open_form(form: str) -> None:
 
 
 def opened_space(content: bytes, name: str) -> SearchSpace:
-    """Return the space in an uploaded file; only the ending of its name is used.
+    """Return the space in an uploaded file.
+
+    Args:
+        content: YAML or JSON.
+        name: of the file, of which only the ending is used.
 
     Raises:
         InputError, SettingsError: as ``SearchSpace.load`` does.

@@ -53,7 +53,11 @@ class SpaceRow:
         return {SEARCH_TITLE: self.is_searched, **{title: getattr(self, name) for name, title in TITLES.items()}}
 
     def edited(self, cells: Mapping[str, bool | str | None]) -> SpaceRow:
-        """Return the row with some cells replaced, by the titles of their columns; None empties a cell."""
+        """Return the row with some cells replaced.
+
+        Args:
+            cells: by the titles of their columns, as the table editor returns them; None empties a cell.
+        """
         texts = {
             name: "" if (cell := cells[title]) is None else str(cell).strip()
             for name, title in TITLES.items()
@@ -126,6 +130,9 @@ def read_space(rows: Sequence[SpaceRow]) -> SpaceReading:
     """Return the space that the rows describe, or a problem for each row at fault.
 
     A row without a tick gives the value that stays. If it has no value either, the network uses its own.
+
+    Args:
+        rows: of the table, in order, which gives the space its order.
     """
     parameters: dict[int, Parameter] = {}
     fixed: dict[int, tuple[str, HyperparameterValue]] = {}
@@ -156,6 +163,9 @@ def missing_hyperparameters(rows: Sequence[SpaceRow]) -> dict[str, SpaceRow]:
     """Return the hyperparameters that the network has and the table lacks, by name, as rows that could be added.
 
     They are ticked. The ends of a range are left empty: only the person who adds the row can say them.
+
+    Args:
+        rows: of the table, one of which may name the network.
     """
     values = {row.name.strip(): row.default.strip() for row in rows}
     network = NETWORKS.get(values.get("network", ""), NETWORKS[DEFAULT_NETWORK])
