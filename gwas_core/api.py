@@ -1,7 +1,6 @@
 """Functions for notebooks and scripts: ``read_dataset``, ``describe``, ``tune``, ``evaluate``, ``predict`` and more.
 
-Also here: which column takes which role where only some are given; notes on data as warnings; progress bars in a
-notebook; an interrupt stops the experiment.
+Also here: notes on data as warnings; an interrupt stops the experiment.
 
 ``read_dataset`` reads a file, ``describe`` says what is in it, ``tune`` searches for a network, ``evaluate`` judges
 tuned networks on lines that nothing was chosen by, ``predict`` predicts new lines, and ``open_experiment`` opens a

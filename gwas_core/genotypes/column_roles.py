@@ -1,8 +1,8 @@
 """Roles of columns (trait, line name, family, fold), guessed or given, and the dataset that they make.
 
 Also here: lines without a trait value; repeated or empty line names; text in the trait, decimal commas; too few lines;
-a constant trait; columns that are neither trait nor SNP by their name (sex, year, location); -9 and -999; the notes on
-what was guessed.
+a constant trait; columns that are neither trait nor SNP by their name (sex, year, location); -9 and -999; what is
+taken where only some roles are given; the notes on what was guessed.
 """
 
 from __future__ import annotations

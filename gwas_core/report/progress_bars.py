@@ -1,4 +1,7 @@
-"""Progress bars on stderr, for the command line and notebooks."""
+"""Progress bars of searches and evaluations on stderr, for the command line and notebooks.
+
+Also here: where there are none (files and pipes); lines above them.
+"""
 
 from __future__ import annotations
 
