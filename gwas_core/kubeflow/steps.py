@@ -239,8 +239,8 @@ def prepare(
             experiment was created: it is checked and split here, and how it was prepared is read from the
             experiment's folder.
         dataset: content hash of the dataset.
-        preprocessing: settings, as ``PreprocessingSettings.to_dict`` gives them.
-        split: settings, as ``SplitSettings.to_dict`` gives them.
+        preprocessing: fields of ``PreprocessingSettings``, as JSON values.
+        split: fields of ``SplitSettings``, as JSON values.
         prepared: folder to write.
         report: HTML file to write, which says what was changed.
 

@@ -16,7 +16,16 @@ import pytest
 from gwas_core.errors import BundleError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
-from gwas_core.model.bundle import MANIFEST, BundleDescription, BundleProgram, open_bundle, write_bundle
+from gwas_core.model.bundle import (
+    MANIFEST,
+    BundleDescription,
+    BundleMetrics,
+    BundleProgram,
+    NetworkMetrics,
+    open_bundle,
+    write_bundle,
+)
+from gwas_core.model.metrics import PredictionMetrics
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.training import run_trial
@@ -86,6 +95,36 @@ def test_the_same_content_gives_the_same_bytes(files: dict[str, Any], tmp_path: 
         for name in ("a.zip", "b.zip")
     )
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_metrics_say_nothing_of_test_lines_that_were_never_met(
+    files: dict[str, bytes | Path], bundle: Path, tmp_path: Path
+) -> None:
+    assert open_bundle(bundle).metrics is None  # in a form that another version may have written
+    validation = PredictionMetrics(
+        lines=5, mean_absolute_error=0.5, root_mean_squared_error=0.7, pearson=None, within_family_pearson=None
+    )
+    metrics = BundleMetrics(network=NetworkMetrics(validation=validation))
+    assert metrics.to_dict().keys() == {"network"}
+    assert metrics.to_dict()["network"].keys() == {"validation"}
+    judged = BundleMetrics(network=NetworkMetrics(validation=validation, test=validation), test_evaluations=1)
+    assert judged.to_dict().keys() == {"network", "baselines", "test_evaluations"}
+    for number, given in enumerate((metrics, judged)):
+        content = {**files, "metrics.json": json.dumps(given.to_dict()).encode()}
+        path = write_bundle(tmp_path / f"{number}.zip", content, description=BundleDescription(), program=PROGRAM)
+        assert open_bundle(path).metrics == given
+
+
+def test_a_manifest_leaves_out_what_is_not_known(files: dict[str, bytes | Path], tmp_path: Path) -> None:
+    description = BundleDescription(experiment="e", trial=0, seeds={"trial": None}, xla=False)
+    path = write_bundle(tmp_path / "best.zip", files, description=description, program=PROGRAM)
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read(MANIFEST))
+    assert manifest.keys() == {
+        "format", "experiment", "trial", "seeds", "xla", "program", "created", "versions", "platform", "files"
+    }  # fmt: skip
+    assert open_bundle(path).manifest.xla is False
+    assert open_bundle(path).manifest.trial == 0
 
 
 def test_only_files_of_a_bundle_go_into_one(tmp_path: Path) -> None:
