@@ -123,6 +123,9 @@ class Comparison:
     def from_dict(cls, values: JsonObject) -> Comparison:
         """Return the comparison that ``to_dict`` described, whatever other entries lie beside its models.
 
+        Args:
+            values: of a comparison, or of a whole ``EvaluationResult``.
+
         Raises:
             KeyError, TypeError, ValueError: if figures or intervals are missing.
         """
@@ -197,6 +200,9 @@ def compare(held_out: Sequence[HeldOutPredictions], *, resamples: int = RESAMPLE
 
 def held_out_metrics(held_out: Sequence[HeldOutPredictions]) -> list[dict[str, PredictionMetrics]]:
     """Judge every model on every held-out set by ``metrics.compute_metrics``.
+
+    Args:
+        held_out: with families where figures within families are wanted.
 
     Returns:
         One entry for each held-out set: metrics by model.

@@ -149,6 +149,9 @@ class EvaluationPlan:
     def from_dict(cls, values: Any) -> EvaluationPlan:
         """Return the plan that untrusted JSON values describe.
 
+        Args:
+            values: content of ``plan.json``.
+
         Raises:
             InputError: if this is no plan of this version.
         """
@@ -240,6 +243,9 @@ def tuning_name(stem: str) -> str:
 
 def tuning_split(tune_folds: tuple[int, ...]) -> SplitSettings:
     """Return how the lines of the tune folds are divided for the search.
+
+    Args:
+        tune_folds: numbers of the folds, ascending.
 
     Returns:
         Trials are compared on the last fold, and the first is the search's own test set. With fewer than three folds

@@ -48,7 +48,14 @@ class HeldOutResult(CustomForm):
 
     @classmethod
     def from_dict(cls, values: JsonObject) -> HeldOutResult:
-        """Return the result that ``to_dict`` described."""
+        """Return the result that ``to_dict`` described.
+
+        Args:
+            values: one of the ``parts`` of ``result.json``.
+
+        Raises:
+            KeyError, InputError: an entry is missing, or metrics are not readable.
+        """
         return cls(
             **{key: values[key] for key in _HELD_OUT_KEYS},
             metrics={
@@ -116,6 +123,9 @@ class EvaluationResult(CustomForm):
     @classmethod
     def from_dict(cls, values: JsonObject) -> EvaluationResult:
         """Return the result that ``to_dict`` described.
+
+        Args:
+            values: content of ``result.json``.
 
         Raises:
             InputError: if these are not the values of a result.

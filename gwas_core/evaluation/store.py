@@ -152,7 +152,11 @@ class EvaluationStore:
         return sum(1 for pattern in ("*/network-*.json", "*/baselines.json") for _ in self.directory.glob(pattern))
 
     def training_directory(self, task: EvaluationTask) -> Path:
-        """Return the folder for a network's log, metrics and weights."""
+        """Return the folder for a network's log, metrics and weights.
+
+        Args:
+            task: of kind ``network``.
+        """
         return self.directory / task.held_out_set / f"training-{task.number}"
 
     @property
@@ -255,6 +259,10 @@ def evaluations_of(workspace: Workspace, experiment: str) -> tuple[EvaluationSto
 
 def check_plan(store: EvaluationStore, plan: EvaluationPlan) -> None:
     """Check that an evaluation was not begun with another plan.
+
+    Args:
+        store: of the evaluation, begun or not.
+        plan: what is asked for now; another file name of the same data is no difference.
 
     Raises:
         ExperimentError: if it was, naming the first setting that differs.

@@ -41,7 +41,12 @@ class CommandMessage:
 
 
 def say(text: str = "", kind: MessageKind = MessageKind.PROGRESS) -> None:
-    """Write a message to stderr, so that stdout stays for results."""
+    """Write a message to stderr, so that stdout stays for results.
+
+    Args:
+        text: one sentence.
+        kind: kinds other than progress are named in front of the text.
+    """
     if os.environ.get(VARIABLE) == "json":
         line = json.dumps({"kind": kind.value, "text": text})
     else:
@@ -50,7 +55,14 @@ def say(text: str = "", kind: MessageKind = MessageKind.PROGRESS) -> None:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` without characters that steer a terminal, wherever it came from."""
+    """Return ``text`` without characters that steer a terminal, wherever it came from.
+
+    Args:
+        text: anything, such as a name from a user's file.
+
+    Returns:
+        The text with U+FFFD in place of each such character; line ends stay.
+    """
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
@@ -60,7 +72,14 @@ def json_messages(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_messages(written: bytes) -> tuple[CommandMessage, ...]:
-    """Return the messages that a command wrote as JSON; lines that libraries wrote are left out."""
+    """Return the messages that a command wrote as JSON; lines that libraries wrote are left out.
+
+    Args:
+        written: stderr of the command; it need not be UTF-8.
+
+    Returns:
+        Messages in the order in which they were written, without characters that steer a terminal.
+    """
     messages = []
     for line in written.splitlines():
         try:

@@ -83,19 +83,31 @@ def module_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs one of our modules in this Python.
 
     ``-P`` keeps files of the folder it happens to run in from being imported as modules.
+
+    Args:
+        module: as in ``python -m``.
+        arguments: of its command line.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def import_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy of ``environment`` in which ``gwas_core`` can be imported from any folder."""
+    """Return a copy of ``environment`` in which ``gwas_core`` can be imported from any folder.
+
+    Args:
+        environment: what its ``PYTHONPATH`` names, if it has one, is looked at after our folder.
+    """
     root = str(Path(gwas_core.__file__).resolve().parent.parent)
     path = environment.get("PYTHONPATH")
     return {**environment, "PYTHONPATH": os.pathsep.join([root, path] if path else [root])}
 
 
 def last_line(log: Path) -> str:
-    """Return the last line of a log that is not blank, shortened to 300 characters; empty if there is none."""
+    """Return the last line of a log that is not blank, shortened to 300 characters; empty if there is none.
+
+    Args:
+        log: may be missing; only its last 64 kB are read.
+    """
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)

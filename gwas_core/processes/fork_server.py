@@ -70,12 +70,25 @@ class ForkServer:
         """Request a worker with these descriptors.
 
         The worker itself says when it is ready. If the server ends first, the worker's stdout is closed.
+
+        Args:
+            stdin: descriptor of this process, which may close it afterwards, as the other two.
+            stdout: as ``stdin``.
+            stderr: as ``stdin``.
         """
         with contextlib.suppress(OSError):
             socket.send_fds(self._requests, [b"fork"], [stdin, stdout, stderr])
 
     def exit_code(self, pid: int) -> int | None:
-        """Return the exit code of a worker that has ended or is about to; None if the server does not know it."""
+        """Return the exit code of a worker that has ended or is about to; None if the server does not know it.
+
+        Args:
+            pid: process id of a worker of this server.
+
+        Returns:
+            As ``subprocess`` counts it: the negative number of the signal that ended the worker. The server forgets a
+            worker once it has answered.
+        """
         try:
             self._requests.sendall(str(pid).encode())
             for line in iter(self._answers.readline, b""):
@@ -106,6 +119,9 @@ def serve_forks(work: Callable[[], None]) -> None:
     """Fork a process that does ``work`` for every request, until the process that sends requests is gone.
 
     Requests come from a ``ForkServer`` over the socket that is this process's stdin.
+
+    Args:
+        work: what a worker does, with stdin, stdout and stderr as requested; the worker ends when it returns.
     """
     # Shared, like everything that was imported before.
     WORKER_MESSAGES.prepare()

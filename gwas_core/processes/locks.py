@@ -16,7 +16,11 @@ _RETRY_SECONDS = 0.02
 
 
 def experiment_lock(experiment_directory: Path) -> FileLock:
-    """Return the lock that the process working on an experiment holds."""
+    """Return the lock that the process working on an experiment holds.
+
+    Args:
+        experiment_directory: made when the lock is taken, if it is not there.
+    """
     return FileLock(experiment_directory / ".supervisor.lock")
 
 
@@ -36,7 +40,11 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self, *, seconds: float = 0.0) -> bool:
-        """Take the lock, trying for ``seconds``, and return whether it is held now."""
+        """Take the lock, trying for ``seconds``, and return whether it is held now.
+
+        Args:
+            seconds: longest time to wait for the lock; by default it is tried once.
+        """
         if self._descriptor is not None:
             return True
         deadline = time.monotonic() + seconds
@@ -91,7 +99,12 @@ class FileLock:
 
 
 def acquire_any(locks: Sequence[FileLock], *, seconds: float) -> FileLock:
-    """Return the first lock that could be taken, or one that is not held if none could within ``seconds``."""
+    """Return the first lock that could be taken, or one that is not held if none could within ``seconds``.
+
+    Args:
+        locks: tried one after the other, again and again.
+        seconds: longest time to wait.
+    """
     deadline = time.monotonic() + seconds
     while True:
         for lock in locks:

@@ -45,12 +45,25 @@ def container_cores(text: str) -> int | None:
 
 
 def worker_threads(cores: int, parallel_trials: int) -> int:
-    """Return the number of threads for each worker, so that all together keep no more than the cores busy."""
+    """Return the number of threads for each worker, so that all together keep no more than the cores busy.
+
+    Args:
+        cores: as ``usable_cores`` counts them.
+        parallel_trials: number of workers at the same time.
+
+    Returns:
+        At least 1.
+    """
     return max(1, cores // parallel_trials)
 
 
 def thread_environment(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """Return a copy of ``environment`` for a process of ``threads`` threads; libraries read it when they load."""
+    """Return a copy of ``environment`` for a process of ``threads`` threads; libraries read it when they load.
+
+    Args:
+        environment: is not changed; its own numbers of threads are replaced in the copy.
+        threads: of linear algebra, and of each operation of TensorFlow.
+    """
     return {
         **environment,
         **dict.fromkeys(_THREAD_VARIABLES, str(threads)),

@@ -138,7 +138,13 @@ class BayesianSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> Point:
-        """Return a complete point: values of all parameters by name."""
+        """Return a complete point: values of all parameters by name.
+
+        Args:
+            study: its trials, those under way among them, are taken into account.
+            trial: for which the point is; its number, with the seed of the sampler, fixes what is random.
+            search_space: not used: it is always the whole space.
+        """
         trials = [other for other in study.get_trials(deepcopy=False) if other.number != trial.number]
         points, values = observations(trials, self._space, direction=study.direction)
         running = [

@@ -74,7 +74,13 @@ class MedianStop(BasePruner):
         self._settings = EarlyStoppingSettings(min_trials_required=min_trials_required, start_step=start_step)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Return whether to stop the trial now."""
+        """Return whether to stop the trial now.
+
+        Args:
+            study: its direction says which values are better, and its succeeded trials are what the trial is compared
+                with.
+            trial: with the values it has reported so far.
+        """
         sign = -1.0 if study.direction is StudyDirection.MAXIMIZE else 1.0
         succeeded = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return is_worse_than_median(

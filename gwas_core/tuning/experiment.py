@@ -170,6 +170,9 @@ class Experiment:
     def from_dict(cls, values: Any) -> Experiment:
         """Return the experiment that untrusted JSON values describe.
 
+        Args:
+            values: as ``to_dict`` returns them; fields that are absent take their default.
+
         Raises:
             SettingsError: a value that does not fit; ``field`` is its location (``"split.seed"``).
         """

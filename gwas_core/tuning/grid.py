@@ -89,6 +89,11 @@ class GridSampler(BaseSampler):
     ) -> Point:
         """Return the first point of the grid that no other trial has.
 
+        Args:
+            study: its trials, those under way among them, are taken into account.
+            trial: for which the point is; the study has it already.
+            search_space: not used: it is always the whole space.
+
         Returns:
             Value of each parameter by name.
 

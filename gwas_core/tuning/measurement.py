@@ -212,6 +212,9 @@ class Measurements:
     def start(self, request: MeasurementRequest) -> None:
         """Begin to measure, unless it is under way; returns once the process works.
 
+        Args:
+            request: what an earlier measurement of the same key found is forgotten.
+
         Raises:
             InputError: it does not start.
         """
@@ -322,7 +325,14 @@ def _is_locked(folder: Path) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, as ``python -m gwas_core.tuning.measurement`` does, and return the exit code."""
+    """Measure, as ``python -m gwas_core.tuning.measurement`` does, and return the exit code.
+
+    Args:
+        arguments: of the command line; those of this process if None.
+
+    Returns:
+        0 if a result or a reason was written; 1 if another process is measuring the same.
+    """
     started = time.monotonic()
     parser = argparse.ArgumentParser(description="Times a network; started by the dashboard.")
     parser.add_argument("--workspace", type=Path, required=True)

@@ -19,6 +19,10 @@ def point_of(trial: FrozenTrial, space: SearchSpace) -> Point | None:
     A waiting trial has been given its values but not yet taken them. A trial whose process was
     killed while it was being created has only some of them, and so no point.
 
+    Args:
+        trial: in any state.
+        space: a trial that lacks a parameter of it, or has a value that it does not allow, has no point.
+
     Returns:
         Value of each parameter by name, in its type.
     """
@@ -32,7 +36,12 @@ def point_of(trial: FrozenTrial, space: SearchSpace) -> Point | None:
 
 
 def key_of(point: Point, space: SearchSpace) -> PointKey:
-    """Return the point as a tuple in the space's order: equal for equal points."""
+    """Return the point as a tuple in the space's order: equal for equal points.
+
+    Args:
+        point: complete, as ``point_of`` returns it.
+        space: its order of parameters counts.
+    """
     return tuple(point[name] for name in space.names)
 
 

@@ -38,7 +38,11 @@ class Progress:
 
     @classmethod
     def of(cls, trials: Iterable[FrozenTrial]) -> Progress:
-        """Return the counts of a study's trials."""
+        """Return the counts of a study's trials.
+
+        Args:
+            trials: of one study, in any state.
+        """
         trials = list(trials)
         counts = Counter(trial.state for trial in trials)
         succeeded = [trial for trial in trials if trial.state is OptunaState.COMPLETE]
@@ -64,7 +68,11 @@ class Progress:
         return self.succeeded + self.pruned + self.failed
 
     def has_room(self, max_trials: int) -> bool:
-        """Return whether another trial may be begun, new or again."""
+        """Return whether another trial may be begun, new or again.
+
+        Args:
+            max_trials: finished trials that end the search, as extended so far.
+        """
         return self.waiting > 0 or self.finished + self.running < max_trials
 
 

@@ -225,5 +225,9 @@ def moment(text: object) -> datetime | None:
 
 
 def iso(value: datetime | None) -> str | None:
-    """Return a time as JSON writes it (ISO 8601, milliseconds)."""
+    """Return a time as JSON writes it (ISO 8601, milliseconds).
+
+    Args:
+        value: with its time zone; None stays None.
+    """
     return None if value is None else value.isoformat(timespec="milliseconds")

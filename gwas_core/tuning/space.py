@@ -248,6 +248,9 @@ class Parameter(CustomForm):
     def index(self, value: Any) -> int:
         """Return the number of an allowed value, so that ``at(index(value)) == value``.
 
+        Args:
+            value: as ``check`` takes it.
+
         Raises:
             SettingsError: when the value is not allowed.
             IndexError: when the values cannot be numbered.
@@ -266,6 +269,9 @@ class Parameter(CustomForm):
 
     def check(self, value: Any) -> str | int | float:
         """Return a value that the search could suggest, in this parameter's type; numbers may be text, as in Katib.
+
+        Args:
+            value: of any type, from outside.
 
         Returns:
             Number or text as the search suggests it.
@@ -289,6 +295,9 @@ class Parameter(CustomForm):
     def nearest(self, value: Any) -> str | int | float:
         """Return the allowed value nearest to a number; a text must be one of the choices.
 
+        Args:
+            value: a number, also as text. One outside the range counts as the end that is nearer.
+
         Raises:
             SettingsError: not a number, or not one of the texts.
         """
@@ -306,6 +315,9 @@ class Parameter(CustomForm):
     def position(self, value: Any) -> float:
         """Return where in its range a value lies: 0 at the minimum, 1 at the maximum, on the scale it is searched on.
 
+        Args:
+            value: inside the range; it may lie between two steps.
+
         Returns:
             From 0 to 1.
 
@@ -321,6 +333,9 @@ class Parameter(CustomForm):
 
     def at_position(self, position: float) -> str | int | float:
         """Return the allowed value nearest to a position from 0 to 1; rounding never leaves the range.
+
+        Args:
+            position: below 0 counts as 0, above 1 as 1.
 
         Raises:
             TypeError: when the parameter has a list.
@@ -518,6 +533,9 @@ class SearchSpace(CustomForm):
     def from_dict(cls, values: Any) -> SearchSpace:
         """Return the space that untrusted JSON or YAML values describe.
 
+        Args:
+            values: ``parameters``, a list, and if there are any ``fixed`` values by name; ``format`` may be absent.
+
         Raises:
             SettingsError: naming the field.
         """
@@ -586,6 +604,9 @@ class SearchSpace(CustomForm):
     @classmethod
     def preset(cls, name: str) -> SearchSpace:
         """Return a space that comes with the project: ``"focused"`` (the default) or ``"tutorial"``.
+
+        Args:
+            name: one of ``PRESETS``.
 
         Raises:
             SettingsError: no preset of that name.

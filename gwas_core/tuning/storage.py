@@ -32,6 +32,9 @@ def open_storage(workspace: Workspace) -> RDBStorage:
     wait for each other. That mode needs all its processes on one machine: several machines
     share a PostgreSQL or MySQL server instead.
 
+    Args:
+        workspace: its ``storage_url`` names a SQLite file, or a PostgreSQL or MySQL server.
+
     Raises:
         ExperimentError: it cannot be opened.
         SettingsError: its address cannot be used.

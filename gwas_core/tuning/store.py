@@ -63,6 +63,9 @@ class Store:
     def create(self, experiment: Experiment) -> None:
         """Add an experiment, without running it.
 
+        Args:
+            experiment: only its name is checked here: whether its dataset is there is for the engine that starts it.
+
         Raises:
             ExperimentError: the name is taken.
         """
@@ -167,7 +170,15 @@ class Store:
         self._set(name, MAX_TRIALS, max_trials)
 
     def engine_attribute(self, name: str, key: str) -> Any:
-        """Return what an engine keeps of its own with an experiment; None if there is nothing of that name."""
+        """Return what an engine keeps of its own with an experiment; None if there is nothing of that name.
+
+        Args:
+            name: of the experiment.
+            key: as given to ``set_engine_attribute``.
+
+        Returns:
+            JSON values.
+        """
         study_id = self.study_id(name)
         with translated_errors():
             return self._reader.study_attributes(study_id).get(key)

@@ -191,6 +191,11 @@ class SpaceSampler(BaseSampler):
     ) -> Point:
         """Return a complete point that no other trial of the study has.
 
+        Args:
+            study: its trials, those under way among them, are taken into account.
+            trial: for which the point is; its number, with the seed of the sampler, fixes what is random.
+            search_space: not used: it is always the whole space.
+
         Returns:
             Value of each parameter by name.
 

@@ -106,7 +106,14 @@ class Reader:
             return connection.execute(query).scalar()
 
     def study_attributes(self, study_id: int) -> JsonObject:
-        """Return the user attributes of one study."""
+        """Return the user attributes of one study.
+
+        Args:
+            study_id: as ``study_id`` returns it.
+
+        Returns:
+            JSON values by name.
+        """
         query = sqlalchemy.select(_STUDY_ATTRIBUTES.c.key, _STUDY_ATTRIBUTES.c.value_json).where(
             _STUDY_ATTRIBUTES.c.study_id == study_id
         )
@@ -160,6 +167,12 @@ class Reader:
 
         Trials are read first and what belongs to them after: a trial seen as finished then
         has everything that was written before it was finished.
+
+        Args:
+            study_id: as ``study_id`` returns it.
+
+        Returns:
+            Rows with parameters in the order in which they were suggested, and the epochs of the latest attempt.
         """
         with self._engine.connect() as connection:
             trials = connection.execute(

@@ -136,7 +136,11 @@ class ExperimentWriter:
         self.study.set_user_attr(BASELINES, to_json_values(BaselinesAttribute(results=results)))
 
     def set_baselines_failure(self, reason: str) -> None:
-        """Store why there are no baselines."""
+        """Store why there are no baselines.
+
+        Args:
+            reason: one sentence. Baselines are tried again when the experiment is resumed.
+        """
         self.study.set_user_attr(BASELINES, to_json_values(BaselinesAttribute(results=None, reason=reason)))
 
     def measured_xla(self) -> bool | None:
@@ -148,7 +152,11 @@ class ExperimentWriter:
         self.study.set_user_attr(CALIBRATION, to_json_values(calibration))
 
     def set_calibration_failure(self, reason: str) -> None:
-        """Store why the network could not be timed; its trials run without XLA."""
+        """Store why the network could not be timed; its trials run without XLA.
+
+        Args:
+            reason: one sentence. The network is not timed again.
+        """
         self.study.set_user_attr(CALIBRATION, to_json_values(CalibrationFailure(reason=reason)))
 
     def final_evaluation(self) -> FinalMetrics | None:
@@ -173,7 +181,11 @@ class ExperimentWriter:
         self.study.set_user_attr(RESULT, to_json_values(evaluation))
 
     def trials(self, states: Iterable[OptunaState] | None = None) -> list[FrozenTrial]:
-        """Return Optuna's trials, which must not be changed."""
+        """Return Optuna's trials, which must not be changed.
+
+        Args:
+            states: of the trials that are returned; all if None.
+        """
         return self.study.get_trials(deepcopy=False, states=None if states is None else tuple(states))
 
     def attempt(self, number: int) -> Attempt:
@@ -263,7 +275,12 @@ class ExperimentWriter:
         return attempt
 
     def correct_seed(self, number: int, seed: int) -> None:
-        """Write the seed of the attempt under way, which was not known when the attempt began."""
+        """Write the seed of the attempt under way, which was not known when the attempt began.
+
+        Args:
+            number: of the trial.
+            seed: with which the attempt is really trained.
+        """
         self._set_attempt(self._trial_id(number), replace(self.attempt(number), seed=seed))
 
     def put_back(self, number: int, *, death: bool = False, crash: bool = False, reason: str = "") -> Attempt:
@@ -312,12 +329,22 @@ class ExperimentWriter:
         return self.study.pruner.prune(self.study, trial)
 
     def finish(self, number: int, outcome: Outcome) -> None:
-        """Write how a trial ended; from here on it counts."""
+        """Write how a trial ended; from here on it counts.
+
+        Args:
+            number: of a trial that was begun.
+            outcome: its value is what the trial counts with in the search.
+        """
         self.write_outcome(number, outcome)
         self._tell(number, outcome)
 
     def write_outcome(self, number: int, outcome: Outcome) -> None:
-        """Write what belongs to a finished trial, before it counts as one: the first half of ``finish``."""
+        """Write what belongs to a finished trial, before it counts as one: the first half of ``finish``.
+
+        Args:
+            number: of a trial that was begun.
+            outcome: found by ``take_over`` if this process ends before the second half.
+        """
         self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, to_json_values(outcome))
 
     def take_over(self, *, maximum_crashes: int) -> None:
@@ -325,6 +352,9 @@ class ExperimentWriter:
 
         Those whose outcome was written are finished; the others wait to be begun again. One
         that was being run the last ``maximum_crashes`` times its supervisor died has failed.
+
+        Args:
+            maximum_crashes: deaths of supervisors during one trial after which the trial has failed.
         """
         for trial in self.trials([OptunaState.RUNNING]):
             attempt = self.attempt(trial.number)
