@@ -19,6 +19,7 @@ from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
@@ -318,7 +319,7 @@ def _rank(trial: TrialRecord) -> tuple[bool, float, int]:
     return (not succeeded, trial.value if succeeded and trial.value is not None else 0.0, trial.number)
 
 
-def _short(value: Any) -> str:
+def _short(value: HyperparameterValue | None) -> str:
     return f"{value:.3g}" if isinstance(value, float) else ("–" if value is None else str(value))
 
 

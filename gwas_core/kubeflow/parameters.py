@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from kubeflow_katib_api.models.v1beta1_feasible_space import V1beta1FeasibleSpace
 from kubeflow_katib_api.models.v1beta1_parameter_spec import V1beta1ParameterSpec
@@ -132,7 +131,7 @@ def from_assignments(
     )
 
 
-def _inside(parameter: Parameter, value: Any) -> Any:
+def _inside(parameter: Parameter, value: HyperparameterValue) -> HyperparameterValue:
     """Return ``value``, or the end of its range if rounding alone put it outside."""
     if parameter.kind is not ParameterKind.DOUBLE or parameter.step is not None:
         return value

@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +97,7 @@ class Axis:
         """Whether a brush jumps from step to step."""
         return self.scale is AxisScale.STEPS and len(self.choices) <= _MOST_SNAPPING_STEPS
 
-    def position(self, value: Any) -> float:
+    def position(self, value: HyperparameterValue | None) -> float:
         """Return where a value is drawn.
 
         Args:
@@ -191,7 +190,7 @@ class Axis:
     def _steps(self) -> dict[HyperparameterValue, float]:
         return {choice: float(index) for index, choice in enumerate(self.choices)}
 
-    def _step(self, value: Any) -> float:
+    def _step(self, value: HyperparameterValue | None) -> float:
         if not isinstance(value, str | int | float):
             return math.nan
         if value in self._steps or not self.is_range or isinstance(value, str):
@@ -480,7 +479,7 @@ def _reason_not_drawn(trial: TrialRecord, axes: Collection[Axis], *, include_pru
     return None
 
 
-def _value(trial: TrialRecord, name: str, objective: str) -> Any:
+def _value(trial: TrialRecord, name: str, objective: str) -> HyperparameterValue | None:
     return trial.value if name == objective else trial.parameters.get(name)
 
 

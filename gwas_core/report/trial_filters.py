@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -88,7 +87,7 @@ class TrialFilter:
             )
         return low, high
 
-    def accepts(self, value: Any) -> bool:
+    def accepts(self, value: HyperparameterValue | None) -> bool:
         """Return whether a trial with this value passes.
 
         Args:

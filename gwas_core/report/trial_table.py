@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from gwas_core.errors import FailureKind
+from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
@@ -96,7 +97,7 @@ def compare_trials(trials: Sequence[TrialRecord]) -> pd.DataFrame:
         values as text, parameters that differ first.
     """
     names = list(dict.fromkeys(name for trial in trials for name in trial.parameters))
-    outcomes: list[tuple[str, list[Any]]] = [
+    outcomes: list[tuple[str, Sequence[HyperparameterValue | None]]] = [
         ("validation error", [trial.value for trial in trials]),
         ("state", [trial.state.value for trial in trials]),
         ("epochs", [trial.epochs for trial in trials]),
@@ -145,19 +146,21 @@ def next_step(failure: FailureKind | None) -> str:
     return _OTHERWISE if failure is None else _NEXT_STEPS.get(failure, _OTHERWISE)
 
 
-def _comparison_row(name: str, values: Sequence[Any], trials: Sequence[TrialRecord]) -> dict[str, str | bool]:
+def _comparison_row(
+    name: str, values: Sequence[HyperparameterValue | None], trials: Sequence[TrialRecord]
+) -> dict[str, str | bool]:
     texts = [_text(value) for value in values]
     columns = {f"Trial {trial.number}": text for trial, text in zip(trials, texts, strict=True)}
     return {"What": name, "Differs": len(set(texts)) > 1, **columns}
 
 
-def _text(value: Any) -> str:
+def _text(value: HyperparameterValue | None) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _column(values: list[Any]) -> pd.Series[Any]:
+def _column(values: Sequence[HyperparameterValue | None]) -> pd.Series[Any]:
     """Return values as a column: numbers stay numbers, so that they sort; mixed kinds become text."""
     if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
         if all(isinstance(value, int) for value in values):
