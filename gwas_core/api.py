@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gwas_core.errors import ExperimentError, InputError, SettingsError
+from gwas_core.errors import ExperimentError, InputError
 from gwas_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -372,8 +372,8 @@ def evaluate(
     """
     from gwas_core.evaluation.plan import TuningSettings, plan_evaluation
     from gwas_core.evaluation.run import evaluate as run_evaluation
+    from gwas_core.evaluation.tuning import is_tuning
     from gwas_core.genotypes.preprocessing import PreprocessingSettings
-    from gwas_core.processes.threads import usable_cores
     from gwas_core.report.progress_bars import ProgressBars
     from gwas_core.tuning.local import LocalEngine
     from gwas_core.tuning.search_settings import free_name
@@ -407,13 +407,13 @@ def evaluate(
                 engine,
                 lines,
                 plan,
-                parallel=parallel or min(3, usable_cores()),
+                parallel=parallel,
                 notes=notes,
                 on_tuning=bars.show_search,
                 on_progress=bars.show_tasks,
             )
         except KeyboardInterrupt:
-            if plan.tuning is not None and engine.sync(plan.experiment).state.is_active():
+            if is_tuning(engine, plan):
                 engine.stop(plan.experiment)
             raise
 
@@ -498,13 +498,7 @@ def predict(
 def _read_table(file: Location, *, snp_prefix: str | None, snps_after: str | None) -> GenotypeTable:
     from gwas_core.genotypes.readers import SnpChoice, read_table
 
-    if snp_prefix is not None and snps_after is not None:
-        raise SettingsError(
-            "choose the SNP columns by a prefix or by the column before them, not by both", field="snp_columns"
-        )
-    choice = None
-    if snp_prefix is not None or snps_after is not None:
-        choice = SnpChoice(prefix=snp_prefix or "", after=snps_after or "")
+    choice = SnpChoice.given(prefix=snp_prefix, after=snps_after)
     return read_table(Path(file).expanduser(), snp_columns=choice)
 
 

@@ -38,11 +38,7 @@ def read_input_table(options: argparse.Namespace) -> GenotypeTable:
         InputError: the file cannot be used.
         SettingsError: the options of the SNP columns do not fit the file.
     """
-    choice = None
-    if options.snp_prefix is not None:
-        choice = SnpChoice(prefix=options.snp_prefix)
-    elif options.snps_after is not None:
-        choice = SnpChoice(after=options.snps_after)
+    choice = SnpChoice.given(prefix=options.snp_prefix, after=options.snps_after)
     return read_table(options.file, snp_columns=choice)
 
 

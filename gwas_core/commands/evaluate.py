@@ -10,14 +10,14 @@ import argparse
 import sys
 
 from gwas_core.commands.common import load_dataset, print_json, print_table, printable, say, say_notes
-from gwas_core.commands.search import preprocessing_options
+from gwas_core.commands.search import chosen_space, preprocessing_options
 from gwas_core.evaluation.intervals import FIGURES
-from gwas_core.evaluation.plan import EvaluationPlan, TuningSettings, plan_evaluation
+from gwas_core.evaluation.plan import TuningSettings, plan_evaluation
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.evaluation.run import TaskProgress, evaluate
+from gwas_core.evaluation.tuning import is_tuning
 from gwas_core.genotypes.preprocessing import PreprocessingSettings
 from gwas_core.messages import counted
-from gwas_core.processes.threads import usable_cores
 from gwas_core.report.evaluation import evaluation_rows
 from gwas_core.report.progress_bars import ProgressBars, time_left
 from gwas_core.report.titles import SHORT_FIGURE_TITLES
@@ -25,7 +25,6 @@ from gwas_core.report.verdict import evaluation_verdict, verdict_sentence
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.search_settings import free_name, search_settings, whole_numbers
-from gwas_core.tuning.space import SearchSpace
 from gwas_core.workspace import Workspace
 
 
@@ -58,13 +57,15 @@ def run(options: argparse.Namespace) -> None:
                 engine,
                 dataset,
                 plan,
-                parallel=options.parallel or min(3, usable_cores()),
+                parallel=options.parallel,
                 notes=(*notes, *sentences),
                 on_tuning=progress.show_search,
                 on_progress=progress.show_tasks,
             )
         except KeyboardInterrupt:
-            _stop_tuning(engine, plan)
+            if is_tuning(engine, plan):
+                say(f"\nStopping {plan.experiment} ...")
+                engine.stop(plan.experiment)
             say("\nStopped; what is finished is kept, and the same command continues.")
             raise
     if options.json:
@@ -80,7 +81,7 @@ def _folds(options: argparse.Namespace, field: str) -> tuple[int, ...] | None:
 
 def _search_settings(options: argparse.Namespace) -> tuple[PreprocessingSettings, TuningSettings]:
     given = search_settings(
-        space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
+        space=chosen_space(options),
         preprocessing=preprocessing_options(options),
         split={},
         algorithm=options.algorithm,
@@ -96,14 +97,6 @@ def _search_settings(options: argparse.Namespace) -> tuple[PreprocessingSettings
         xla=given.get("xla"),
         early_stopping=given["early_stopping"],
     )
-
-
-def _stop_tuning(engine: LocalEngine, plan: EvaluationPlan) -> None:
-    if plan.tuning is None or plan.experiment not in {entry.name for entry in engine.store.experiments()}:
-        return
-    if engine.sync(plan.experiment).state.is_active():
-        say(f"\nStopping {plan.experiment} ...")
-        engine.stop(plan.experiment)
 
 
 class _Progress:

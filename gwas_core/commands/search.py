@@ -39,7 +39,7 @@ from gwas_core.tuning.search_settings import (
     free_name,
     search_settings,
 )
-from gwas_core.tuning.space import SearchSpace
+from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 
@@ -87,7 +87,7 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
 def experiment_settings(options: argparse.Namespace) -> SearchOptions:
     """Return the fields of an experiment that the options give; fields not given keep their defaults."""
     return search_settings(
-        space=SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or "focused"),
+        space=chosen_space(options),
         **preparation_options(options),
         engine=_option(options, "engine"),
         algorithm=_option(options, "algorithm"),
@@ -98,6 +98,11 @@ def experiment_settings(options: argparse.Namespace) -> SearchOptions:
         seed=_option(options, "seed"),
         xla=_option(options, "xla"),
     )
+
+
+def chosen_space(options: argparse.Namespace) -> SearchSpace:
+    """Return the search space of the options: that of a file or a preset, else the first preset."""
+    return SearchSpace.load(options.space) if options.space else SearchSpace.preset(options.preset or PRESETS[0])
 
 
 class PreparationOptions(TypedDict):

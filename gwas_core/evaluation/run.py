@@ -54,6 +54,9 @@ class TaskProgress:
     seconds_left: float | None
 
 
+# Networks at a time if nobody says how many; as many as trials of a search by default.
+_MOST_PARALLEL = 3
+
 OnProgress = Callable[[TaskProgress], None]
 """Called whenever tasks were finished, and about every second."""
 
@@ -67,7 +70,7 @@ def evaluate(
     dataset: Dataset,
     plan: EvaluationPlan,
     *,
-    parallel: int,
+    parallel: int | None = None,
     notes: tuple[str, ...] = (),
     on_tuning: OnTuning = _ignore,
     on_progress: OnProgress = _ignore,
@@ -81,7 +84,7 @@ def evaluate(
         engine: runs the search, and holds the workspace.
         dataset: the plan's, with folds; genotypes may be missing.
         plan: what to do.
-        parallel: number of networks that are trained at the same time.
+        parallel: number of networks that are trained at the same time; one for each core, up to 3, if None.
         notes: sentences about reading the file.
         on_tuning: is told how the search goes on.
         on_progress: is told how training and predicting go on.
@@ -102,6 +105,7 @@ def evaluate(
             raise ExperimentError(f"the evaluation {plan.name} is already running")
         check_plan(store, plan)
         store.save_plan(plan)
+        parallel = parallel or min(_MOST_PARALLEL, usable_cores())
         dataset.save(engine.workspace.dataset_directory(plan.dataset))
         chosen = store.chosen()
         if chosen is None:

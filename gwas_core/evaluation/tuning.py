@@ -76,6 +76,18 @@ def tune(
     return _best_of(record, lines=lines.lines)
 
 
+def is_tuning(engine: LocalEngine, plan: EvaluationPlan) -> bool:
+    """Return whether the search of an evaluation is running, so that it has to be stopped with the evaluation.
+
+    Args:
+        engine: runs the search.
+        plan: of the evaluation, which perhaps has no search, or one that has not begun.
+    """
+    if plan.tuning is None or plan.experiment not in {entry.name for entry in engine.store.experiments()}:
+        return False
+    return engine.sync(plan.experiment).state.is_active()
+
+
 def reuse(engine: LocalEngine, dataset: Dataset, plan: EvaluationPlan) -> ChosenHyperparameters:
     """Return the best hyperparameters of an experiment that was tuned on none of the lines in the test folds.
 

@@ -77,6 +77,19 @@ class SnpChoice:
                 field="snp_columns",
             )
 
+    @classmethod
+    def given(cls, *, prefix: str | None, after: str | None) -> SnpChoice | None:
+        """Return the choice by a prefix or by the column before the SNPs; None if neither is given.
+
+        Args:
+            prefix: see ``prefix`` of the class.
+            after: see ``after`` of the class.
+
+        Raises:
+            SettingsError: both are given, or an empty one.
+        """
+        return None if prefix is None and after is None else cls(prefix=prefix or "", after=after or "")
+
     def columns(self, header: Sequence[str]) -> list[int]:
         """Return the indices of the chosen columns, in the file's order.
 
