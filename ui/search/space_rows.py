@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from gwas_core.errors import GwasError, SettingsError
-from gwas_core.model.hyperparameters import HyperparameterValue
+from gwas_core.model.hyperparameters import HyperparameterValue, accepted_values
 from gwas_core.model.networks import DEFAULT_NETWORK, NETWORKS
 from gwas_core.report.labels import number_label
 from gwas_core.tuning.creation import check_fits_network
@@ -173,7 +173,7 @@ def missing_hyperparameters(rows: Sequence[SpaceRow]) -> dict[str, SpaceRow]:
     added = {}
     for entry in fields(own):
         kind = {int: ParameterKind.INT, float: ParameterKind.DOUBLE, str: ParameterKind.CATEGORICAL}[
-            entry.metadata["kind"]
+            accepted_values(entry).kind
         ]
         added[entry.name] = SpaceRow(
             is_searched=True,
