@@ -172,16 +172,15 @@ def missing_hyperparameters(rows: Sequence[SpaceRow]) -> dict[str, SpaceRow]:
     own = network.hyperparameters()
     added = {}
     for entry in fields(own):
-        kind = {int: ParameterKind.INT, float: ParameterKind.DOUBLE, str: ParameterKind.CATEGORICAL}[
-            accepted_values(entry).kind
-        ]
+        accepted = accepted_values(entry)
+        kind = {int: ParameterKind.INT, float: ParameterKind.DOUBLE, str: ParameterKind.CATEGORICAL}[accepted.kind]
         added[entry.name] = SpaceRow(
             is_searched=True,
             name=entry.name,
             default=_text(getattr(own, entry.name)),
             kind=kind.value,
             scale=Scale.UNIFORM.value if kind.is_range() else "",
-            choices=", ".join(entry.metadata.get("choices", ())),
+            choices=", ".join(accepted.choices),
         )
     return {name: row for name, row in added.items() if name not in values}
 
