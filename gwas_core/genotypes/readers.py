@@ -88,6 +88,10 @@ class SnpChoice:
         Raises:
             SettingsError: both are given, or an empty one.
         """
+        if prefix is not None and after is not None:
+            raise SettingsError(
+                "choose the SNP columns by a prefix or by the column before them, not by both", field="snp_columns"
+            )
         return None if prefix is None and after is None else cls(prefix=prefix or "", after=after or "")
 
     def columns(self, header: Sequence[str]) -> list[int]:
