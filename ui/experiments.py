@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from gwas_core.report.history import baseline_levels, sparkline
+from gwas_core.report.history import sparkline
 from gwas_core.report.titles import model_title
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import experiment_actions
@@ -22,36 +22,55 @@ if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
 
 _SELECTED = "experiments-selected"
+_RUNS_ON = "Runs on"
 
 
 def experiments_table(summaries: Iterable[ExperimentSummary]) -> pd.DataFrame:
     """Return one row per experiment, in the order given; with where each runs, unless all run on this machine."""
     summaries = tuple(summaries)
-    runs_on = {"local": "this machine", "kubeflow": "Kubeflow"} if any(s.engine != "local" for s in summaries) else {}
-    rows = []
-    for summary in summaries:
-        best = None if summary.best is None else summary.best[1]
-        baseline, error = best_baseline(summary)
-        rows.append(
-            {
-                "Experiment": summary.name,
-                "State": STATE_LABELS[summary.state],
-                **({"Runs on": runs_on.get(summary.engine, summary.engine)} if runs_on else {}),
-                "Progress": summary.finished_trials / summary.max_trials,
-                "Trials": f"{summary.finished_trials} of {summary.max_trials}",
-                "Best": best,
-                "Baseline": error,
-                "Difference": None if best is None or not error else best / error - 1,
-                "Best so far": sparkline(summary),
-                "Best baseline": baseline,
-                "Mean": _validation_error(summary, "mean"),
-                "GBLUP": _validation_error(summary, "gblup"),
-                "Data": summary.source,
-                "Created": pd.Timestamp(summary.created),
-                "Note": summary.reason,
-            }
-        )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(_rows.of(summaries))
+    return table if any(summary.engine != "local" for summary in summaries) else table.drop(columns=_RUNS_ON)
+
+
+class _Rows:
+    """Rows of the table, each kept for as long as its summary is the same object: that of all sessions."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[ExperimentSummary, dict[str, object]]] = {}
+
+    def of(self, summaries: Sequence[ExperimentSummary]) -> list[dict[str, object]]:
+        """Return the row of each experiment."""
+        before, rows = self._kept, {}
+        for summary in summaries:
+            kept = before.get(summary.name)
+            rows[summary.name] = kept if kept is not None and kept[0] is summary else (summary, _row(summary))
+        self._kept = rows
+        return [row for _, row in rows.values()]
+
+
+_rows = _Rows()
+
+
+def _row(summary: ExperimentSummary) -> dict[str, object]:
+    best = None if summary.best is None else summary.best[1]
+    baseline, error = best_baseline(summary)
+    return {
+        "Experiment": summary.name,
+        "State": STATE_LABELS[summary.state],
+        _RUNS_ON: {"local": "this machine", "kubeflow": "Kubeflow"}.get(summary.engine, summary.engine),
+        "Progress": summary.finished_trials / summary.max_trials,
+        "Trials": f"{summary.finished_trials} of {summary.max_trials}",
+        "Best": best,
+        "Baseline": error,
+        "Difference": None if best is None or not error else best / error - 1,
+        "Best so far": sparkline(summary),
+        "Best baseline": baseline,
+        "Mean": _validation_error(summary, "mean"),
+        "GBLUP": _validation_error(summary, "gblup"),
+        "Data": summary.source,
+        "Created": pd.Timestamp(summary.created),
+        "Note": summary.reason,
+    }
 
 
 def best_baseline(summary: ExperimentSummary) -> tuple[str, float | None]:
@@ -63,8 +82,11 @@ def best_baseline(summary: ExperimentSummary) -> tuple[str, float | None]:
     Returns:
         Title and error; empty and None if there is none.
     """
-    levels = baseline_levels(summary.baselines)
-    return ("", None) if levels.empty else (str(levels["title"].iloc[0]), float(levels["value"].iloc[0]))
+    errors = {name: result.validation.mean_absolute_error for name, result in (summary.baselines or {}).items()}
+    if not errors:
+        return "", None
+    name = min(errors, key=errors.__getitem__)
+    return model_title(name), errors[name]
 
 
 def show_nothing_yet() -> None:
@@ -151,6 +173,5 @@ def _columns() -> dict[str, ColumnConfig]:
 
 
 def _validation_error(summary: ExperimentSummary, baseline: str) -> float | None:
-    levels = baseline_levels(summary.baselines)
-    found = levels.loc[levels["name"] == baseline, "value"]
-    return None if found.empty else float(found.iloc[0])
+    found = (summary.baselines or {}).get(baseline)
+    return None if found is None else found.validation.mean_absolute_error

@@ -1,18 +1,21 @@
 """Give pages the engines and the datasets of the workspace, and show errors as sentences.
 
-Also here: a reason with capital letter and full stop.
+Also here: that all sessions share one open store; a reason with capital letter and full stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import GwasError
 from gwas_core.genotypes.library import DatasetLibrary
+from gwas_core.tuning.storage import storage_identity
+from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from ui.text import markdown_text
 
@@ -23,7 +26,24 @@ def engines() -> Engines:
     Raises:
         GwasError: if the workspace cannot be used.
     """
-    return Engines(Workspace.from_environment())
+    workspace = Workspace.from_environment()
+    return Engines(workspace, store=_store(workspace))
+
+
+def _store(workspace: Workspace) -> Store:
+    """Return the store that all sessions share, so that what one of them has read is not read again by the others."""
+    identity = storage_identity(workspace)
+    if identity is None:
+        return Store(workspace)  # which makes the file: it is shared from the next time on
+    return _shared_store(str(workspace.root), workspace.storage_url, identity)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _shared_store(root: str, url: str, identity: str) -> Store:
+    """Open the store; another address, or another file at the same place, is another store."""
+    assert url
+    assert identity
+    return Store(Workspace(Path(root)))
 
 
 def dataset_library() -> DatasetLibrary:

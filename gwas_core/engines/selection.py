@@ -26,6 +26,7 @@ class Engines:
     Args:
         cluster: settings for new experiments on a cluster; those of the environment if not given.
         tell: called with a sentence about each step that takes time; they go to the log if not given.
+        store: of the workspace, if it is open already.
     """
 
     def __init__(
@@ -34,15 +35,17 @@ class Engines:
         *,
         cluster: ClusterSettings | None = None,
         tell: Callable[[str], None] | None = None,
+        store: Store | None = None,
     ) -> None:
         self.workspace = Workspace(workspace.root.absolute())
+        self._open_store = store
         self._cluster = cluster
         self._tell = tell
 
     @cached_property
     def store(self) -> Store:
         """Store of the workspace."""
-        return Store(self.workspace)
+        return Store(self.workspace) if self._open_store is None else self._open_store
 
     @cached_property
     def local(self) -> LocalEngine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -152,6 +153,18 @@ class StudyAttributes:
             measured_xla=None if calibration is None else bool(calibration.get("xla")),
             final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
         )
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, str]) -> StudyAttributes | None:
+        """Return the attributes of a study; None if it is no experiment, or one that is being created or deleted.
+
+        Args:
+            texts: JSON by name, as the database holds it.
+
+        Raises:
+            InputError: the state of the experiment is not readable.
+        """
+        return cls.read({key: json.loads(text) for key, text in texts.items()})
 
     @property
     def header(self) -> ExperimentHeader:

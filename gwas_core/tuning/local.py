@@ -111,8 +111,16 @@ class LocalEngine:
         """Return all experiments of the store, the newest first; those of this engine are brought up to date."""
         summaries = self.store.experiments()
         active = [summary for summary in summaries if summary.state.is_active() and summary.engine == "local"]
-        changed = [summary for summary in active if self.sync(summary.name).state is not summary.state]
-        return self.store.experiments() if changed else summaries
+        # Those whose supervisor lives need no more reading: what it wrote has just been read.
+        left = [summary.name for summary in active if not self._is_held(summary.name)]
+        for name in left:
+            self.sync(name)
+        return self.store.experiments() if left else summaries
+
+    def _is_held(self, name: str) -> bool:
+        """Return whether a process works on an experiment."""
+        with experiment_lock(self.workspace.experiment_directory(name)) as lock:
+            return not lock.acquire()
 
     def delete(self, name: str) -> None:
         """Remove an experiment and its files.

@@ -1,6 +1,6 @@
 """Storage of all experiments opened: SQLite or a server, waiting for another process's write, errors in words.
 
-Also here: that passwords in its address are not shown.
+Also here: that passwords in its address are not shown; when it is another one at the same address.
 """
 
 from __future__ import annotations
@@ -48,6 +48,22 @@ def open_storage(workspace: Workspace) -> RDBStorage:
             return _open(workspace.storage_url, {"pool_pre_ping": True})
     except OSError as error:
         raise ExperimentError(f"the store of experiments cannot be opened: {error.strerror}") from error
+
+
+def storage_identity(workspace: Workspace) -> str | None:
+    """Return what tells the storage from another one that takes its place at the same address.
+
+    Returns:
+        Number of the file, which no other file gets for as long as somebody has it open; the address of a server;
+        None if there is no file yet.
+    """
+    if not workspace.storage_url.startswith(_SQLITE):
+        return workspace.storage_url
+    try:
+        status = Path(workspace.storage_url.removeprefix(_SQLITE)).stat()
+    except OSError:
+        return None
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def _open_sqlite(url: str) -> RDBStorage:

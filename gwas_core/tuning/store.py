@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from gwas_core.errors import ExperimentError, FailureKind
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.attributes import (
-    BASELINES,
     EXPERIMENT,
     MAX_TRIALS,
     STATUS,
@@ -37,16 +35,15 @@ from gwas_core.tuning.attributes import (
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord, moment
 from gwas_core.tuning.storage import open_storage, translated_errors
+from gwas_core.tuning.summaries import FINISHED, SummaryReader, unfinished_state
 from gwas_core.tuning.tables import Reader, TrialRow
 from gwas_core.workspace import Workspace, check_experiment_name
-
-_FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAILED}
 
 
 class Store:
     """Reading, creating and deleting of experiments, and requests to the process that runs one.
 
-    Safe to share between threads. What is read is never cached. An experiment's own writer
+    Safe to share between threads. What is returned is always as it is now. An experiment's own writer
     is ``ExperimentWriter`` (one process at a time, the one that holds its lock).
 
     Raises:
@@ -57,6 +54,7 @@ class Store:
         self.workspace = workspace
         self.storage: RDBStorage = open_storage(workspace)
         self._reader = Reader(self.storage)
+        self._summaries = SummaryReader(self._reader)
         # Connections are closed with the store, not at some later collection of garbage.
         weakref.finalize(self, self.storage.engine.dispose)
 
@@ -89,16 +87,13 @@ class Store:
         directory.mkdir(parents=True, exist_ok=True)
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """Return all experiments, the newest first; a few queries, however many there are.
+        """Return all experiments, the newest first; only what changed since the last call is read again.
 
         Returns:
             Entries of the list of experiments, without their trials.
         """
         with translated_errors():
-            studies = self._reader.all_study_attributes((EXPERIMENT, STATUS, MAX_TRIALS, BASELINES))
-            outcomes = self._reader.outcomes()
-        read = ((study_id, StudyAttributes.read(attributes)) for study_id, attributes in reversed(studies.items()))
-        return tuple(_summary(study, outcomes.get(study_id, [])) for study_id, study in read if study is not None)
+            return self._summaries.read()
 
     def engine_of(self, name: str) -> str:
         """Return the name of the engine that runs the experiment, without reading its trials.
@@ -240,8 +235,8 @@ class Store:
     def _trial(self, experiment: Experiment, row: TrialRow, *, active: bool) -> TrialRecord:
         attributes = TrialAttributes.read(row.attributes)
         attempt = attributes.attempt or Attempt()
-        outcome = (attributes.outcome if row.state in _FINISHED else None) or StoredOutcome()
-        state = _FINISHED.get(row.state) or _unfinished_state(row.state, active=active)
+        outcome = (attributes.outcome if row.state in FINISHED else None) or StoredOutcome()
+        state = FINISHED.get(row.state) or unfinished_state(row.state, active=active)
         value = row.value
         if state is TrialState.PRUNED and value is None and row.history:
             value = row.history[-1][1]
@@ -265,27 +260,3 @@ class Store:
     def _trial_directory(self, name: str, number: int, folder: str | None) -> Path:
         directory = self.workspace.trial_directory(name, number)
         return directory.with_name(folder) if folder else directory
-
-
-def _unfinished_state(optuna_state: str, *, active: bool) -> TrialState:
-    if not active:
-        return TrialState.INTERRUPTED
-    return TrialState.RUNNING if optuna_state == "RUNNING" else TrialState.WAITING
-
-
-def _summary(attributes: StudyAttributes, outcomes: list[tuple[int, str, float | None]]) -> ExperimentSummary:
-    header, status, baselines = attributes.header, attributes.status, attributes.baselines
-    return ExperimentSummary(
-        name=header.name,
-        source=header.source,
-        created=header.created,
-        engine=header.engine,
-        state=status.state,
-        reason=status.reason,
-        max_trials=attributes.max_trials,
-        counts=Counter(
-            _FINISHED.get(name) or _unfinished_state(name, active=status.state.is_active()) for _, name, _ in outcomes
-        ),
-        values=tuple((number, value) for number, name, value in outcomes if name == "COMPLETE" and value is not None),
-        baselines=None if baselines is None else baselines.results,
-    )

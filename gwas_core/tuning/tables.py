@@ -26,6 +26,12 @@ from sqlalchemy import Column, DateTime, Float, Integer, MetaData, String, Table
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.serialization import JsonObject
 
+TrialOutcome = tuple[int, str, float | None]
+"""Number, name of the state, and objective of a trial."""
+
+_MOST_STUDIES = 500
+"""Studies that one statement asks for: databases limit the number of its variables."""
+
 _METADATA = MetaData()
 _STUDIES = Table("studies", _METADATA, Column("study_id", Integer, primary_key=True), Column("study_name", String(512)))
 _STUDY_ATTRIBUTES = Table(
@@ -120,46 +126,69 @@ class Reader:
         with self._engine.connect() as connection:
             return {key: json.loads(value) for key, value in connection.execute(query)}
 
-    def all_study_attributes(self, keys: Sequence[str]) -> dict[int, JsonObject]:
-        """Return some user attributes of every study, by study number, in order of creation.
+    def study_attribute_texts(self, keys: Sequence[str]) -> dict[int, dict[str, str]]:
+        """Return some user attributes of every study as they are stored, by study number.
 
         Args:
             keys: names of the attributes that are read.
 
         Returns:
-            Attributes by name, by study number.
+            JSON texts by name, by study number.
         """
         table = _STUDY_ATTRIBUTES
-        query = (
-            sqlalchemy.select(table.c.study_id, table.c.key, table.c.value_json)
-            .where(table.c.key.in_(keys))
-            .order_by(table.c.study_id)
-        )
-        attributes: dict[int, JsonObject] = defaultdict(dict)
+        query = sqlalchemy.select(table.c.study_id, table.c.key, table.c.value_json).where(table.c.key.in_(keys))
+        texts: dict[int, dict[str, str]] = defaultdict(dict)
         with self._engine.connect() as connection:
             for study_id, key, value in connection.execute(query):
-                attributes[study_id][key] = json.loads(value)
-        return dict(attributes)
+                texts[study_id][key] = value
+        return dict(texts)
 
-    def outcomes(self) -> dict[int, list[tuple[int, str, float | None]]]:
-        """Return (number, state, objective) of every trial, by study number, in order of number.
+    def trial_states(self, study_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+        """Return how many trials are in each state, by study number.
+
+        Args:
+            study_ids: of the studies that are looked at.
+
+        Returns:
+            Numbers of trials by the name of their ``optuna.trial.TrialState``, by study number. What belongs to a
+            finished trial does not change any more, so that equal numbers mean equal outcomes.
+        """
+        states: dict[int, dict[str, int]] = defaultdict(dict)
+        columns = _TRIALS.c.study_id, _TRIALS.c.state
+        with self._engine.connect() as connection:
+            for some in _batched(study_ids):
+                query = (
+                    sqlalchemy.select(*columns, sqlalchemy.func.count())
+                    .where(_TRIALS.c.study_id.in_(some), _TRIALS.c.number.is_not(None))
+                    .group_by(*columns)
+                )
+                for study_id, state, count in connection.execute(query):
+                    states[study_id][state] = count
+        return dict(states)
+
+    def outcomes(self, study_ids: Sequence[int]) -> dict[int, list[TrialOutcome]]:
+        """Return (number, state, objective) of every trial of some studies, by study number, in order of number.
+
+        Args:
+            study_ids: of the studies that are read.
 
         Returns:
             ``state`` is the name of an ``optuna.trial.TrialState``; the objective is None unless the trial succeeded.
         """
         table = _TRIALS.outerjoin(_VALUES, (_VALUES.c.trial_id == _TRIALS.c.trial_id) & (_VALUES.c.objective == 0))
-        query = (
-            sqlalchemy.select(_TRIALS.c.study_id, _TRIALS.c.number, _TRIALS.c.state, _VALUES.c.value)
-            .select_from(table)
-            # A trial is given its number in the transaction that creates it; on databases
-            # that show rows earlier it must not appear as a trial without one.
-            .where(_TRIALS.c.number.is_not(None))
-            .order_by(_TRIALS.c.study_id, _TRIALS.c.number)
-        )
-        outcomes: dict[int, list[tuple[int, str, float | None]]] = defaultdict(list)
+        outcomes: dict[int, list[TrialOutcome]] = defaultdict(list)
         with self._engine.connect() as connection:
-            for study_id, number, state, value in connection.execute(query):
-                outcomes[study_id].append((number, state, value))
+            for some in _batched(study_ids):
+                query = (
+                    sqlalchemy.select(_TRIALS.c.study_id, _TRIALS.c.number, _TRIALS.c.state, _VALUES.c.value)
+                    .select_from(table)
+                    # A trial is given its number in the transaction that creates it; on databases
+                    # that show rows earlier it must not appear as a trial without one.
+                    .where(_TRIALS.c.study_id.in_(some), _TRIALS.c.number.is_not(None))
+                    .order_by(_TRIALS.c.study_id, _TRIALS.c.number)
+                )
+                for study_id, number, state, value in connection.execute(query):
+                    outcomes[study_id].append((number, state, value))
         return dict(outcomes)
 
     def trials(self, study_id: int) -> list[TrialRow]:
@@ -238,6 +267,11 @@ class Reader:
             if value is not None and math.isfinite(value):
                 history[trial_id].append((step, value))
         return history
+
+
+def _batched(study_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(study_ids), _MOST_STUDIES):
+        yield study_ids[first : first + _MOST_STUDIES]
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests import waiting
+from tests.counting import counted_statements
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import HASH, mixed_store, new_experiment, thousand_trials
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until
@@ -159,3 +161,24 @@ def test_a_thousand_trials_are_one_short_line(open_page: OpenPage, root: Path) -
     row = open_page(PAGE).dataframe[0].value.iloc[0]
     assert row["Trials"] == "1000 of 1000"
     assert len(row["Best so far"]) == 60
+
+
+def test_what_one_session_has_read_is_not_read_by_the_others(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    sessions = [open_page(PAGE) for _ in range(3)]
+    with counted_statements() as statements:
+        for app in sessions:
+            assert app.run().dataframe[0].value["Experiment"].tolist() == ["made"]
+    # A look whether something changed, once each time that the page is drawn.
+    assert not [statement for statement in statements if "trial" in statement]
+    assert len(statements) == 3
+
+
+def test_a_workspace_that_was_deleted_and_made_again_is_shown_as_it_is_now(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root, "old")
+    assert open_page(PAGE).dataframe[0].value["Experiment"].tolist() == ["old"]
+    shutil.rmtree(root)
+    new_experiment(root, "new")
+    assert open_page(PAGE).dataframe[0].value["Experiment"].tolist() == ["new"]
+    shutil.rmtree(root)
+    assert "There are no experiments yet" in open_page(PAGE).markdown[0].value

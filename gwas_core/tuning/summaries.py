@@ -1,0 +1,140 @@
+"""List of all experiments, of which only what changed since the last time is read again.
+
+Also here: which experiments may have changed; states of trials that are not finished.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gwas_core.tuning.attributes import BASELINES, EXPERIMENT, MAX_TRIALS, STATUS, StudyAttributes
+from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.records import ExperimentSummary
+from gwas_core.tuning.tables import Reader, TrialOutcome
+
+FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAILED}
+"""States of finished trials, by Optuna's names."""
+
+_KEYS = (EXPERIMENT, STATUS, MAX_TRIALS, BASELINES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """What was read of one study.
+
+    Attributes:
+        texts: its attributes as they are stored, by name.
+        attributes: the same, read; None if the study is no experiment of ours.
+        trials: states of its trials when they were read, by which a change is noticed.
+        summary: None if the study is no experiment of ours.
+    """
+
+    texts: dict[str, str]
+    attributes: StudyAttributes | None
+    trials: object = None
+    summary: ExperimentSummary | None = None
+
+
+class SummaryReader:
+    """Reader of the list of experiments, safe to share between threads.
+
+    Every call looks whether something changed, with three queries however many experiments there are; the attributes
+    and trials of those that did not change are neither read nor checked again. Their summaries are then the same
+    objects as before, and the whole list is if none changed.
+
+    Args:
+        reader: of the database.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._entries: dict[int, _Entry] = {}
+        self._list: tuple[ExperimentSummary, ...] = ()
+
+    def read(self) -> tuple[ExperimentSummary, ...]:
+        """Return all experiments, the newest first."""
+        with self._lock:
+            # The states of experiments before those of trials: a finished experiment is then seen with all its trials.
+            found = {
+                study_id: self._with_texts(study_id, texts)
+                for study_id, texts in self._reader.study_attribute_texts(_KEYS).items()
+            }
+            self._entries = self._with_trials(found)
+            newest_first = (entry.summary for _, entry in sorted(self._entries.items(), reverse=True))
+            listed = tuple(summary for summary in newest_first if summary is not None)
+            if len(listed) != len(self._list) or any(a is not b for a, b in zip(listed, self._list, strict=True)):
+                self._list = listed
+            return self._list
+
+    def _with_texts(self, study_id: int, texts: dict[str, str]) -> _Entry:
+        """Return the entry as it was read before if its attributes are the same, else a new one without trials."""
+        before = self._entries.get(study_id)
+        if before is not None and before.texts == texts:
+            return before
+        return _Entry(texts=texts, attributes=StudyAttributes.parse(texts))
+
+    def _with_trials(self, entries: dict[int, _Entry]) -> dict[int, _Entry]:
+        """Return the entries with summaries that hold the states of their trials now."""
+        ours = {study_id: entry for study_id, entry in entries.items() if entry.attributes is not None}
+        # The trials of an experiment that nothing works on do not change before its state does. Where something works,
+        # or is about to, and on a cluster, which changes them at any time, their states are looked at.
+        moving = [study_id for study_id, entry in ours.items() if _may_move(entry)]
+        states = self._reader.trial_states(moving)
+        trials = {study_id: states.get(study_id) for study_id in moving}
+        changed = [
+            study_id
+            for study_id, entry in ours.items()
+            if entry.summary is None or (study_id in trials and trials[study_id] != entry.trials)
+        ]
+        outcomes = self._reader.outcomes(changed)
+        return entries | {
+            study_id: _Entry(
+                texts=entries[study_id].texts,
+                attributes=entries[study_id].attributes,
+                trials=trials.get(study_id),
+                summary=_summary(entries[study_id].attributes, outcomes.get(study_id, ())),
+            )
+            for study_id in changed
+        }
+
+
+def unfinished_state(optuna_state: str, *, active: bool) -> TrialState:
+    """Return the state of a trial that is not finished.
+
+    Args:
+        optuna_state: name of its ``optuna.trial.TrialState``.
+        active: whether something works on its experiment.
+    """
+    if not active:
+        return TrialState.INTERRUPTED
+    return TrialState.RUNNING if optuna_state == "RUNNING" else TrialState.WAITING
+
+
+def _may_move(entry: _Entry) -> bool:
+    if entry.attributes is None:
+        return False
+    state = entry.attributes.status.state
+    return state.is_active() or state is ExperimentState.CREATED or entry.attributes.header.engine != "local"
+
+
+def _summary(attributes: StudyAttributes | None, outcomes: Iterable[TrialOutcome]) -> ExperimentSummary | None:
+    if attributes is None:
+        return None
+    header, status, baselines = attributes.header, attributes.status, attributes.baselines
+    active = status.state.is_active()
+    return ExperimentSummary(
+        name=header.name,
+        source=header.source,
+        created=header.created,
+        engine=header.engine,
+        state=status.state,
+        reason=status.reason,
+        max_trials=attributes.max_trials,
+        counts=Counter(FINISHED.get(name) or unfinished_state(name, active=active) for _, name, _ in outcomes),
+        values=tuple((number, value) for number, name, value in outcomes if name == "COMPLETE" and value is not None),
+        baselines=None if baselines is None else baselines.results,
+    )
