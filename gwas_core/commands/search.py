@@ -164,7 +164,7 @@ def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) ->
 def _follow(engine: Engines, name: str) -> ExperimentRecord:
     """Show a progress bar and a line for each finished trial until the experiment ends; return its record."""
     told: dict[int, TrialState] = {}
-    told_baselines = False
+    told_baselines, told_reason = False, ""
     # Without a terminal there is no bar; the lines say the same.
     with ProgressBars() as bars:
         for record in watch(engine, name):
@@ -175,6 +175,9 @@ def _follow(engine: Engines, name: str) -> ExperimentRecord:
             if record.baselines and not told_baselines:
                 told_baselines = True
                 bars.write(_baselines_line(record.baselines))
+            if record.state.is_active() and record.reason not in ("", told_reason):
+                told_reason = record.reason
+                bars.write(printable(f"{record.name}: {record.reason}"))
             bars.show_search(record)
     return record
 
@@ -331,7 +334,11 @@ def _short(value: HyperparameterValue | None) -> str:
 def stop(options: argparse.Namespace) -> None:
     """Stop an experiment; finished trials are kept."""
     record = Engines(Workspace.from_environment()).stop(options.name)
-    say(f"{options.name} is {record.state.value}: {record.finished_trials} finished trials are kept.")
+    # One that is still being stopped may have a reason, such as that nothing is heard from what runs it.
+    reason = f" ({record.reason})" if record.state.is_active() and record.reason else ""
+    say(
+        printable(f"{options.name} is {record.state.value}{reason}: {record.finished_trials} finished trials are kept.")
+    )
     if options.json:
         print_json(summarise(record).to_dict())
 

@@ -49,6 +49,8 @@ def do_tasks(
 
 
 def _died(task: EvaluationTask, death: Death[EvaluationTask]) -> ExperimentError:
+    if death.was_silent:
+        return ExperimentError(f"{death.words}, twice, while it worked on {_named(task)}: something stops it")
     return ExperimentError(
         f"the process died twice while it worked on {_named(task)}, perhaps because memory ran out: evaluate with "
         f"--parallel 1 ({last_line(death.log) or death.words}, in {death.log})"

@@ -1,6 +1,6 @@
 """Channel between a worker and the process it works for: JSON, one object a line; both end together.
 
-Also here: that what libraries print ends in the log.
+Also here: that what libraries print ends in the log; signs of life every few seconds, also while a network is compiled.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import queue
 import signal
 import sys
 import threading
+import time
 
-from gwas_core.processes.worker_messages import WORKER_MESSAGES, Report, WorkerMessage
+from gwas_core.processes.signs_of_life import HEARTBEAT_SECONDS
+from gwas_core.processes.worker_messages import WORKER_MESSAGES, Alive, Report, WorkerMessage
 from gwas_core.serialization import JsonObject
 
 _PR_SET_PDEATHSIG = 1
@@ -34,7 +36,9 @@ class Channel:
         os.dup2(nothing, 0)
         os.close(nothing)
         self._received: queue.SimpleQueue[JsonObject] = queue.SimpleQueue()
+        self._sending = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._give_signs_of_life, daemon=True).start()
 
     def _listen(self) -> None:
         for line in self._in:
@@ -42,6 +46,14 @@ class Channel:
         # End of input: the other process is gone, or wants this worker to go. At once, in the middle of an epoch too;
         # what a killed trial leaves behind is cleaned when it is rerun.
         os._exit(0)
+
+    def _give_signs_of_life(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            try:
+                self.send(Alive())
+            except OSError:
+                return  # the other process is gone, which _listen notices
 
     def receive(self) -> JsonObject:
         """Return the next job, or the answer to a report, once it has come."""
@@ -53,8 +65,10 @@ class Channel:
         Raises:
             ValueError: it holds a number that is not finite.
         """
-        self._out.write(json.dumps(WORKER_MESSAGES.to_json_values(message), allow_nan=False) + "\n")
-        self._out.flush()
+        line = json.dumps(WORKER_MESSAGES.to_json_values(message), allow_nan=False) + "\n"
+        with self._sending:
+            self._out.write(line)
+            self._out.flush()
 
     def report(self, content: JsonObject) -> JsonObject:
         """Report how the job goes on, and return the answer once it has come.

@@ -62,6 +62,11 @@ class ForkServer:
             )
 
     @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        return self._process.pid
+
+    @property
     def runs(self) -> bool:
         """Whether the server is alive."""
         return self._process.poll() is None

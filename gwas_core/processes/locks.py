@@ -1,6 +1,6 @@
 """Locks that a process holds for as long as it lives: who works on an experiment, free again after a kill.
 
-Also here: a lock that a child takes over; the first free one of several.
+Also here: a lock that a child takes over; the first free one of several; when its holder was last heard from.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+
+from gwas_core.processes.signs_of_life import SignOfLife, read_sign_of_life, write_sign_of_life
 
 _RETRY_SECONDS = 0.02
 
@@ -82,6 +84,18 @@ class FileLock:
         if self._descriptor is None:
             raise ValueError(f"the lock on {self._path} is not held")
         return self._descriptor
+
+    def give_sign_of_life(self) -> None:
+        """Write into the file that its holder lives: a lock alone is held by a process that is stopped, too.
+
+        Raises:
+            ValueError: the lock is not held.
+        """
+        write_sign_of_life(self.fileno())
+
+    def last_sign_of_life(self) -> SignOfLife | None:
+        """Return the last sign of life of whoever holds or held the lock; None if none was given."""
+        return read_sign_of_life(self._path)
 
     def release(self) -> None:
         """Release the lock; harmless if it is not held."""

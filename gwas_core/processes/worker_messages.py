@@ -1,4 +1,4 @@
-"""Messages that a worker sends to the process that feeds it (ready, report, done, failed), each one line of JSON."""
+"""Messages that a worker sends to the process that feeds it (ready, alive, report, done, failed): lines of JSON."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class Ready:
     """
 
     pid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alive:
+    """Message: the worker lives, whatever it works on and however long that takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +63,9 @@ class Failed:
     spent: bool = False
 
 
-WorkerMessage = Ready | Report | Done | Failed
+WorkerMessage = Ready | Alive | Report | Done | Failed
 
 WORKER_MESSAGES = TaggedRecords[WorkerMessage](
-    "type", {"ready": Ready, "report": Report, "done": Done, "failed": Failed}, name="message"
+    "type", {"ready": Ready, "alive": Alive, "report": Report, "done": Done, "failed": Failed}, name="message"
 )
 """Reader and writer of the messages."""

@@ -1,12 +1,14 @@
 """Worker pool: workers that are started when there is work, listened to all at once, and ended together.
 
-Also here: which slot gets a task; workers killed when their jobs are withdrawn; a fork server that died.
+Also here: which slot gets a task; workers killed when their jobs are withdrawn, or when they give no sign of life; a
+fork server that died or is stopped.
 """
 
 from __future__ import annotations
 
 import os
 import selectors
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from gwas_core.processes.fork_server import ForkServer
+from gwas_core.processes.signs_of_life import silence_seconds
 from gwas_core.processes.worker_messages import Done, Failed, Ready, Report
 from gwas_core.processes.worker_process import WorkerProcess
 from gwas_core.serialization import JsonObject
@@ -69,12 +72,14 @@ class Death(Generic[Job]):
         words: how the worker ended.
         had_started: whether the worker was ever ready to work.
         log: file with the worker's last words.
+        was_silent: whether the worker was killed because it gave no sign of life.
     """
 
     task: Task[Job] | None
     words: str
     had_started: bool
     log: Path
+    was_silent: bool = False
 
 
 Event = CanBegin[Job] | Message[Job] | Death[Job]
@@ -91,6 +96,9 @@ class WorkerPool(Generic[Job]):
         encode: returns a job as the workers' program reads it.
         environment: environment variables of the workers, their numbers of threads among them.
         log_directory: folder for ``workers.log`` and one log for each slot.
+
+    Raises:
+        SettingsError: ``GWAS_SILENCE_SECONDS`` is no number of seconds.
     """
 
     def __init__(
@@ -106,7 +114,10 @@ class WorkerPool(Generic[Job]):
         self._encode = encode
         self._environment = environment
         self._log_directory = log_directory
+        self._silence_seconds = silence_seconds()
+        self._looked = time.monotonic()
         self._server: ForkServer | None = None
+        self._stopped_servers: list[ForkServer] = []
         self._slots: list[Slot[Job]] = [Slot(index) for index in range(size)]
         self._due: list[Event[Job]] = []
         self._selector = selectors.DefaultSelector()
@@ -136,7 +147,8 @@ class WorkerPool(Generic[Job]):
         slot = min((slot for slot in self._slots if slot.task is None), key=lambda slot: slot.worker is None)
         slot.task = task
         if slot.worker is None:
-            slot.worker = WorkerProcess(self._living_server(), self._log_directory / f"worker-{slot.index}.log")
+            log = self._log_directory / f"worker-{slot.index}.log"
+            slot.worker = WorkerProcess(self._living_server(), log, silence_seconds=self._silence_seconds)
             self._selector.register(slot.worker, selectors.EVENT_READ, slot)
         elif slot.worker.ready:
             self._due.append(CanBegin(slot))
@@ -155,6 +167,7 @@ class WorkerPool(Generic[Job]):
                     os.read(self._wake_reader, 4096)
             else:
                 yield from self._listen(key.data)
+        yield from self._end_silent_workers()
 
     def wake(self) -> None:
         """End a ``wait`` that is under way."""
@@ -224,7 +237,8 @@ class WorkerPool(Generic[Job]):
 
     def _living_server(self) -> ForkServer:
         if self._server is not None and not self._server.runs:
-            self._end_server()
+            self._server.end()
+            self._server = None
         if self._server is None:
             self._server = ForkServer(
                 self._command, environment=self._environment, log=self._log_directory / SERVER_LOG
@@ -232,9 +246,26 @@ class WorkerPool(Generic[Job]):
         return self._server
 
     def _end_server(self) -> None:
-        if self._server is not None:
-            self._server.end()
-            self._server = None
+        for server in (*self._stopped_servers, *([] if self._server is None else [self._server])):
+            server.end()
+        self._server, self._stopped_servers = None, []
+
+    def _end_silent_workers(self) -> Iterator[Event[Job]]:
+        """Kill workers that are stopped, or hang without computing: nothing would ever come of them."""
+        now = time.monotonic()
+        passed, self._looked = now - self._looked, now
+        for slot in self._slots:
+            worker = slot.worker
+            words = "" if worker is None else worker.silence(passed)
+            if worker is None or not words:
+                continue
+            if not worker.ready and worker.server is self._server:
+                # It does not fork any more. Its other workers may be well, and end with it: they are left alone.
+                self._stopped_servers.append(self._server)
+                self._server = None
+            task, slot.task = slot.task, None
+            self.dismiss(slot)
+            yield Death(task, words, worker.ready, worker.log, was_silent=True)
 
     def _listen(self, slot: Slot[Job]) -> Iterator[Event[Job]]:
         worker = slot.worker

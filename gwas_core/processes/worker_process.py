@@ -9,7 +9,8 @@ import signal
 from pathlib import Path
 
 from gwas_core.processes.fork_server import ForkServer
-from gwas_core.processes.worker_messages import WORKER_MESSAGES, Ready, WorkerMessage
+from gwas_core.processes.signs_of_life import SilenceWatch
+from gwas_core.processes.worker_messages import WORKER_MESSAGES, Alive, Done, Failed, Ready, Report
 from gwas_core.serialization import JsonObject
 
 _READ_BYTES = 65_536
@@ -21,15 +22,18 @@ class WorkerProcess:
     Args:
         server: forks the worker.
         log: file to which what the worker prints is appended.
+        silence_seconds: without a sign of life, after which the worker is looked at.
 
     Attributes:
+        server: that forked it.
         log: file with what the worker printed.
         ready: whether the worker has said that it takes jobs.
     """
 
-    def __init__(self, server: ForkServer, log: Path) -> None:
+    def __init__(self, server: ForkServer, log: Path, *, silence_seconds: float) -> None:
         self.log = log
-        self._server = server
+        self.server = server
+        self._watch = SilenceWatch(silence_seconds)
         their_in, our_out = os.pipe()
         our_in, their_out = os.pipe()
         with log.open("ab") as stderr:
@@ -58,8 +62,8 @@ class WorkerProcess:
             self._in.write(json.dumps(message).encode() + b"\n")
             self._in.flush()
 
-    def read(self) -> list[WorkerMessage]:
-        """Return the messages that have arrived, without waiting.
+    def read(self) -> list[Ready | Report | Done | Failed]:
+        """Return the messages that have arrived, without waiting; signs of life are not among them.
 
         Raises:
             InputError: a line is no message of a worker.
@@ -72,25 +76,37 @@ class WorkerProcess:
         if not data:
             self._ended = True
             return []
+        self._watch.heard()
         *lines, self._rest = (self._rest + data).split(b"\n")
         messages = [WORKER_MESSAGES.from_json_values(json.loads(line)) for line in lines]
         for message in messages:
             if isinstance(message, Ready):
                 self._pid, self.ready = message.pid, True
-        return messages
+        return [message for message in messages if not isinstance(message, Alive)]
+
+    def silence(self, passed: float) -> str:
+        """Return why the worker is to be taken for dead although it has not ended, in words; empty if it is not.
+
+        Args:
+            passed: seconds since the last call.
+        """
+        # Until it is ready, what is waited for is the process that forks it.
+        who, pid = ("the worker", self._pid) if self._pid else ("the process that forks workers", self.server.pid)
+        words = self._watch.verdict(pid, passed)
+        return f"{who} {words}" if words else ""
 
     def death(self) -> str:
         """Describe how the worker ended; to be called after it has."""
         if self._pid is None:
-            code = self._server.ended()
+            code = self.server.ended()
             if code is None:
                 return "the worker ended before it was ready"
-            self.log = self._server.log  # which tells why
+            self.log = self.server.log  # which tells why
             return f"the worker could not be started: the process it is forked from ended with code {code}"
-        code = self._server.exit_code(self._pid)
+        code = self.server.exit_code(self._pid)
         if code is None:
             # Whatever ended the fork server took its workers along.
-            code = self._server.ended()
+            code = self.server.ended()
         if code is None:
             self.kill()
             return "the worker stopped answering"
@@ -108,7 +124,7 @@ class WorkerProcess:
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._pid, signal.SIGKILL)
-            self._server.exit_code(self._pid)
+            self.server.exit_code(self._pid)
             self._pid = None
         # A worker that is not ready yet ends when it finds these closed.
         with contextlib.suppress(BrokenPipeError):

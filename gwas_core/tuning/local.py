@@ -1,7 +1,7 @@
 """Engine of this machine: a detached supervisor for each experiment, started, asked to stop, and deleted.
 
-Also here: how a running experiment without a living supervisor is recognised as interrupted; why a supervisor did not
-start; the log of a supervisor; the split written once.
+Also here: how a running experiment without a living supervisor is recognised as interrupted, and what is said of a
+supervisor that is stopped; why a supervisor did not start; the log of a supervisor; the split written once.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import json
 import os
 import selectors
 import time
+from dataclasses import replace
+from datetime import datetime
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
 from gwas_core.processes.detached import last_line, module_command, start_detached
-from gwas_core.processes.locks import experiment_lock
+from gwas_core.processes.locks import FileLock, experiment_lock
+from gwas_core.processes.signs_of_life import silence_seconds
 from gwas_core.processes.threads import thread_environment
 from gwas_core.serialization import from_json_values
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
@@ -92,14 +95,16 @@ class LocalEngine:
     def sync(self, name: str) -> ExperimentRecord:
         """Bring the store up to date and return the experiment; see ``Engine.sync``.
 
-        An experiment that is stored as running, but that no supervisor holds, was interrupted.
+        An experiment that is stored as running, but that no supervisor holds, was interrupted. Where one holds it, but
+        has not been heard from for a while, the state stays, and the reason says since when.
         """
         record = self.store.load(name)
         if not record.state.is_active():
             return record
         with experiment_lock(record.directory) as lock:
             if not lock.acquire():
-                return record
+                reason = _with_silence(record.reason, lock)
+                return record if reason == record.reason else replace(record, reason=reason)
             # With the lock in hand no supervisor can be running, and one that ended wrote how before it let go.
             record = self.store.load(name)
             if record.state.is_active():
@@ -112,15 +117,20 @@ class LocalEngine:
         summaries = self.store.experiments()
         active = [summary for summary in summaries if summary.state.is_active() and summary.engine == "local"]
         # Those whose supervisor lives need no more reading: what it wrote has just been read.
-        left = [summary.name for summary in active if not self._is_held(summary.name)]
+        left, reasons = [], {}
+        for summary in active:
+            with experiment_lock(self.workspace.experiment_directory(summary.name)) as lock:
+                if lock.acquire():
+                    left.append(summary.name)
+                elif (reason := _with_silence(summary.reason, lock)) != summary.reason:
+                    reasons[summary.name] = reason
         for name in left:
             self.sync(name)
-        return self.store.experiments() if left else summaries
-
-    def _is_held(self, name: str) -> bool:
-        """Return whether a process works on an experiment."""
-        with experiment_lock(self.workspace.experiment_directory(name)) as lock:
-            return not lock.acquire()
+        if left:
+            summaries = self.store.experiments()
+        if reasons:
+            summaries = tuple(replace(entry, reason=reasons.get(entry.name, entry.reason)) for entry in summaries)
+        return summaries
 
     def delete(self, name: str) -> None:
         """Remove an experiment and its files.
@@ -160,6 +170,25 @@ class LocalEngine:
         if answer.error:
             raise (_AlreadyRunning if answer.busy else ExperimentError)(answer.error)
         return self.store.load(name)
+
+
+def _with_silence(reason: str, lock: FileLock) -> str:
+    """Return the reason of a state, with since when the process that holds the lock was not heard from, if it is long.
+
+    Args:
+        reason: as it is stored.
+        lock: of the experiment, held by another process.
+    """
+    sign = lock.last_sign_of_life()
+    if sign is None or sign.age() < silence_seconds():
+        return reason
+    since = f"{datetime.fromisoformat(sign.time):%Y-%m-%d %H:%M} UTC"
+    silence = (
+        f"nothing was heard since {since} from the process that runs it (number {sign.pid} on its machine): it is "
+        f"stopped, or hangs; `kill -CONT {sign.pid}` lets it go on, and after `kill -KILL {sign.pid}` resume goes on "
+        "where it was"
+    )
+    return f"{reason}; {silence}" if reason else silence
 
 
 def _read_answer(reader: int) -> StartAnswer | None:

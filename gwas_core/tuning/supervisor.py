@@ -30,7 +30,8 @@ from typing import Literal
 from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
 from gwas_core.genotypes.splits import SPLIT_FILE
 from gwas_core.processes.detached import last_line
-from gwas_core.processes.locks import experiment_lock
+from gwas_core.processes.locks import FileLock, experiment_lock
+from gwas_core.processes.signs_of_life import HEARTBEAT_SECONDS
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_messages import Done, Failed, Report
 from gwas_core.processes.worker_pool import CanBegin, Death, Event, Message, Slot, Task, WorkerPool
@@ -95,14 +96,16 @@ class Supervisor:
 
     Args:
         workspace: that holds the experiment.
-        name: of the experiment, whose lock the caller holds.
+        name: of the experiment.
+        lock: of the experiment, which the caller holds.
 
     Raises:
         GwasError: from the constructor, when the experiment cannot be run at all.
     """
 
-    def __init__(self, workspace: Workspace, name: str) -> None:
+    def __init__(self, workspace: Workspace, name: str, lock: FileLock) -> None:
         store = Store(workspace)
+        self._lock = lock
         self._experiment = experiment = store.load(name).experiment
         self._workspace = workspace
         self._directory = workspace.experiment_directory(name)
@@ -137,6 +140,7 @@ class Supervisor:
         self._queue: deque[Task[Job]] = deque()
         self._exhausted = ""
         self._failed_starts = 0
+        self._next_sign = 0.0
         self._fatal: Ending | None = None
         # One suggestion at a time, beside the loop: fitting a Gaussian process takes seconds
         # in which no worker may have to wait for an answer.
@@ -187,6 +191,7 @@ class Supervisor:
         next_poll = 0.0
         while True:
             if time.monotonic() >= next_poll:
+                self._give_sign_of_life()
                 self._requests = self._writer.requests()
                 next_poll = time.monotonic() + POLL_SECONDS
             self._take_suggestion()
@@ -197,6 +202,11 @@ class Supervisor:
                 self._pool.assign(self._queue.popleft())
             for event in self._pool.wait(max(0.0, next_poll - time.monotonic())):
                 self._on_event(event)
+
+    def _give_sign_of_life(self) -> None:
+        if time.monotonic() >= self._next_sign:
+            self._lock.give_sign_of_life()
+            self._next_sign = time.monotonic() + HEARTBEAT_SECONDS
 
     def _next_step(self) -> Ending | None:
         """Ask for the next trial or queue the next job; return the ending if nothing is left."""
@@ -397,7 +407,7 @@ class Supervisor:
         if not death.had_started:
             self._on_failed_start(death)
         elif death.task is not None:
-            self._begin_again(death.task, death.words)
+            self._begin_again(death.task, death)
 
     def _on_failed_start(self, death: Death[Job]) -> None:
         self._failed_starts += 1
@@ -407,13 +417,15 @@ class Supervisor:
             reason = f"workers do not start: {last_line(death.log) or death.words}"
             self._fatal = Ending(state=ExperimentState.FAILED, reason=reason)
 
-    def _begin_again(self, task: Task[Job], words: str) -> None:
+    def _begin_again(self, task: Task[Job], death: Death[Job]) -> None:
         """Give a job whose worker died to another worker, once."""
+        words = death.words
         trial = task.job.trial if isinstance(task.job, TrialJob) else None
         # Of a trial, deaths under an earlier supervisor count too.
         task.deaths = 1 + (task.deaths if trial is None else self._writer.attempt(trial).deaths)
         if task.deaths >= MAXIMUM_DEATHS:
-            reason = f"{words}, twice: perhaps memory ran out; use fewer parallel trials"
+            advice = "something stops it" if death.was_silent else "perhaps memory ran out; use fewer parallel trials"
+            reason = f"{words}, twice: {advice}"
             self._on_failure(task.job, reason, FailureKind.WORKER_DIED)
         elif trial is not None:
             self._writer.put_back(trial, death=True, reason=f"begun again: {words}")
@@ -450,12 +462,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not lock.acquire(seconds=_LOCK_SECONDS):
             say(StartAnswer(error=f"{options.name} is already running", busy=True))
             return 1
-        return _supervise(workspace, options.name, say)
+        lock.give_sign_of_life()
+        return _supervise(workspace, options.name, lock, say)
 
 
-def _supervise(workspace: Workspace, name: str, say: Callable[[StartAnswer], None]) -> int:
+def _supervise(workspace: Workspace, name: str, lock: FileLock, say: Callable[[StartAnswer], None]) -> int:
     try:
-        supervisor = Supervisor(workspace, name)
+        supervisor = Supervisor(workspace, name, lock)
         supervisor.prepare()
     except GwasError as error:
         say(StartAnswer(error=str(error)))
