@@ -16,7 +16,7 @@ from ui.search.launch import launch, name_field, show_what_is_missing
 from ui.search.lines import lines_form
 from ui.search.measurement import measure_button
 from ui.search.outlook import look_ahead, show_basis, show_figures
-from ui.search.settings import planned_experiment, search_form
+from ui.search.settings import planned_experiment, search_form, show_fewer_parallel_trials
 from ui.search.space_editor import space_editor
 from ui.store import dataset_library, show_error
 
@@ -45,6 +45,8 @@ def search() -> None:
     reading = space_editor(form)
     st.subheader("How to search")
     choices = search_form(form, refusals)
+    if lines is not None and engine == "local":
+        show_fewer_parallel_trials(lines, choices)
     plan, is_refused = None, False
     if lines is not None and reading.space is not None:
         # Only the cluster can be refused, so its rules are the ones to check meanwhile.

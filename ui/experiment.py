@@ -47,6 +47,8 @@ def show_header(record: ExperimentRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         state_badge(record.state)
         st.caption(markdown_text(_about(record)), width="stretch")
+    if record.parallel is not None and record.parallel.reason and not record.state.is_finished():
+        st.caption(markdown_text(f"Trials: {record.parallel.reason}."))
     if record.reason or record.state in _WHAT_NEXT:
         text = " ".join(filter(None, (sentence(record.reason), _WHAT_NEXT.get(record.state, ""))))
         box = {ExperimentState.FAILED: st.error, ExperimentState.INTERRUPTED: st.warning}.get(record.state, st.info)
@@ -125,7 +127,7 @@ def _about(record: ExperimentRecord) -> str:
     experiment = record.experiment
     return (
         f"{experiment.source}, {ALGORITHM_TITLES.get(experiment.algorithm.name, experiment.algorithm.name)} over "
-        f"{counted(len(experiment.space.parameters), 'hyperparameter')}, {experiment.parallel_trials} in parallel, "
+        f"{counted(len(experiment.space.parameters), 'hyperparameter')}, {record.parallel_trials} in parallel, "
         f"created {moment(experiment.created)}"
     )
 

@@ -23,6 +23,7 @@ from gwas_core.report.progress_bars import ProgressBars, time_left
 from gwas_core.report.titles import SHORT_FIGURE_TITLES
 from gwas_core.report.verdict import evaluation_verdict, verdict_sentence
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.tuning.search_settings import free_name, search_settings, whole_numbers
 from gwas_core.workspace import Workspace
@@ -50,6 +51,9 @@ def run(options: argparse.Namespace) -> None:
     say_notes((*notes, *sentences))
     engine = LocalEngine(Workspace.from_environment())
     say(f"Evaluation {plan.name}: the same command continues it if it is interrupted.")
+    parallel = parallel_trials_here(options.parallel or 1, genotypes=dataset.genotypes.size)
+    if parallel.reason:
+        say(f"Networks: {parallel.reason}.")
     with ProgressBars(search_title="tuning") as bars:
         progress = _Progress(bars)
         try:

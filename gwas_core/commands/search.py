@@ -80,7 +80,8 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
         **experiment_settings(options),
     )
     give_back_memory()  # that reading the file took: from here on this process only watches
-    say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {experiment.parallel_trials} at a time.")
+    parallel = engine.store.load(experiment.name).parallel_trials
+    say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {parallel} at a time.")
     _follow_or_leave(engine, experiment.name, options)
 
 
@@ -146,6 +147,9 @@ def _option(options: argparse.Namespace, name: str) -> Any:
 
 
 def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) -> None:
+    parallel = engine.store.load(name).parallel
+    if parallel is not None and parallel.reason:
+        say(f"Trials: {parallel.reason}.")
     if options.detach:
         say(f"It runs in the background: `status {name}` shows its progress, `stop {name}` stops it.")
         if options.json:
@@ -217,6 +221,8 @@ def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
     done = ", ".join(f"{counts[state]} {state.value}" for state in TrialState if counts[state])
     print(printable(f"{record.name}: {record.state.value}{f' ({record.reason})' if record.reason else ''}"))
     print(f"trials: {record.finished_trials} of {record.experiment.max_trials} finished ({done or 'none begun'})")
+    if record.parallel is not None and record.parallel.reason and not record.state.is_finished():
+        print(f"trials at a time: {record.parallel.reason}")
     if record.best is not None:
         print(f"best: trial {record.best.number}, {record.experiment.objective} {format_number(record.best.value)}")
     for part in ("validation", "test"):

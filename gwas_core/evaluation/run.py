@@ -36,6 +36,7 @@ from gwas_core.processes.threads import thread_environment, usable_cores, worker
 from gwas_core.processes.worker_pool import WorkerPool
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.records import ExperimentRecord
 
 
@@ -84,7 +85,8 @@ def evaluate(
         engine: runs the search, and holds the workspace.
         dataset: the plan's, with folds; genotypes may be missing.
         plan: what to do.
-        parallel: number of networks that are trained at the same time; one for each core, up to 3, if None.
+        parallel: number of networks that are trained at the same time, at most as many as this machine has cores and
+            memory for; one for each core, up to 3, if None.
         notes: sentences about reading the file.
         on_tuning: is told how the search goes on.
         on_progress: is told how training and predicting go on.
@@ -114,7 +116,15 @@ def evaluate(
             else:
                 chosen = tune(engine, dataset, plan, plan.tuning, parallel=parallel, notes=notes, on_tuning=on_tuning)
             store.save_chosen(chosen)
-        finished = _do_tasks(engine, store, plan, held_out_sets, parallel=parallel, on_progress=on_progress)
+        finished = _do_tasks(
+            engine,
+            store,
+            plan,
+            held_out_sets,
+            genotypes=dataset.genotypes.size,
+            parallel=parallel,
+            on_progress=on_progress,
+        )
         predictions = _held_out_predictions(dataset, held_out_sets, finished)
         result = _result(dataset, plan, chosen, held_out_sets, predictions, finished, notes)
         _write_predictions(store, dataset, held_out_sets, predictions)
@@ -152,6 +162,7 @@ def _do_tasks(
     plan: EvaluationPlan,
     held_out_sets: Sequence[HeldOutSet],
     *,
+    genotypes: int,
     parallel: int,
     on_progress: OnProgress,
 ) -> dict[EvaluationTask, TaskResult]:
@@ -160,7 +171,7 @@ def _do_tasks(
     found = {task: store.finished(task) for task in tasks}
     finished = {task: value for task, value in found.items() if value is not None}
     left = [task for task in tasks if task not in finished]
-    size = max(1, min(parallel, len(left)))
+    size = parallel_trials_here(max(1, min(parallel, len(left))), genotypes=genotypes).used
     threads = worker_threads(usable_cores(), size)
     pool: WorkerPool[EvaluationTask] = WorkerPool(
         size,

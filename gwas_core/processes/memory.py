@@ -1,6 +1,6 @@
-"""Memory of this process: how much it holds, and returning what it no longer uses.
+"""Memory: how much this process holds, returning what it no longer uses, and how much the machine has left.
 
-Also here: the peak so far; that it is given back under glibc only.
+Also here: the peak so far; that it is given back under glibc only; the limit of a container.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+_MACHINE = Path("/proc/meminfo")
+_CONTAINER = Path("/sys/fs/cgroup")
 
 
 def give_back_memory() -> None:
@@ -34,9 +36,45 @@ def peak_bytes() -> int:
     return _status("VmHWM:")
 
 
+def available_bytes() -> int | None:
+    """Return the bytes that new processes can take without others being swapped out; None if that is not known.
+
+    That is what the machine has left, and at most what the container has: caches of files count as free.
+    """
+    machine = _kilobytes(_MACHINE, "MemAvailable:")
+    container = container_bytes(_CONTAINER)
+    known = [bytes_ for bytes_ in (machine, container) if bytes_ is not None]
+    return min(known, default=None)
+
+
+def container_bytes(folder: Path) -> int | None:
+    """Return the bytes that a container has left; None if it has no limit, or there is none.
+
+    Args:
+        folder: of its control group, version 2.
+    """
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        if not limit.isdigit():
+            return None
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+        statistics = (folder / "memory.stat").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return None
+    # What files that nobody uses just now take is given up when it is needed.
+    names, values = statistics[::2], statistics[1::2]
+    idle = sum(int(value) for name, value in zip(names, values, strict=False) if name == "inactive_file")
+    return max(0, int(limit) - max(0, used - idle))
+
+
 def _status(name: str) -> int:
+    return _kilobytes(_STATUS, name) or 0
+
+
+def _kilobytes(path: Path, name: str) -> int | None:
+    """Return what a file of the kernel says under a name, in bytes; None if it is not there."""
     with suppress(OSError):
-        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+        for line in path.read_text(encoding="ascii", errors="replace").splitlines():
             if line.startswith(name):
                 return int(line.split()[1]) * 1024
-    return 0
+    return None

@@ -29,7 +29,7 @@ def remaining_seconds(record: ExperimentRecord) -> tuple[float, float] | None:
     left = record.experiment.max_trials - record.finished_trials
     if left <= 0:
         return 0.0, 0.0
-    rounds = math.ceil(left / record.experiment.parallel_trials)
+    rounds = math.ceil(left / record.parallel_trials)
     # Trials under way are part done, about half on average.
     under_way = 0.5 if record.counts[TrialState.RUNNING] else 0.0
     low, high = np.quantile(seconds, (0.25, 0.75))

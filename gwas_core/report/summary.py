@@ -11,8 +11,9 @@ from pathlib import Path
 
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
-from gwas_core.serialization import JsonObject
+from gwas_core.serialization import JsonObject, to_json_values
 from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.parallel_trials import ParallelTrials
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
 # How figures of the two parts of the lines are called in the summary.
@@ -53,6 +54,7 @@ class SearchSummary:
         baselines: figures of each baseline, named as those of ``BestTrial``; empty until they are there.
         verdict: sentence that compares the network with the baselines.
         directory: folder of the experiment.
+        parallel: trials at a time here, and why not as many as were asked for; None before it ran, and on a cluster.
     """
 
     name: str
@@ -66,6 +68,7 @@ class SearchSummary:
     baselines: Mapping[str, Mapping[str, float | None]]
     verdict: str
     directory: Path
+    parallel: ParallelTrials | None
 
     def to_dict(self) -> JsonObject:
         """Return the summary as JSON values, figures of the best trial at the level of its number."""
@@ -81,6 +84,7 @@ class SearchSummary:
             "baselines": {name: dict(figures) for name, figures in self.baselines.items()},
             "verdict": self.verdict,
             "directory": str(self.directory),
+            "parallel_trials": None if self.parallel is None else to_json_values(self.parallel),
         }
 
 
@@ -110,6 +114,7 @@ def summarise(record: ExperimentRecord) -> SearchSummary:
         },
         verdict=verdict_sentence(experiment_verdict(record)),
         directory=record.directory,
+        parallel=record.parallel,
     )
 
 

@@ -13,6 +13,7 @@ from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.model.training import TrialResult
 from gwas_core.serialization import JsonObject, Record, from_json_values
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
+from gwas_core.tuning.parallel_trials import ParallelTrials
 from gwas_core.tuning.records import FinalMetrics
 
 # User attributes of a study. Each is written at once, so none is ever half there.
@@ -23,8 +24,11 @@ STOP_REQUESTED = "stop_requested"
 BASELINES = "baselines"
 CALIBRATION = "calibration"
 RESULT = "result"
+PARALLEL_TRIALS = "parallel_trials"
 
-STUDY_ATTRIBUTES = frozenset({EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT})
+STUDY_ATTRIBUTES = frozenset(
+    {EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT, PARALLEL_TRIALS}
+)
 """Attributes of a study that the store and its writer keep; engines may add others."""
 
 # User attributes of a trial.
@@ -117,6 +121,7 @@ class StudyAttributes:
         calibration: None until the network was timed, or if that failed.
         measured_xla: whether trials use XLA as measured, False if measuring failed; None until it was tried.
         final_evaluation: of the best trial on the test lines; None until it was done.
+        parallel_trials: trials at a time on the machine that ran it last; None before, and on a cluster.
     """
 
     description: JsonObject
@@ -127,6 +132,7 @@ class StudyAttributes:
     calibration: Calibration | None
     measured_xla: bool | None
     final_evaluation: FinalMetrics | None
+    parallel_trials: ParallelTrials | None
 
     @classmethod
     def read(cls, attributes: JsonObject) -> StudyAttributes | None:
@@ -152,6 +158,7 @@ class StudyAttributes:
             calibration=read_record(Calibration, calibration),
             measured_xla=None if calibration is None else bool(calibration.get("xla")),
             final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
+            parallel_trials=read_record(ParallelTrials, attributes.get(PARALLEL_TRIALS)),
         )
 
     @classmethod

@@ -20,6 +20,7 @@ from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
+from gwas_core.tuning.parallel_trials import ParallelTrials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,7 @@ class ExperimentRecord:
         calibration: how long training takes here, with and without XLA; None until it was measured, or if that failed.
         final_evaluation: of the best trial, on the test lines; it may be the one of an earlier best trial.
         started: first start; finished: when it last stopped being worked on.
+        parallel: trials at a time on the machine that ran it last; None before, and on a cluster.
     """
 
     experiment: Experiment
@@ -152,6 +154,12 @@ class ExperimentRecord:
     started: datetime | None
     finished: datetime | None
     directory: Path
+    parallel: ParallelTrials | None = None
+
+    @property
+    def parallel_trials(self) -> int:
+        """Number of trials at a time: as many as were asked for, or as this machine has cores and memory for."""
+        return self.experiment.parallel_trials if self.parallel is None else self.parallel.used
 
     @property
     def name(self) -> str:

@@ -229,6 +229,7 @@ class Store:
             final_evaluation=attributes.final_evaluation,
             started=moment(status.started),
             finished=moment(status.finished),
+            parallel=attributes.parallel_trials,
             directory=self.workspace.experiment_directory(experiment.name),
         )
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Literal
 
 from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
+from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import SPLIT_FILE
 from gwas_core.processes.detached import last_line
 from gwas_core.processes.locks import FileLock, experiment_lock
@@ -56,6 +57,7 @@ from gwas_core.tuning.jobs import (
     TrialJob,
 )
 from gwas_core.tuning.model_functions import model_functions
+from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.progress import Ending, Progress, search_ending
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import make_sampler, suggest
@@ -119,15 +121,17 @@ class Supervisor:
             pruner=None if experiment.early_stopping is None else experiment.early_stopping.make_pruner(),
         )
         self._can_calibrate = model_functions().calibrate is not None
-        self._threads = worker_threads(usable_cores(), experiment.parallel_trials)
         dataset, split = workspace.dataset_directory(experiment.dataset), self._directory / SPLIT_FILE
         for path in (dataset / "dataset.json", split):
             if not path.is_file():
                 raise ExperimentError(f"{name} cannot run: {path} is gone")
+        genotypes = Dataset.load(dataset).genotypes.size
+        self._parallel = parallel_trials_here(experiment.parallel_trials, genotypes=genotypes)
+        self._threads = worker_threads(usable_cores(), self._parallel.used)
         self._requests = self._writer.requests()
         self._progress = Progress()
         self._pool: WorkerPool[Job] = WorkerPool(
-            experiment.parallel_trials,
+            self._parallel.used,
             (
                 "gwas_core.tuning.worker",
                 "--dataset", str(dataset),
@@ -157,6 +161,7 @@ class Supervisor:
         self._count()
         if not self._writer.has_baselines():
             self._queue.append(Task(BaselinesJob(threads=self._threads)))
+        self._writer.set_parallel_trials(self._parallel)
         self._writer.set_status(ExperimentState.RUNNING)
         signal.signal(signal.SIGTERM, self._on_signal)
         _logger.info("running with %d workers of %d threads", self._pool.free, self._threads)
@@ -413,7 +418,7 @@ class Supervisor:
         self._failed_starts += 1
         if death.task is not None:
             self._queue.appendleft(death.task)
-        if self._failed_starts >= MAXIMUM_FAILED_STARTS * self._experiment.parallel_trials:
+        if self._failed_starts >= MAXIMUM_FAILED_STARTS * self._parallel.used:
             reason = f"workers do not start: {last_line(death.log) or death.words}"
             self._fatal = Ending(state=ExperimentState.FAILED, reason=reason)
 

@@ -25,6 +25,7 @@ from gwas_core.tuning.attributes import (
     CALIBRATION,
     FOLDER,
     OUTCOME,
+    PARALLEL_TRIALS,
     RESULT,
     STATUS,
     Attempt,
@@ -36,6 +37,7 @@ from gwas_core.tuning.attributes import (
     read_record,
 )
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
+from gwas_core.tuning.parallel_trials import ParallelTrials
 from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.store import Store
 
@@ -158,6 +160,10 @@ class ExperimentWriter:
             reason: one sentence. The network is not timed again.
         """
         self.study.set_user_attr(CALIBRATION, to_json_values(CalibrationFailure(reason=reason)))
+
+    def set_parallel_trials(self, parallel: ParallelTrials) -> None:
+        """Store how many trials are worked on at a time, and why not as many as were asked for."""
+        self.study.set_user_attr(PARALLEL_TRIALS, to_json_values(parallel))
 
     def final_evaluation(self) -> FinalMetrics | None:
         """Return the stored evaluation of the best trial on the test lines."""

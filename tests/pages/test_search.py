@@ -18,6 +18,7 @@ from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.space import PRESETS, SearchSpace
 from gwas_core.workspace import Workspace
 from tests import waiting
@@ -477,3 +478,22 @@ def test_an_uploaded_space_may_be_yaml_or_json() -> None:
         opened_space(b"\xff", "x.yaml")
     with pytest.raises(SettingsError):
         opened_space(b"[]", "x.json")
+
+
+def test_fewer_trials_at_a_time_than_asked_for_are_said(
+    open_page: OpenPage, workspace: Workspace, content_hash: str
+) -> None:
+    asked = 64
+    if parallel_trials_here(asked, genotypes=1).used == asked:
+        pytest.skip(f"this machine has cores and memory for {asked} trials at a time")
+
+    def said(app: AppTest) -> list[str]:
+        return [caption.value for caption in app.caption if "instead of" in caption.value]
+
+    app = open_page(PAGE, dataset=content_hash)
+    number(app, "parallel_trials").set_value(1).run()
+    assert said(app) == []
+    number(app, "parallel_trials").set_value(asked).run()
+    (caption,) = said(app)
+    assert f"instead of {asked} at a time" in caption.replace("\\", "")
+    assert number(app, "parallel_trials").value == asked, "what was asked for stays"

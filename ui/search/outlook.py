@@ -20,6 +20,7 @@ from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measur
 from gwas_core.workspace import Workspace
 from ui.search.fields import MEDIUM_FIELD
 from ui.search.lines import PreparedLines
+from ui.search.settings import fitting_parallel_trials
 from ui.store import engines, sentence
 from ui.text import markdown_text
 
@@ -65,12 +66,15 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
         lines: dataset as it will be after the filters, and its division.
         plan: the search as it would be launched now.
     """
+    parallel_trials = plan.parallel_trials
+    if plan.engine == "local":
+        parallel_trials = fitting_parallel_trials(lines, parallel_trials).used
     request = MeasurementRequest.of(
         plan.dataset,
         space=plan.space,
         preprocessing=plan.preprocessing,
         split=plan.split,
-        parallel_trials=plan.parallel_trials,
+        parallel_trials=parallel_trials,
         xla=plan.xla,
     )
     status = measurements().status(request)
@@ -81,7 +85,7 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
             genotypes=lines.training_lines * lines.snps,
             space=plan.space,
             max_trials=plan.max_trials,
-            parallel_trials=plan.parallel_trials,
+            parallel_trials=parallel_trials,
             early_stopping=plan.early_stopping,
         )
     past = project(
@@ -89,7 +93,7 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
         genotypes=lines.prepared.dataset.lines * lines.snps,
         space=plan.space,
         max_trials=plan.max_trials,
-        parallel_trials=plan.parallel_trials,
+        parallel_trials=parallel_trials,
     )
     if measured is None or (plan.engine != "local" and past is not None):
         return Outlook(engine=plan.engine, request=request, status=status, projection=past, measured=None)

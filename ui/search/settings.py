@@ -1,7 +1,7 @@
 """Choose algorithm, numbers of trials, early stopping, XLA and seed, and put all choices together.
 
-Also here: titles of algorithms; the field beside which a refused setting is shown; the experiment that the page
-describes.
+Also here: fewer trials at a time than were asked for; titles of algorithms; the field beside which a refused setting is
+shown; the experiment that the page describes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gwas_core.genotypes.library import LibraryEntry
 from gwas_core.tuning.early_stopping import ALGORITHMS as EARLY_STOPPING
 from gwas_core.tuning.early_stopping import EarlyStoppingSettings
 from gwas_core.tuning.experiment import MAXIMUM_PARALLEL_TRIALS, MAXIMUM_TRIALS, EngineName, Experiment, Xla
+from gwas_core.tuning.parallel_trials import ParallelTrials, parallel_trials_here
 from gwas_core.tuning.search_settings import NO_EARLY_STOPPING
 from gwas_core.tuning.space import SearchSpace
 from gwas_core.tuning.suggest import ALGORITHMS, AlgorithmSettings
@@ -24,6 +25,7 @@ from ui.cluster import check_for_katib
 from ui.refusals import Refusals
 from ui.search.fields import FIELD, LARGEST_SEED, MEDIUM_FIELD
 from ui.search.lines import PreparedLines
+from ui.text import markdown_text
 
 _Name = TypeVar("_Name", bound=str)
 
@@ -134,6 +136,28 @@ def search_form(form: str, refusals: Refusals) -> SearchChoices:
         )
     refusals.beside("algorithm", "max_trials", "parallel_trials", "max_failed_trials", "early_stopping", "xla", "seed")
     return choices
+
+
+def fitting_parallel_trials(lines: PreparedLines, asked: int) -> ParallelTrials:
+    """Return how many trials this machine works on at a time of those that are asked for.
+
+    Args:
+        lines: dataset after the filters.
+        asked: trials at a time.
+    """
+    return parallel_trials_here(asked, genotypes=lines.prepared.dataset.lines * lines.snps)
+
+
+def show_fewer_parallel_trials(lines: PreparedLines, choices: SearchChoices) -> None:
+    """Show why this machine works on fewer trials at a time than are asked for, if it does.
+
+    Args:
+        lines: dataset after the filters.
+        choices: what is chosen under "How to search".
+    """
+    parallel = fitting_parallel_trials(lines, choices.parallel_trials)
+    if parallel.reason:
+        st.caption(f":material/info: Trials: {markdown_text(parallel.reason)}.")
 
 
 def planned_experiment(
