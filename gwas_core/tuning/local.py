@@ -1,26 +1,30 @@
 """Engine of this machine: a detached supervisor for each experiment, started, asked to stop, and deleted.
 
 Also here: how a running experiment without a living supervisor is recognised as interrupted, and what is said of a
-supervisor that is stopped; why a supervisor did not start; the log of a supervisor; the split written once.
+supervisor that is stopped; experiments of another machine in the same store; why a supervisor did not start; the log of
+a supervisor; the split written once.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import selectors
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gwas_core.errors import ExperimentError, InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
+from gwas_core.messages import quoted
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock, experiment_lock
 from gwas_core.processes.signs_of_life import silence_seconds
 from gwas_core.processes.threads import thread_environment
-from gwas_core.serialization import from_json_values
+from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.tuning.attributes import read_record
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
 from gwas_core.tuning.experiment import Experiment, ExperimentState
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
@@ -30,12 +34,31 @@ from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
 
 SUPERVISOR_LOG = "supervisor.log"
+_RUNNER = "runner"
 
 _START_SECONDS = 60.0
 _INTERRUPTED = (
     "the process that ran it ended without saying why: it was killed, or the machine was restarted; "
     "resume goes on where it was"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Place that an experiment runs in: several machines may share a store on a server.
+
+    Attributes:
+        machine: name of the machine.
+        workspace: path of the workspace there.
+    """
+
+    machine: str
+    workspace: str
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Runner:
+        """Return this machine with a workspace."""
+        return cls(machine=platform.node(), workspace=str(workspace.root))
 
 
 class _AlreadyRunning(ExperimentError):
@@ -101,6 +124,8 @@ class LocalEngine:
         record = self.store.load(name)
         if not record.state.is_active():
             return record
+        if (elsewhere := self._elsewhere(name)) is not None:
+            return replace(record, reason=_joined(record.reason, f"it runs on {elsewhere}"))
         with experiment_lock(record.directory) as lock:
             if not lock.acquire():
                 reason = _with_silence(record.reason, lock)
@@ -119,6 +144,9 @@ class LocalEngine:
         # Those whose supervisor lives need no more reading: what it wrote has just been read.
         left, reasons = [], {}
         for summary in active:
+            if (elsewhere := self._elsewhere(summary.name)) is not None:
+                reasons[summary.name] = _joined(summary.reason, f"it runs on {elsewhere}")
+                continue
             with experiment_lock(self.workspace.experiment_directory(summary.name)) as lock:
                 if lock.acquire():
                     left.append(summary.name)
@@ -138,10 +166,28 @@ class LocalEngine:
         Raises:
             ExperimentError: it is running, or does not exist.
         """
+        elsewhere = self._elsewhere(name)
+        if elsewhere is not None and self.store.load(name).state.is_active():
+            raise ExperimentError(f"{name} is running on {elsewhere}: stop it before deleting it")
         self.store.delete(name)
+
+    def _elsewhere(self, name: str) -> str | None:
+        """Return the machine and workspace that an experiment runs on, if it is another one that shares the store.
+
+        Locks and files of another machine cannot be seen from here: what its supervisor writes is all that is known.
+        """
+        if self.workspace.experiment_directory(name).is_dir():
+            return None
+        runner = read_record(Runner, self.store.engine_attribute(name, _RUNNER))
+        if runner is None or runner == Runner.of(self.workspace):
+            return None
+        return f"{quoted(runner.machine)}, in the workspace {quoted(runner.workspace, limit=300)}"
 
     def _launch(self, name: str) -> ExperimentRecord:
         """Start a supervisor and wait until it says that the experiment runs, or why not."""
+        if (elsewhere := self._elsewhere(name)) is not None:
+            raise ExperimentError(f"the files of {name} are on {elsewhere}: go on with it there")
+        self.store.set_engine_attribute(name, _RUNNER, to_json_values(Runner.of(self.workspace)))
         self.store.clear_stop_request(name)
         log = self.workspace.experiment_directory(name) / SUPERVISOR_LOG
         reader, writer = os.pipe()
@@ -188,7 +234,11 @@ def _with_silence(reason: str, lock: FileLock) -> str:
         f"stopped, or hangs; `kill -CONT {sign.pid}` lets it go on, and after `kill -KILL {sign.pid}` resume goes on "
         "where it was"
     )
-    return f"{reason}; {silence}" if reason else silence
+    return _joined(reason, silence)
+
+
+def _joined(reason: str, more: str) -> str:
+    return f"{reason}; {more}" if reason else more
 
 
 def _read_answer(reader: int) -> StartAnswer | None:

@@ -6,6 +6,7 @@ Also here: that passwords in its address are not shown; when it is another one a
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from gwas_core.workspace import Workspace
 # How long a process waits for another one's write. Writes take milliseconds; a minute of
 # them means something is wrong with the disk.
 _BUSY_SECONDS = 60
+_SERVER_TRIES, _SERVER_WAIT = 10, 0.3
 _SQLITE = "sqlite:///"
 
 
@@ -44,8 +46,7 @@ def open_storage(workspace: Workspace) -> RDBStorage:
         with translated_errors():
             if workspace.storage_url.startswith(_SQLITE):
                 return _open_sqlite(workspace.storage_url)
-            # A server may close a connection that was idle between two trials.
-            return _open(workspace.storage_url, {"pool_pre_ping": True})
+            return _open_server(workspace.storage_url)
     except OSError as error:
         raise ExperimentError(f"the store of experiments cannot be opened: {error.strerror}") from error
 
@@ -78,6 +79,19 @@ def _open_sqlite(url: str) -> RDBStorage:
         with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         return _open(url, {"connect_args": {"timeout": _BUSY_SECONDS}})
+
+
+def _open_server(url: str) -> RDBStorage:
+    # Two processes making the tables at the same time refuse each other's; the later one finds them made.
+    for left in reversed(range(_SERVER_TRIES)):
+        try:
+            # A server may close a connection that was idle between two trials.
+            return _open(url, {"pool_pre_ping": True})
+        except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            if not left:
+                raise
+            time.sleep(_SERVER_WAIT)
+    raise AssertionError
 
 
 # Any: whatever keyword arguments SQLAlchemy takes.
