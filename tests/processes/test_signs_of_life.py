@@ -21,6 +21,7 @@ from gwas_core.processes.signs_of_life import (
     HEARTBEAT_SECONDS,
     SILENCE_SECONDS,
     SILENCE_VARIABLE,
+    Activity,
     SignOfLife,
     SilenceWatch,
     activity,
@@ -155,3 +156,25 @@ def test_a_clock_that_is_set_makes_no_silence() -> None:
     # Of another machine, or from before this one was started, only the clock tells.
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     assert replace(now, boot="another", time=yesterday).age() == pytest.approx(86_400, abs=3600)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_dead"),
+    [
+        ({}, {}, True),
+        ({}, {"processor_seconds": 1.01}, False),
+        # Runnable without getting a processor for a minute, or waiting for a disk or a swapped-out page.
+        ({}, {"wanting": True}, False),
+        ({"wanting": True}, {}, False),
+        ({"stopped": True}, {"stopped": True}, True),
+        ({"stopped": True, "wanting": True}, {"stopped": True, "wanting": True}, True),
+        # Let go on by somebody, or stopped just now: not for as long as the limit.
+        ({"stopped": True}, {"wanting": True}, False),
+        ({"wanting": True}, {"stopped": True}, False),
+    ],
+)
+def test_only_what_neither_computes_nor_wants_to_is_dead(
+    before: dict[str, bool | float], now: dict[str, bool | float], is_dead: bool
+) -> None:
+    idle = Activity(stopped=False, wanting=False, processor_seconds=1.0)
+    assert bool(signs_of_life._words(replace(idle, **before), replace(idle, **now))) == is_dead
