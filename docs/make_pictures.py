@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.chromium import NOT_HERE, chromium, find_chromium  # noqa: E402
+from gwas_core.processes.detached import import_environment  # noqa: E402
 
 WAIT = 60_000  # milliseconds
 
@@ -49,9 +50,9 @@ parameters:
 def command(*arguments: str, workspace: Path) -> str:
     """What a command of the program printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "gwas_core", *arguments],
+        [sys.executable, "-P", "-m", "gwas_core", *arguments],
         cwd=ROOT,
-        env={**os.environ, "GWAS_WORKSPACE": str(workspace)},
+        env=import_environment({**os.environ, "GWAS_WORKSPACE": str(workspace)}),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -67,9 +68,15 @@ def dashboard(workspace: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     arguments = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *arguments],
+        [sys.executable, "-P", "-m", "streamlit", "run", "app.py", *arguments],
         cwd=ROOT,
-        env={**os.environ, "GWAS_WORKSPACE": str(workspace), "GWAS_NO_DEMO": "1", "GWAS_PROGRAM": "./run"},
+        env={
+            **os.environ,
+            "GWAS_WORKSPACE": str(workspace),
+            "GWAS_NO_DEMO": "1",
+            "GWAS_PROGRAM": "./run",
+            "GWAS_TOKEN": "off",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import LIMIT
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DASHBOARD = "-m gwas_core dashboard"
@@ -57,6 +60,56 @@ def test_arguments_go_where_they_belong(arguments: str, asked: str, project: Pat
     # A dashboard's files are the project's, a command's are the caller's.
     folder = project if asked.startswith(DASHBOARD) else elsewhere
     assert done.stdout.splitlines() == [asked, f"{folder} {project / 'workspace'} ./run"]
+
+
+def test_code_of_the_folder_one_is_in_is_not_run(project: Path) -> None:
+    """In no Python that is started, nor in those that they start."""
+    elsewhere = project / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("pandas", "numpy", "json", "venv", "ensurepip", "pip", "gwas_core", "sitecustomize"):
+        (elsewhere / f"{name}.py").write_text("raise SystemExit('this file is not the library')\n")
+    (project / "gwas_core").symlink_to(REPOSITORY / "gwas_core")
+    (project / "data").symlink_to(REPOSITORY / "data")
+    python = project / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GWAS_", "PYTHON"))}
+    file = project / "data" / "demo_height.txt.gz"
+    for arguments in (["inspect", str(file), "--json"], ["status"], ["pipeline", "--help"]):
+        done = subprocess.run(
+            [project / "run", *arguments],
+            cwd=elsewhere,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_set_up_runs_no_code_of_the_folder_one_is_in(machine: Machine, tmp_path: Path) -> None:
+    """Pythons before 3.11 do not know ``PYTHONSAFEPATH``; uv takes the environment and the settings of its folder."""
+    machine.python("python3", "3.14.0", fits=False, has_venv=False)
+    for name in ("python3", "by-uv/python", "a-uv"):
+        path = machine.tools / name
+        text = path.read_text().replace("#!/bin/sh\n", '#!/bin/sh\necho "$PWD|$*" >>"$SAID.folders"\n')
+        path.write_text(text)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert machine.run(folder=elsewhere)[0] == 0
+    lines = Path(f"{machine.said}.folders").read_text().splitlines()
+    asked = [line.split("|", 1) for line in lines if "|" in line]
+    assert any("venv" in what for _, what in asked)
+    assert any(what.startswith("python find") for _, what in asked)
+    # What only a Python that fits is asked, is asked with PYTHONSAFEPATH.
+    by_one_that_fits = (
+        "-m gwas_core ",
+        f"-m venv {machine.root}/.venv",
+        "-m pip install --disable-pip-version-check --q",
+    )
+    for folder, what in asked:
+        is_safe = what.startswith(("--version", "-c ", *by_one_that_fits))
+        assert folder == str(machine.root) or is_safe, (folder, what)
 
 
 # A machine on which ./run has nothing set up: the few programs it needs, and what a test puts beside them.
@@ -118,10 +171,11 @@ class Machine:
     def python(self, name: str, version: str, *, fits: bool = True, has_venv: bool = True) -> None:
         self.add(name, PYTHON.format(version=version, does_not_fit=int(not fits), has_venv=int(has_venv)))
 
-    def run(self, *, network: bool = True) -> tuple[int, list[str], list[str]]:
+    def run(self, *, network: bool = True, folder: Path | None = None) -> tuple[int, list[str], list[str]]:
         """Exit code, what ./run says, and what was asked of the programs."""
         done = subprocess.run(
             [str(self.tools / "bash"), str(self.root / "run"), "status"],
+            cwd=folder,
             env={
                 "PATH": str(self.tools),
                 "TOOLS": str(self.tools),

@@ -41,7 +41,8 @@ def dashboard_environment(environment: Mapping[str, str], streamlit_options: Seq
         environment: of this process.
         streamlit_options: that were given to the command for Streamlit, such as ``--server.port 8888``.
     """
-    found = dict(environment)
+    # Of the programs that the server starts, too.
+    found = {**environment, "PYTHONSAFEPATH": "1"}
     if _port(environment, streamlit_options) == _NOTEBOOK_PORT and not found.get("STREAMLIT_SERVER_BASE_URL_PATH"):
         found["STREAMLIT_SERVER_BASE_URL_PATH"] = environment.get("NB_PREFIX") or "/"
     return found

@@ -94,12 +94,14 @@ def module_command(module: str, *arguments: str) -> list[str]:
 def import_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Return a copy of ``environment`` in which ``gwas_core`` can be imported from any folder.
 
+    Programs that such a process starts in its turn import no files of the folder they happen to run in either.
+
     Args:
         environment: what its ``PYTHONPATH`` names, if it has one, is looked at after our folder.
     """
     root = str(Path(gwas_core.__file__).resolve().parent.parent)
     path = environment.get("PYTHONPATH")
-    return {**environment, "PYTHONPATH": os.pathsep.join([root, path] if path else [root])}
+    return {**environment, "PYTHONPATH": os.pathsep.join([root, path] if path else [root]), "PYTHONSAFEPATH": "1"}
 
 
 def last_line(log: Path) -> str:

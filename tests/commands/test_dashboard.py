@@ -61,6 +61,10 @@ def test_options_go_to_streamlit(arguments: str, options: str, demo: str | None,
     assert Path(folder) == tmp_path
 
 
+def test_programs_that_it_starts_import_nothing_of_the_folder_they_are_in(ask: Any) -> None:
+    assert ask("dashboard")[1]["PYTHONSAFEPATH"] == "1"
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_the_workspace_is_handed_on(before: bool, ask: Any, tmp_path: Path) -> None:
     option = ["--workspace", str(tmp_path / "mine")]

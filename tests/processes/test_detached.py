@@ -49,6 +49,7 @@ def test_files_of_the_folder_it_runs_in_are_not_imported(tmp_path: Path, monkeyp
 def test_the_core_is_imported_from_any_folder(tmp_path: Path) -> None:
     environment = import_environment({"PYTHONPATH": "/kept", "OTHER": "1"})
     assert environment["OTHER"] == "1"
+    assert environment["PYTHONSAFEPATH"] == "1", "what such a process starts imports nothing of its folder either"
     root, kept = environment["PYTHONPATH"].split(os.pathsep)
     assert (Path(root) / "gwas_core" / "__init__.py").is_file()
     assert kept == "/kept"
