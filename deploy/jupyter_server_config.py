@@ -1,6 +1,7 @@
 """JupyterLab in a Kubeflow notebook server, with the dashboard behind a tile of its launcher."""
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -17,13 +18,18 @@ if PREFIX != "/":
     # Kubeflow's gateway has asked who it is; without one, Jupyter's own token stays.
     c.IdentityProvider.token = ""
 
+# Jupyter asks who somebody is; only what it lets through may use the dashboard, not whoever reaches its port.
+TOKEN = secrets.token_hex(24)
+
 # At PREFIX/dashboard/, where Jupyter takes the path off before the dashboard sees it, as it does at PREFIX/proxy/8501/.
 c.ServerProxy.servers = {
     "dashboard": {
         "command": [
-            sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"),
+            sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app.py"),
             "--server.port", "{port}", "--server.headless", "true",
         ],
+        "environment": {"GWAS_TOKEN": TOKEN},
+        "request_headers_override": {"Authorization": f"token {TOKEN}"},
         "timeout": 60,
         "launcher_entry": {"title": "Deep GWAS Dashboard"},
     }

@@ -57,7 +57,7 @@ def sections() -> Iterator[tuple[str, list[Path]]]:
     yield "What pages share, and their parts", modules("ui")
     yield "The page Data", modules("ui/data")
     yield "The page Search", modules("ui/search")
-    yield "In the browser", modules("assets", "*")
+    yield "In the browser", [*modules("assets", "*.css"), *modules("assets", "*.js")]
 
 
 def module_list() -> str:

@@ -111,7 +111,8 @@ def _add_dashboard_command(commands: argparse._SubParsersAction[argparse.Argumen
     dashboard.usage = "%(prog)s [--no-demo] [STREAMLIT OPTIONS]"
     dashboard.epilog = (
         "All other options go to Streamlit, as in --server.port 8600. On port 8888 of a Kubeflow notebook server, "
-        "the dashboard is served under NB_PREFIX."
+        "the dashboard is served under NB_PREFIX. It asks for a token, which is in the address that it prints; "
+        "GWAS_TOKEN sets another one, or off."
     )
     dashboard.add_argument("--no-demo", action="store_true", help="start no demo experiment (as GWAS_NO_DEMO=1)")
     dashboard.set_defaults(streamlit_options=[])

@@ -17,6 +17,8 @@ pytest.register_assert_rewrite("tests.tuning.engine_contract", "tests.tuning.qui
 
 # No dashboard that a test opens starts a demo experiment, but for the tests of just that.
 os.environ["GWAS_NO_DEMO"] = "1"
+# Nor does it ask for a token, but for the tests of just that.
+os.environ["GWAS_TOKEN"] = "off"
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from ui import url
+from ui.access import require_access
 
 
 def through_app() -> None:
@@ -19,4 +20,5 @@ def through_app() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+    require_access()
     url.arrive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -142,6 +143,20 @@ def test_the_dashboard_is_served_under_the_prefix_and_ends_when_told(start: Star
     assert process.returncode == 0
     assert "Traceback" not in printed
     assert PREFIX in printed
+    assert "token=" not in printed, "Kubeflow's gateway has asked who it is"
+
+
+def test_without_a_gateway_the_dashboard_asks_for_its_token(start: Start) -> None:
+    port = free_port()
+    process = start(STREAMLIT_SERVER_PORT=str(port), NB_PREFIX=environment()["NB_PREFIX"])
+    base = f"http://127.0.0.1:{port}"
+    assert answer(process, f"{base}/_stcore/health") == "ok"
+    with pytest.raises(OSError, match="403"):
+        urllib.request.urlopen(f"{base}/experiments", timeout=LIMIT)
+    process.terminate()
+    printed, _ = process.communicate(timeout=LIMIT)
+    (token,) = re.findall(r"The dashboard is at http://localhost:\d+/\?token=([0-9a-f]{48})\s", printed)
+    assert printed.count(token) == 1
 
 
 def plotly_name() -> str:
@@ -165,6 +180,10 @@ def test_any_other_command_is_run_as_it_is(start: Start) -> None:
     process = start("sh", "-c", "exit 7")
     process.communicate(timeout=LIMIT)
     assert process.returncode == 7
+    # Nor does it run what lies in the folder that somebody is in.
+    process = start("python", "-c", "import sys; print(sys.flags.safe_path)")
+    printed, _ = process.communicate(timeout=LIMIT)
+    assert printed == "True\n"
 
 
 def test_jupyter_is_served_under_the_prefix_with_the_dashboard_behind_it(start: Start) -> None:
@@ -175,6 +194,8 @@ def test_jupyter_is_served_under_the_prefix_with_the_dashboard_behind_it(start: 
     # Kubeflow's gateway has asked who it is: no token here.
     assert "Deep GWAS Dashboard" in answer(process, f"{base}/server-proxy/servers-info")
     assert answer(process, f"{base}/dashboard/_stcore/health") == "ok"
+    # Jupyter has let us in, and shows the dashboard the token that only it knows.
+    assert "<title>Streamlit</title>" in answer(process, f"{base}/dashboard/experiments")
     assert "jupyterlab-kubeflow-kale" in answer(process, f"{base}/lab")
     process.terminate()
     process.communicate(timeout=LIMIT)

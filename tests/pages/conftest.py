@@ -38,6 +38,7 @@ def open_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, components_found_
     """Open a page of the app (``"pages/data.py"``) on an empty workspace, with what its URL asks for."""
     monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.delenv("GWAS_STORAGE", raising=False)
+    monkeypatch.setenv("GWAS_PATHS", str(tmp_path))
     # AppTest goes past app.py in every run; starting over each time would lose the click that made it run.
     monkeypatch.setattr("ui.router.through_app", ui.url.arrive)
     st.cache_resource.clear()

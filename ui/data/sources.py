@@ -15,6 +15,7 @@ from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import quoted
 from gwas_core.tuning.demo import DEMO_FILE, read_demo
 from ui.data.datasets import open_report
+from ui.folders import readable_path
 from ui.refusals import Refusals
 from ui.store import dataset_library, show_error
 from ui.text import markdown_text
@@ -46,20 +47,19 @@ def source_on_server(text: str) -> Source:
         text: path; ``~`` is the home folder of whoever runs the server.
 
     Raises:
-        InputError: if the path cannot be that of an ordinary file.
+        InputError: if the path cannot be that of an ordinary file, or is in no folder that may be read.
     """
     typed = text.strip()
     if not typed.isprintable():
         raise InputError(f"{quoted(typed)} is not a path: it contains control characters")
-    path = Path(typed)
+    path = readable_path(typed)
     try:
-        path = path.expanduser()
         # Opening a pipe would wait for ever, and a device never ends.
         if path.exists() and not path.is_file() and not path.is_dir():
             raise InputError(f"{quoted(path.name)} is not an ordinary file: give the file with the genotypes")
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise InputError(f"{quoted(typed)} cannot be opened: check the path") from error
-    return Source(path, path.name)
+    return Source(path, Path(typed).name)
 
 
 def choose_source(refusals: Refusals, *, is_first: bool) -> Source | None:
@@ -138,7 +138,8 @@ def _typed_path(refusals: Refusals) -> Source | None:
         "Path of the genotype table",
         key="data-path",
         placeholder="/data/genotypes.txt.gz",
-        help="A file of any size that the computer running this dashboard can read.",
+        help="A file of any size in a folder of the computer running this dashboard that it may read: the workspace, "
+        "its data folder, and those that its owner allows.",
     )
     refusals.beside("file")
     if not text.strip():
