@@ -1,4 +1,4 @@
-"""Words for sentences that people read: quoted and shortened input, lists of names, counted nouns, durations.
+"""Words for sentences that people read: quoted and shortened input, lists of names, counted nouns, durations, sizes.
 
 Also here: which names hold control characters; how long a text from outside may be in a message.
 """
@@ -53,6 +53,14 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         plural: only needed if it is not the singular with an ``s``.
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def byte_size(size: float) -> str:
+    """Return a number of bytes with its unit: ``512 bytes``, ``64 KiB``, ``1.5 GiB``."""
+    for unit, factor in (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size:,.0f} bytes"
 
 
 def duration(seconds: float) -> str:

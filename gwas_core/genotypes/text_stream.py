@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gwas_core.errors import InputError
-from gwas_core.messages import quoted
+from gwas_core.messages import byte_size, quoted
 
 SIZE_LIMIT = 4 * 1024**3
 """Largest size of a table in bytes after decompression; more is taken for a mistake or an attack."""
@@ -120,7 +120,7 @@ def _chunks(path: Path, file_name: str, *, size_limit: int, chunk_size: int) -> 
             total += len(chunk)
             if total > size_limit:
                 raise InputError(
-                    f"{quoted(file_name)} holds more than {_size(size_limit)} of text, the limit: "
+                    f"{quoted(file_name)} holds more than {byte_size(size_limit)} of text, the limit: "
                     "leave out SNPs or lines, or make sure that it is the right file"
                 )
             yield start
@@ -175,10 +175,3 @@ def _refuse_other_formats(chunk: bytes, file_name: str) -> None:
         if max(head[0::2].count(0), head[1::2].count(0)) > 0.4 * (len(head) / 2):
             raise InputError(f"{quoted(file_name)} looks like UTF-16 text without its mark: save it as UTF-8")
         raise InputError(f"{quoted(file_name)} is a binary file (it holds NUL bytes): {_EXPECTED}")
-
-
-def _size(size: int) -> str:
-    for unit, factor in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size:,} bytes"

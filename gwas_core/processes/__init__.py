@@ -4,7 +4,7 @@
 program that started it. ``worker_pool`` keeps workers busy: forks of one ``fork_server``
 that has imported everything, each fed through a ``channel`` and answering, with the loop in ``worker``, by one of the
 ``worker_messages``. ``locks`` says who works on a folder, ``threads`` shares the cores out, ``memory`` measures and
-returns memory.
+returns memory. ``limits`` calls a function in a process whose memory and time are limited, for what strangers send.
 """
 
 import lazy_loader as _lazy

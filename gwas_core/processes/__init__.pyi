@@ -12,11 +12,15 @@ from .detached import run_module as run_module
 from .detached import start_detached as start_detached
 from .fork_server import ForkServer as ForkServer
 from .fork_server import serve_forks as serve_forks
+from .limits import Limits as Limits
+from .limits import call_limited as call_limited
+from .limits import reading_limits as reading_limits
 from .locks import FileLock as FileLock
 from .locks import experiment_lock as experiment_lock
 from .memory import give_back_memory as give_back_memory
 from .memory import held_bytes as held_bytes
 from .memory import peak_bytes as peak_bytes
+from .memory import usable_bytes as usable_bytes
 from .threads import thread_environment as thread_environment
 from .threads import usable_cores as usable_cores
 from .threads import worker_threads as worker_threads
@@ -35,11 +39,13 @@ __all__ = [
     "Failed",
     "FileLock",
     "ForkServer",
+    "Limits",
     "MessageKind",
     "Ready",
     "Report",
     "Task",
     "WorkerPool",
+    "call_limited",
     "die_with",
     "experiment_lock",
     "give_back_memory",
@@ -50,12 +56,14 @@ __all__ = [
     "module_command",
     "peak_bytes",
     "read_messages",
+    "reading_limits",
     "run_module",
     "say",
     "serve_forks",
     "serve_jobs",
     "start_detached",
     "thread_environment",
+    "usable_bytes",
     "usable_cores",
     "worker_threads",
 ]

@@ -1,4 +1,4 @@
-"""Memory: how much this process holds, returning what it no longer uses, and how much the machine has left.
+"""Memory: how much this process holds, returning what it no longer uses, how much the machine has, and has left.
 
 Also here: the peak so far; that it is given back under glibc only; the limit of a container.
 """
@@ -6,6 +6,7 @@ Also here: the peak so far; that it is given back under glibc only; the limit of
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 _STATUS = Path("/proc/self/status")
 _MACHINE = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
+_CGROUP_MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def give_back_memory() -> None:
@@ -65,6 +67,15 @@ def container_bytes(folder: Path) -> int | None:
     names, values = statistics[::2], statistics[1::2]
     idle = sum(int(value) for name, value in zip(names, values, strict=False) if name == "inactive_file")
     return max(0, int(limit) - max(0, used - idle))
+
+
+def usable_bytes() -> int:
+    """Return the bytes of memory that this machine has, or its container is given if that is less."""
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _CGROUP_MEMORY_LIMITS:
+        with suppress(OSError, ValueError):  # "max" where there is no limit
+            sizes.append(int(path.read_text(encoding="ascii")))
+    return max(1, min(sizes))
 
 
 def _status(name: str) -> int:

@@ -1,0 +1,96 @@
+"""A function called in a process of its own, with limits of memory and time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gwas_core.errors import BundleError, ExperimentError, InputError, SettingsError
+from gwas_core.processes.limits import Limits, call_limited, reading_limits, size_setting
+from gwas_core.serialization import JsonObject
+
+GENEROUS = Limits(memory=2 * 1024**3, seconds=300)
+
+
+def call(function: str, limits: Limits = GENEROUS, **arguments: object) -> JsonObject:
+    result: JsonObject = call_limited(
+        f"tests.processes.limited_functions:{function}", arguments, limits=limits, subject="reading 'a.txt'"
+    )
+    return result
+
+
+def test_returns_the_answer_whatever_libraries_print() -> None:
+    assert call("answer", a=[1, None], b="ü") == {"values": {"a": [1, None], "b": "ü"}, "stdin": ""}
+
+
+@pytest.mark.parametrize("function", ["take", "take_in_numpy"])
+def test_says_that_the_memory_is_limited(function: str) -> None:
+    small = Limits(memory=512 * 1024**2, seconds=300)
+    with pytest.raises(InputError) as refusal:
+        call(function, small, size=700 * 1024**2)
+    assert str(refusal.value) == (
+        "reading 'a.txt' takes more than 512 MiB of memory, the limit: make sure that it is the right file, or raise "
+        "the limit by GWAS_READING_MEMORY"
+    )
+    assert call(function, GENEROUS, size=700 * 1024**2)
+
+
+@pytest.mark.parametrize("function", ["abort_for_memory", "be_killed"])
+def test_a_death_for_want_of_memory_is_called_so(function: str) -> None:
+    with pytest.raises(InputError, match="more than 2 GiB of memory, the limit"):
+        call(function)
+
+
+def test_ends_what_takes_too_long_with_all_that_it_started(tmp_path: Path) -> None:
+    noted = tmp_path / "pids"
+    with pytest.raises(InputError, match=r"takes more than 15 s, the limit.*GWAS_READING_SECONDS"):
+        call("wait", Limits(memory=2 * 1024**3, seconds=15), pid_file=str(noted))
+    for pid in map(int, noted.read_text(encoding="ascii").split()):
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_errors_of_ours_keep_their_class() -> None:
+    with pytest.raises(BundleError, match=r"^'b.zip' is damaged$"):
+        call("refuse_bundle")
+    with pytest.raises(SettingsError, match=r"^no column is named 'x'$") as refusal:
+        call("refuse_setting")
+    assert refusal.value.field == "snp_columns"
+
+
+def test_other_errors_are_one_sentence() -> None:
+    with pytest.raises(ExperimentError, match=r"^reading 'a.txt' ended with code 1: \"KeyError: 'a bug'\"$"):
+        call("fail")
+    with pytest.raises(ExperimentError, match="ended with code 0: without a word"):
+        call("answer_much")
+
+
+def test_limits_come_from_the_environment() -> None:
+    given = {"GWAS_READING_MEMORY": "1.5 GiB", "GWAS_READING_SECONDS": "90"}
+    assert reading_limits(given) == Limits(memory=3 * 512 * 1024**2, seconds=90)
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < reading_limits({}).memory <= max(physical // 2, 512 * 1024**2)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4GiB", 4 * 1024**3), ("500 m", 500 * 1024**2), ("1000000", 10**6), ("2kb", 2048), (" ", 7), ("0.5T", 2**39)],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert size_setting("GWAS_SIZE", 7, {"GWAS_SIZE": text}) == size
+
+
+@pytest.mark.parametrize("text", ["-1", "0", "many", "1e9", "4 GiB GiB", "9" * 15 + "T", "nan", "4" * 5000])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="GWAS_SIZE must be a size such as 4 GiB") as refusal:
+        size_setting("GWAS_SIZE", 7, {"GWAS_SIZE": text})
+    assert refusal.value.field == "GWAS_SIZE"
+    assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "soon", "nan", "inf", "1e400"])
+def test_other_seconds_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="GWAS_READING_SECONDS must be a number of seconds"):
+        reading_limits({"GWAS_READING_SECONDS": text})
