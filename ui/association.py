@@ -21,6 +21,7 @@ from gwas_core.messages import counted
 from gwas_core.report.manhattan import manhattan, manhattan_figure
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.snp_effect import snp_effect, snp_effect_figure
+from gwas_core.spreadsheets import csv_text, marked_table
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
 from ui.charts import show
@@ -237,7 +238,7 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
     st.subheader("All SNPs")
     ranked = associations.sort_values("neg_log10_p_value", ascending=False, na_position="last")
     st.dataframe(
-        ranked,
+        marked_table(ranked),
         hide_index=True,
         height=380,
         column_config={
@@ -252,7 +253,7 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
     how = "within-families" if settings.family_effects else "plain"
     st.download_button(
         "Download in GWAS-SSF columns",
-        data=lambda: summary_statistics(associations).to_csv(index=False, sep="\t").encode(),
+        data=lambda: csv_text(summary_statistics(associations), separator="\t").encode(),
         file_name=f"{name}-{how}.tsv",
         mime="text/tab-separated-values",
         icon=":material/download:",

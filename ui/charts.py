@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from gwas_core.spreadsheets import csv_text, marked_table
 from ui.live_plot import PlotPoint, live_plot
 from ui.text import markdown_text
 
@@ -43,10 +44,10 @@ def show(
     )
     if table is not None:
         with st.popover("Table", icon=":material/table:"):
-            st.dataframe(table, hide_index=True, height=300, alt=f"{label}: the numbers")
+            st.dataframe(marked_table(table), hide_index=True, height=300, alt=f"{label}: the numbers")
             st.download_button(
                 "Download as CSV",
-                data=lambda: table.to_csv(index=False).encode(),
+                data=lambda: csv_text(table).encode(),
                 file_name=f"{file_name or key}.csv",
                 mime="text/csv",
                 key=f"{key}-csv",

@@ -14,6 +14,7 @@ import streamlit as st
 
 from gwas_core.report.history import sparkline
 from gwas_core.report.titles import model_title
+from gwas_core.spreadsheets import marked_table
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import experiment_actions
 from ui.states import STATE_LABELS
@@ -104,7 +105,7 @@ def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
     key = f"experiments-{hash(tuple(names))}"
     actions = st.container()
     st.dataframe(
-        experiments_table(summaries),
+        marked_table(experiments_table(summaries)),
         hide_index=True,
         key=key,
         on_select=lambda: _remember(key, names),

@@ -24,6 +24,7 @@ from gwas_core.report.observed_predicted import (
     trait_of,
 )
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
+from gwas_core.spreadsheets import marked_table, read_csv
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
@@ -228,7 +229,7 @@ def not_judged_box(record: ExperimentRecord, text: str) -> None:
 def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
     for note in prediction.notes:
         st.info(markdown_text(note), icon=":material/info:")
-    table = pd.read_csv(prediction.table, dtype={"line": str}, keep_default_na=False)
+    table = read_csv(prediction.table, dtype={"line": str}, keep_default_na=False)
     st.markdown(f"{counted(len(table), 'line')} predicted.")
     # Above the table, which grows while it loads: the button does not move away from under the mouse.
     st.download_button(
@@ -241,7 +242,7 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
         on_click="ignore",
     )
     st.dataframe(
-        table,
+        marked_table(table),
         hide_index=True,
         height=320,
         column_config={

@@ -9,6 +9,7 @@ import numpy as np
 from gwas_core.commands.common import print_json, read_input_table, roles_from_options, say, say_notes
 from gwas_core.errors import InputError
 from gwas_core.files import write_text
+from gwas_core.spreadsheets import csv_text
 from gwas_core.workspace import Workspace
 
 
@@ -46,7 +47,7 @@ def predict(options: argparse.Namespace) -> None:
         family=read_families(table, chosen, names),
     )
     say_notes((*table.notes, *predictions.notes))
-    text = predictions.table.to_csv(index=False, float_format="%.6g")
+    text = csv_text(predictions.table, float_format="%.6g")
     if options.out is not None:
         write_text(options.out, text)
         say(f"{len(predictions.table):,} predictions of {predictions.trait} written to {options.out}.")

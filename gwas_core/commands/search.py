@@ -28,6 +28,7 @@ from gwas_core.report.progress_bars import ProgressBars
 from gwas_core.report.summary import summarise
 from gwas_core.report.titles import SHORT_FIGURE_TITLES, model_title
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
+from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
@@ -308,7 +309,7 @@ def trials(options: argparse.Namespace) -> None:
     if options.json:
         print_json([trial.to_dict() for trial in record.trials])
     elif options.csv:
-        print(trials_table(record.trials).to_csv(index=False), end="")
+        print(csv_text(trials_table(record.trials)), end="")
     else:
         names = [parameter.name for parameter in record.experiment.space.parameters][:8]
         print_table(

@@ -30,11 +30,12 @@ from gwas_core.evaluation.store import (
 )
 from gwas_core.evaluation.tasks import do_tasks
 from gwas_core.evaluation.tuning import OnTuning, reuse, tune
-from gwas_core.files import atomic_path
+from gwas_core.files import write_text
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import WorkerPool
 from gwas_core.serialization import to_json_values
+from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.records import ExperimentRecord
@@ -288,5 +289,4 @@ def _write_predictions(
         if entry.family is not None:
             table["family"] = entry.family
         tables.append(table.assign(observed=entry.observed, **dict(entry.predicted)))
-    with atomic_path(store.directory / PREDICTIONS_FILE) as path:
-        pd.concat(tables).to_csv(path, index=False)
+    write_text(store.directory / PREDICTIONS_FILE, csv_text(pd.concat(tables)))

@@ -30,6 +30,7 @@ from gwas_core.genotypes.genetic_map import CHROMOSOMES, Chromosome, draw_inbred
 from gwas_core.genotypes.snp_names import snp_table
 from gwas_core.genotypes.splits import apportion
 from gwas_core.messages import quoted
+from gwas_core.spreadsheets import csv_text, with_formula_mark
 
 LINE_PREFIX = "SM24"
 CAUSAL_COLUMNS = ("name", "chromosome", "position", "kind", "effect", "partner")
@@ -258,7 +259,7 @@ def write_table(simulation: Simulation, path: Path) -> tuple[Path, Path]:
         else:
             _write_rows(simulation.dataset, file)
     causal = causal_path(path)
-    write_text(causal, simulation.causal.to_csv(sep="\t", index=False, float_format="%.6f", lineterminator="\n"))
+    write_text(causal, csv_text(simulation.causal, separator="\t", float_format="%.6f"))
     return path, causal
 
 
@@ -405,7 +406,7 @@ def _line_names(settings: SimulationSettings) -> tuple[str, ...]:
 
 
 def _write_rows(dataset: Dataset, file: BinaryIO | gzip.GzipFile) -> None:
-    names = ["folds", "norm_phe", "strain", dataset.trait, *dataset.snps["name"]]
+    names = map(with_formula_mark, ("folds", "norm_phe", "strain", dataset.trait, *dataset.snps["name"]))
     file.write("\t".join(names).encode() + b"\n")
     assert dataset.folds is not None
     normalised = (dataset.phenotype - dataset.phenotype.mean()) / dataset.phenotype.std(ddof=1)

@@ -48,6 +48,7 @@ from gwas_core.report.page import html_page
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.text import plot_text
 from gwas_core.serialization import JsonObject, from_json_values, to_json_values
+from gwas_core.spreadsheets import csv_text, read_csv
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.workspace import Workspace, check_experiment_name
 
@@ -507,14 +508,12 @@ def associate_snps(
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, index=False)
+    write_text(path, csv_text(table))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"name": str, "chromosome": str}, keep_default_na=False, na_values=[""]).fillna(
-        {"chromosome": ""}
-    )
+    table = read_csv(path, dtype={"name": str, "chromosome": str}, keep_default_na=False, na_values=[""])
+    return table.fillna({"chromosome": ""})
 
 
 # Pictures

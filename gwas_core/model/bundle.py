@@ -32,6 +32,7 @@ from gwas_core.messages import quoted
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.trainer import Standardisation
 from gwas_core.serialization import JsonObject, from_json_values, to_json_values
+from gwas_core.spreadsheets import read_csv
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -279,8 +280,8 @@ def open_bundle(path: Path) -> Bundle:
         contents = {name: _content(archive, path, name, manifest) for name in manifest.files}
     preprocessing = _json(contents["preprocessing.json"], path, "preprocessing.json")
     try:
-        snps = pd.read_csv(
-            io.BytesIO(contents["snps.csv"]),
+        snps = read_csv(
+            contents["snps.csv"],
             dtype={"name": str, "chromosome": str},
             keep_default_na=False,
         )

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwas_core.files import atomic_path
+from gwas_core.files import write_text
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.trial_folder import MODEL_FILE
+from gwas_core.spreadsheets import csv_text
 
 PREDICTIONS_FILE = "predictions.csv"
 
@@ -53,6 +54,5 @@ def finalise(
         if family is not None:
             table["family"] = family
         tables.append(table.assign(observed=observed, predicted=predicted))
-    with atomic_path(experiment_directory / PREDICTIONS_FILE) as path:
-        pd.concat(tables).to_csv(path, index=False)
+    write_text(experiment_directory / PREDICTIONS_FILE, csv_text(pd.concat(tables)))
     return metrics

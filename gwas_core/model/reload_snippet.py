@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-snps = pd.read_csv("snps.csv").set_index("name")
+snps = pd.read_csv("snps.csv").replace({"name": {"^'(?='*[=+@-])": ""}}, regex=True).set_index("name")
 phenotype = json.loads(Path("preprocessing.json").read_text(encoding="utf-8"))["phenotype"]
 table = pd.read_csv("new_lines.txt", sep="\t").reindex(columns=snps.index)
 genotypes = table.fillna(snps["imputed_value"]).to_numpy("int8")

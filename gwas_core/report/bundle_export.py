@@ -39,6 +39,7 @@ from gwas_core.model.trainer import Standardisation
 from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, MODEL_FILE
 from gwas_core.report.card import model_card
 from gwas_core.serialization import to_json_values
+from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.workspace import Workspace
 
@@ -143,7 +144,7 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "predictions.csv": record.directory / PREDICTIONS_FILE,
         **data_files(dataset, split, preparation, record.experiment.preprocessing),
         "metrics.json": _json(metrics.to_dict()),
-        "trials.csv": trials_table(record.trials).to_csv(index=False).encode(),
+        "trials.csv": csv_text(trials_table(record.trials)).encode(),
         "space.yaml": yaml.safe_dump(record.experiment.space.to_dict(), sort_keys=False).encode(),
         "experiment.json": _json(record.experiment.to_dict()),
         "MODEL_CARD.md": model_card(record, dataset, split, preparation.sentences).encode(),
@@ -218,7 +219,7 @@ def data_files(
     """
     return {
         "preprocessing.json": _json(to_json_values(_preprocessing(dataset, split, preparation, settings))),
-        "snps.csv": _snps(dataset, split, preparation).to_csv(index=False).encode(),
+        "snps.csv": csv_text(_snps(dataset, split, preparation)).encode(),
         "imputation.npz": _arrays(preparation),
         "split.json": _json(split.to_dict() | {"line_names": list(dataset.line_names)}),
         "reload.py": _reload_snippet(),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gwas_core.spreadsheets import read_csv
 from tests.commands.conftest import Searched
 
 
@@ -40,6 +41,21 @@ def test_predictions_match_by_name_and_say_what_was_missing(searched: Searched, 
     assert predicted["predicted"].std() > 0
     on_stdout = searched.run("predict", bundle, new_lines).out
     assert on_stdout.splitlines()[0] == "line,predicted,imputed_fraction"
+
+
+def test_names_of_lines_are_no_formulas_in_the_predictions(searched: Searched, new_lines: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(new_lines, sep="\t", dtype=str)
+    names = ["=1+1", "+x", "-x", "@x", "-1.5", "'=2", *table["strain"][6:]]
+    table["strain"] = names
+    file, out = tmp_path / "formulas.txt", tmp_path / "p.csv"
+    table.to_csv(file, sep="\t", index=False)
+    answer = searched.run("predict", searched.answer.json["bundle"], file, "--out", out)
+    assert answer.code == 0, answer.err
+    cells = [row.split(",")[0] for row in out.read_text().splitlines()[1:]]
+    # The apostrophe in the file is the mark of a formula already.
+    assert cells[:6] == ["'=1+1", "'+x", "'-x", "'@x", "-1.5", "'=2"]
+    assert read_csv(out, dtype={"line": str})["line"].tolist()[:5] == names[:5]
+    assert all(float(row.split(",")[1]) for row in out.read_text().splitlines()[1:])
 
 
 def test_the_reload_snippet_predicts_the_same_without_this_package(

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gwas_core.model.finalise import finalise
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.training import TrialResult, run_trial
+from gwas_core.report.observed_predicted import read_predictions
 from gwas_core.serialization import from_json_values, to_json_values
 
 QUICK = {"epochs": 8, "learning_rate": 3e-3, "batch_size": 16}
@@ -173,6 +174,17 @@ def test_the_test_lines_are_judged_and_every_prediction_is_kept(dataset: Dataset
     rows = (tmp_path / "predictions.csv").read_text().splitlines()
     assert rows[0] == "line,part,family,observed,predicted"
     assert len(rows) == 1 + len(split.validation) + len(split.test)
+
+
+def test_names_of_lines_are_no_formulas_in_the_predictions_and_come_back(
+    dataset: Dataset, split: Split, tmp_path: Path
+) -> None:
+    named = replace(dataset, line_names=tuple(f"=SUM(A{index})" for index in range(dataset.lines)))
+    trial(named, split, tmp_path / "trial", QUICK)
+    finalise(named, split, tmp_path, tmp_path / "trial")
+    rows = (tmp_path / "predictions.csv").read_text().splitlines()[1:]
+    assert all(row.startswith("'=SUM(A") for row in rows)
+    assert read_predictions(tmp_path)["line"].str.startswith("=SUM(A").all()
 
 
 @pytest.mark.parametrize("compiled", [True, False])
