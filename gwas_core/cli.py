@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gwas_core
-from gwas_core.errors import GwasError, SettingsError
+from gwas_core.errors import OUT_OF_MEMORY, GwasError, SettingsError, is_out_of_memory
 from gwas_core.processes.command_messages import MessageKind, say
+from gwas_core.processes.system import unsupported_system
 from gwas_core.workspace import program_name
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         ``DONE``, ``FAILED``, ``USAGE`` or ``INTERRUPTED``.
     """
+    if reason := unsupported_system():
+        say(reason, MessageKind.ERROR)
+        return FAILED
     parser = build_parser()
     options, others = parser.parse_known_args(arguments)
     if others and not hasattr(options, "streamlit_options"):
@@ -67,6 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of the output (head, less) has closed it; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except (MemoryError, ImportError, OSError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        say(OUT_OF_MEMORY, MessageKind.ERROR)
+        return FAILED
     return DONE
 
 

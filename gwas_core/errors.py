@@ -108,6 +108,28 @@ class BundleError(InputError):
     """Model bundle that is damaged, tampered with, or was not made by this program."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that the system gave no more memory, also where a library says it another way."""
+    match error:
+        case MemoryError() | OSError(errno=errno.ENOMEM):
+            return True
+        case ImportError():  # of a library written in C
+            return any(words in str(error) for words in _NO_MEMORY_WORDS)
+        case RuntimeError():
+            return str(error) == "can't start new thread"
+        case _:
+            return False
+
+
+_NO_MEMORY_WORDS = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
+
+OUT_OF_MEMORY = (
+    "memory ran out: use a smaller file, close other programs, or raise the limit of this shell (ulimit -v) or of the "
+    "container"
+)
+"""What is said of it where a command ends."""
+
+
 def describe_unexpected(error: BaseException) -> str:
     """Return an unexpected error as one line of text."""
     if isinstance(error, MemoryError):

@@ -31,6 +31,8 @@ JsonObject = dict[str, Any]
 
 Record = TypeVar("Record")
 
+_LONGEST_PART = 40
+
 _EXPECTED = {
     "bool_type": "true or false",
     "datetime_from_date_parsing": "a time",
@@ -186,14 +188,16 @@ def _translated(
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, GwasError):
         return cause
-    parts = [str(part) for part in _location(first["loc"], values)]
+    parts = [_part(part) for part in _location(first["loc"], values)]
     if first["type"] == "missing":
         parts.append(str(first["loc"][-1]))
     place = ".".join(([field] if field else []) + parts)
     if first["type"] == "missing":
         return _error(error, name, f"{'.'.join([name, *parts[:-1]])} needs {parts[-1]}", place)
     if first["type"] == "unexpected_keyword_argument":
-        return _error(error, name, f"{'.'.join([name, *parts[:-1]])} has no entry {quoted(parts[-1])}", place[:80])
+        return _error(
+            error, name, f"{'.'.join([name, *parts[:-1]])} has no entry {quoted(str(first['loc'][-1]))}", place[:80]
+        )
     sentence = f"{place or name} must be {_expected(first)}, not {quoted(first['input'])}"
     return _error(error, name, sentence, (place or name)[:80])
 
@@ -213,6 +217,12 @@ def _expected(details: ErrorDetails) -> str:
     return _EXPECTED.get(details["type"]) or details["msg"].removeprefix("Input should be ").lower()
 
 
+def _part(part: int | str) -> str:
+    """Return a part of a location as it can stand in a message: names of entries may come from outside too."""
+    text = str(part)
+    return text if text.isprintable() and len(text) <= _LONGEST_PART else quoted(text, limit=_LONGEST_PART)
+
+
 def _location(path: tuple[int | str, ...], values: Any) -> tuple[int | str, ...]:
     """Return the part of a location that lies in the input; pydantic adds names of its own for unions and keys."""
     for depth, step in enumerate(path):
@@ -222,6 +232,8 @@ def _location(path: tuple[int | str, ...], values: Any) -> tuple[int | str, ...]
                 return path[:depth]
             values = by_text[str(step)]
         elif isinstance(values, Sequence) and not isinstance(values, str) and isinstance(step, int):
+            if not 0 <= step < len(values):  # an item that is missing
+                return path[:depth]
             values = values[step]
         else:
             return path[:depth]

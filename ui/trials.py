@@ -11,6 +11,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from gwas_core.errors import InputError
+from gwas_core.files import open_regular_file
 from gwas_core.messages import counted, elapsed
 from gwas_core.model.trial_folder import LOG_FILE
 from gwas_core.report.bundle_export import trials_table
@@ -23,6 +25,7 @@ from gwas_core.report.trial_table import (
     trial_rows,
     trials_json,
 )
+from gwas_core.spreadsheets import csv_text, marked_table
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import Scale
@@ -81,7 +84,7 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
     chosen = set(chosen_trials())
     by_powers = {entry.name for entry in record.experiment.space.parameters if entry.scale is Scale.LOG}
     st.dataframe(
-        table,
+        marked_table(table),
         hide_index=True,
         key=key,
         height=min(420, 38 + 35 * max(1, len(table))),
@@ -215,11 +218,11 @@ def log_tail(path: Path) -> str | None:
         path: of the log, of any length: only its end is read.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _LOG_TAIL_BYTES))
             data = file.read()
-    except OSError:
+    except (OSError, InputError):
         return None
     text = data.decode("utf-8", errors="replace")
     if size > _LOG_TAIL_BYTES:
@@ -261,7 +264,7 @@ def _compared(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
             file_name=f"{record.name}-compared",
         )
     st.dataframe(
-        compare_trials(trials),
+        marked_table(compare_trials(trials)),
         hide_index=True,
         height=420,
         column_config={"Differs": st.column_config.CheckboxColumn(width="small")},
@@ -273,7 +276,7 @@ def _downloads(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.download_button(
             "CSV",
-            data=lambda: trials_table(tuple(trials)).to_csv(index=False).encode(),
+            data=lambda: csv_text(trials_table(tuple(trials))).encode(),
             file_name=f"{record.name}-trials.csv",
             mime="text/csv",
             icon=":material/download:",

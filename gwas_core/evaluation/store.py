@@ -10,7 +10,6 @@ all, so an evaluation that was killed goes on where its files end.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from gwas_core.errors import ExperimentError, InputError
 from gwas_core.evaluation.folds import HeldOutSet
 from gwas_core.evaluation.plan import EvaluationPlan
 from gwas_core.evaluation.result import EvaluationResult
-from gwas_core.files import write_json
+from gwas_core.files import read_json, write_json
 from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.processes.locks import FileLock
@@ -193,9 +192,7 @@ class EvaluationStore:
     def _read(self, name: str) -> JsonObject | None:
         path = self.directory / name
         try:
-            if path.stat().st_size > _LARGEST_FILE:
-                raise self._damaged(name)
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path, limit=_LARGEST_FILE)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:

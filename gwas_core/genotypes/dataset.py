@@ -19,7 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.files import write_json
+from gwas_core.files import read_json, write_json
+from gwas_core.genotypes.arrays import open_array
 from gwas_core.messages import quoted
 
 MISSING = -1
@@ -27,6 +28,7 @@ MISSING = -1
 
 SNP_COLUMNS = ("name", "chromosome", "position")
 _FORMAT = 1
+_LARGEST_DESCRIPTION = 4 * 1024**3
 
 
 class _Description(TypedDict):
@@ -106,7 +108,8 @@ class Dataset:
     def content_hash(self) -> str:
         """SHA-256 (hexadecimal) of everything a result can depend on; names the folder of the dataset on disk."""
         digest = hashlib.sha256(f"gwas-dataset-{_FORMAT}".encode())
-        digest.update(np.ascontiguousarray(self.genotypes).tobytes())
+        for start in range(0, self.lines, 512):  # in blocks, so that no copy of the whole matrix is made
+            digest.update(np.ascontiguousarray(self.genotypes[start : start + 512]).reshape(-1).data)
         digest.update(self.phenotype.tobytes())
         digest.update(json.dumps(self._description(), sort_keys=True).encode())
         return digest.hexdigest()
@@ -191,24 +194,32 @@ class Dataset:
             InputError: the folder holds no dataset, a damaged one, or one of another version.
         """
         try:
-            description: _Description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
-            if description["format"] != _FORMAT:
-                raise InputError(
-                    f"the dataset {directory.name[:12]} was written by another version "
-                    f"(format {description['format']}): load the genotypes again"
-                )
-            family, folds = description["family"], description["folds"]
-            return cls(
-                genotypes=np.load(directory / "genotypes.npy", mmap_mode="r", allow_pickle=False),
-                phenotype=np.load(directory / "phenotype.npy", allow_pickle=False),
-                line_names=tuple(description["line_names"]),
-                snps=pd.DataFrame(description["snps"]),
-                trait=description["trait"],
-                family=None if family is None else np.array(family, dtype=np.str_),
-                folds=None if folds is None else np.array(folds, dtype=np.int64),
-            )
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            description: _Description = read_json(directory / "dataset.json", limit=_LARGEST_DESCRIPTION)
+            written = description["format"]
+            if written == _FORMAT:
+                genotypes, phenotype = (open_array(directory / name) for name in ("genotypes.npy", "phenotype.npy"))
+                return cls._described(description, genotypes, phenotype)
+        except (OSError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             # Only the hash, not the path: pages show this message to every visitor.
             raise InputError(
                 f"the dataset {directory.name[:12]} is gone or damaged: load the genotypes again"
             ) from error
+        raise InputError(
+            f"the dataset {directory.name[:12]} was written by another version (format {quoted(written)}): load the "
+            "genotypes again"
+        )
+
+    @classmethod
+    def _described(
+        cls, description: _Description, genotypes: NDArray[np.int8], phenotype: NDArray[np.float64]
+    ) -> Dataset:
+        family, folds = description["family"], description["folds"]
+        return cls(
+            genotypes=genotypes,
+            phenotype=np.array(phenotype),
+            line_names=tuple(description["line_names"]),
+            snps=pd.DataFrame(description["snps"]),
+            trait=description["trait"],
+            family=None if family is None else np.array(family, dtype=np.str_),
+            folds=None if folds is None else np.array(folds, dtype=np.int64),
+        )

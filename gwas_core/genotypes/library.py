@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.files import write_json
+from gwas_core.files import read_json, read_regular_file, write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.genotypes.text_stream import SIZE_LIMIT
@@ -32,7 +32,7 @@ _ABOUT, _QUALITY = "about.json", "quality.json"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LONGEST_SOURCE = 200
 _CHUNK_SIZE = 1024**2
-_LARGEST_ABOUT = 1024**2
+_LARGEST_ABOUT, _LARGEST_QUALITY = 1024**2, 64 * 1024**2
 _ENDINGS = (".txt.gz", ".tsv.gz", ".csv.gz", ".gz", ".txt", ".tsv", ".csv")
 # An uploaded file is needed until the roles of its columns are confirmed; a day later nobody waits for it any more.
 _UPLOAD_SECONDS = 24 * 3600
@@ -139,6 +139,17 @@ class DatasetLibrary:
             raise InputError(f"there is no dataset {content_hash[:12]} here: it was deleted, so load its file again")
         return Dataset.load(directory)
 
+    def has_quality(self, content_hash: str) -> bool:
+        """Return whether the quality report of a dataset is there, so that ``quality`` need not compute it.
+
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
+
+        Raises:
+            SettingsError: ``content_hash`` is no hash.
+        """
+        return _kept_quality(self._directory(content_hash) / _QUALITY) is not None
+
     def quality(self, content_hash: str) -> QualityReport:
         """Return the quality report of a dataset, which is computed the first time and then kept.
 
@@ -150,13 +161,10 @@ class DatasetLibrary:
             InputError: there is no dataset with this hash.
         """
         path = self._directory(content_hash) / _QUALITY
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return from_json_values(QualityReport, values, name="quality report", error=InputError)
-        except (OSError, ValueError, RecursionError):
-            # Not there yet, or of another version (``InputError`` is a ``ValueError``).
+        report = _kept_quality(path)
+        if report is None:
             report = quality_report(self.load(content_hash))
-        write_json(path, to_json_values(report))
+            write_json(path, to_json_values(report))
         return report
 
     def delete(self, content_hash: str) -> None:
@@ -233,12 +241,18 @@ class DatasetLibrary:
                 continue
 
 
+def _kept_quality(path: Path) -> QualityReport | None:
+    """Return the report that was kept; None if it is not there yet, or of another version."""
+    try:
+        values = read_json(path, limit=_LARGEST_QUALITY)
+        return from_json_values(QualityReport, values, name="quality report", error=InputError)
+    except (OSError, ValueError, RecursionError):  # ``InputError`` is a ``ValueError``
+        return None
+
+
 def _entry(folder: Path) -> LibraryEntry | None:
     try:
-        with (folder / _ABOUT).open("rb") as file:
-            content = file.read(_LARGEST_ABOUT + 1)
-        if len(content) > _LARGEST_ABOUT:
-            return None
+        content = read_regular_file(folder / _ABOUT, limit=_LARGEST_ABOUT)
         # Entries that a later version adds are ignored.
         entry = from_json_values(
             LibraryEntry, json.loads(content), name="library entry", error=InputError, ignore_unknown=True

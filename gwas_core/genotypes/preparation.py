@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gwas_core.errors import InputError
-from gwas_core.files import atomic_path, write_json
+from gwas_core.files import atomic_path, read_json, write_json
+from gwas_core.genotypes.arrays import read_arrays
 from gwas_core.genotypes.imputation import ImputationTable
 from gwas_core.genotypes.preprocessing import PreprocessingReport
 from gwas_core.serialization import from_json_values, to_json_values
 
 _IMPUTATION_FILE = "imputation.npz"
+_LARGEST_RECORD = 1024**3
 _PREPARATION_FILE = "preparation.json"
 
 
@@ -52,12 +53,11 @@ class Preparation:
             InputError: the folder has none, or a damaged one.
         """
         try:
-            with np.load(directory / _IMPUTATION_FILE, allow_pickle=False) as arrays:
-                imputation = ImputationTable.from_arrays(dict(arrays))
-            values = json.loads((directory / _PREPARATION_FILE).read_text(encoding="utf-8"))
+            imputation = ImputationTable.from_arrays(read_arrays(directory / _IMPUTATION_FILE))
+            values = read_json(directory / _PREPARATION_FILE, limit=_LARGEST_RECORD)
             report = from_json_values(
                 PreprocessingReport, values["report"], name="report", error=InputError, ignore_unknown=True
             )
             return cls(imputation=imputation, report=report, sentences=tuple(values["sentences"]))
-        except (OSError, KeyError, ValueError, TypeError) as error:
+        except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{directory.name} has lost the record of how its dataset was prepared") from error

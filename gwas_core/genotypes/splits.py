@@ -6,7 +6,6 @@ folds; the split stored with an experiment.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.files import write_json
+from gwas_core.files import read_json, write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import quoted
 from gwas_core.serialization import CustomForm
+
+_LARGEST_FILE = 1024**3
 
 SplitMethod = Literal["random_within_families", "folds", "families_left_out"]
 
@@ -148,7 +149,7 @@ def load_split(directory: Path) -> Split:
         InputError: the file is lost or damaged.
     """
     try:
-        return Split.from_dict(json.loads((directory / SPLIT_FILE).read_text(encoding="utf-8")))
+        return Split.from_dict(read_json(directory / SPLIT_FILE, limit=_LARGEST_FILE))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{directory.name} has lost its split of the lines: rerun the experiment") from error
 

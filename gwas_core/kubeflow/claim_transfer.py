@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gwas_core.errors import GwasError, InputError
-from gwas_core.files import atomic_path
+from gwas_core.files import atomic_path, parse_json
 from gwas_core.messages import quoted
 from gwas_core.serialization import from_json_values
 
@@ -207,7 +207,11 @@ def answer(verb: str, root: Path, question: bytes) -> bytes:
     if verb == "unpack":
         return json.dumps(unpack(root, question)).encode()
     asked = from_json_values(
-        TransferQuestion, json.loads(question), name="question", error=InputError, ignore_unknown=True
+        TransferQuestion,
+        parse_json(question, name="question"),
+        name="question",
+        error=InputError,
+        ignore_unknown=True,
     )
     folders = [check_path(folder) for folder in asked.folders]
     if verb == "digests":

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import FailureKind, InputError
+from gwas_core.files import read_regular_file
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.model.trial_folder import FAILURE_FILE, METRICS_FILE, RESULT_FILE
 from gwas_core.serialization import CustomForm, JsonObject, from_json_values, to_json_values
+
+_LARGEST_FILE = 64 * 1024**2
 
 BUNDLE_FILE = "bundle.zip"
 """In a trial's folder, once its pipeline has ended: its model, to take home."""
@@ -39,8 +42,9 @@ def read_history(directory: Path, metric: str = OBJECTIVE) -> list[tuple[int, fl
         (epoch from 1, value), in the order of epochs.
     """
     try:
-        text = (directory / METRICS_FILE).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        content = read_regular_file(directory / METRICS_FILE, limit=_LARGEST_FILE)
+        text = content.decode("utf-8", errors="replace")
+    except (OSError, InputError):
         return []
     history: dict[int, float] = {}
     for line in text.split("\n")[:-1]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from gwas_core.errors import InputError
+from gwas_core.files import read_json
 from gwas_core.kubeflow.steps import experiment_directory
 from gwas_core.seeds import named_training_seed
 from gwas_core.tuning.experiment import Experiment
+
+_LARGEST_FILE = 64 * 1024**2
 
 EXPERIMENT_FILE = "experiment.json"
 """In an experiment's folder: the experiment, as ``Experiment.to_dict`` gives it."""
@@ -26,7 +28,7 @@ def read_experiment(workspace: Path, name: str) -> Experiment:
     """
     path = experiment_directory(workspace, name) / EXPERIMENT_FILE
     try:
-        return Experiment.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return Experiment.from_dict(read_json(path, limit=_LARGEST_FILE))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): is the volume the one the experiment was submitted from?"

@@ -14,7 +14,10 @@ from .fork_server import ForkServer as ForkServer
 from .fork_server import serve_forks as serve_forks
 from .limits import Limits as Limits
 from .limits import call_limited as call_limited
+from .limits import exceeded as exceeded
+from .limits import limit_this_process as limit_this_process
 from .limits import reading_limits as reading_limits
+from .limits import run_limited as run_limited
 from .locks import FileLock as FileLock
 from .locks import experiment_lock as experiment_lock
 from .memory import give_back_memory as give_back_memory
@@ -47,16 +50,19 @@ __all__ = [
     "WorkerPool",
     "call_limited",
     "die_with",
+    "exceeded",
     "experiment_lock",
     "give_back_memory",
     "held_bytes",
     "import_environment",
     "json_messages",
     "last_line",
+    "limit_this_process",
     "module_command",
     "peak_bytes",
     "read_messages",
     "reading_limits",
+    "run_limited",
     "run_module",
     "say",
     "serve_forks",

@@ -1,29 +1,29 @@
-"""Call of one of our functions in a process of its own, with limits of memory and time; what it refuses, in a sentence.
+"""Limits of memory and time of a process that reads what is not trusted, and how it ended in words.
 
-Also here: sizes and durations given as environment variables; the memory a reading of somebody's file may take.
+Also here: sizes and durations given as environment variables; the memory that reading a file may take; where a system
+has no such limits; why no ``preexec_fn``.
 
-What a stranger sends (a table, a bundle) is read here first: whatever it makes of the memory or the time, only this
-process ends by it, and the page or the command that asked says why.
+Reading a file that someone else made can take any amount of memory and time, whatever its size. So it is read in a
+process of its own, and only this process ends by it: ``run_limited`` runs one of our modules so, ``call_limited`` one
+of our functions.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import math
 import os
 import re
-import resource
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from gwas_core import errors
 from gwas_core.errors import ExperimentError, GwasError, InputError, SettingsError
@@ -43,13 +43,12 @@ SECONDS_VARIABLE = "GWAS_READING_SECONDS"
 _DEFAULT_SECONDS = 600.0
 # Python, numpy and pandas alone take 150 MB.
 _LEAST_MEMORY = 512 * 1024**2
-# What a function answers is a small record; large results are files, whose path it answers.
-_LARGEST_ANSWER = 64 * 1024**2
-_LONGEST_LOG = 64 * 1024
+# What a process writes is a small record; large results are files.
+_LARGEST_OUTPUT, _LARGEST_LOG = 64 * 1024**2, 1024**2
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
-_MEMORY, _TIME = "memory", "time"
+_MODULE, _CALL = "gwas_core.processes.limits", "gwas_core.processes.limited_call"
 # What libraries print, and nothing else, where the system refuses them memory and they give up.
 _OUT_OF_MEMORY_TEXTS = ("bad_alloc", "MemoryError", "Cannot allocate memory", "out of memory", "ResourceExhausted")
 
@@ -59,8 +58,9 @@ class Limits:
     """Limits of a process.
 
     Attributes:
-        memory: bytes of memory of its own. Under Linux the kernel refuses more; elsewhere it may not.
-        seconds: from its start to its answer.
+        memory: bytes of memory of its own; Linux refuses it more. Libraries take a part of it.
+        seconds: from its start to its end, after which its parent ends it.
+        processor_seconds: of processor time, after which the system ends it; twice ``seconds`` if not given.
 
     Raises:
         ValueError: a limit is not positive.
@@ -68,9 +68,10 @@ class Limits:
 
     memory: int
     seconds: float
+    processor_seconds: int | None = None
 
     def __post_init__(self) -> None:
-        if self.memory <= 0 or not 0 < self.seconds < math.inf:
+        if self.memory <= 0 or not 0 < self.seconds < math.inf or self.processor_seconds == 0:
             raise ValueError("limits must be positive numbers")
 
 
@@ -130,6 +131,77 @@ def _seconds_setting(variable: str, default: float, environment: Mapping[str, st
     return seconds
 
 
+def run_limited(
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    limits: Limits,
+    threads: int = 1,
+    standard_input: bytes = b"",
+) -> subprocess.CompletedProcess[bytes]:
+    """Run one of our modules to its end under limits, and return its exit code and what it wrote.
+
+    The limits are set by the new process itself before it imports the module: ``preexec_fn`` can hang a program with
+    threads. The process dies with this one, and is the first one that the system kills where memory runs out. Files
+    that it makes are its caller's to remove, also after an error.
+
+    Args:
+        module: as in ``python -m``.
+        arguments: of its command line.
+        environment: of the process.
+        limits: of the process.
+        threads: of each library, which reserves memory for each of them.
+        standard_input: what it can read from stdin.
+
+    Returns:
+        Its exit code, at most 64 MiB that it wrote to stdout (nothing if that was more), and the last of stderr.
+
+    Raises:
+        OSError: the system does not start it.
+        subprocess.TimeoutExpired: it took longer than ``limits.seconds``.
+    """
+    own = (limits.memory, _processor_seconds(limits), os.getpid())
+    command = module_command(_MODULE, *map(str, own), module, *arguments)
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as log:
+        given.write(standard_input)
+        given.seek(0)
+        process = subprocess.Popen(  # noqa: S603 - our own modules
+            command,
+            stdin=given,
+            stdout=output,
+            stderr=log,
+            env=import_environment(thread_environment(environment, threads)),
+            # A session of its own: a kill reaches whatever it may start, and Ctrl-C only us.
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=limits.seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return subprocess.CompletedProcess(command, code, _whole(output), _tail(log))
+
+
+def exceeded(done: subprocess.CompletedProcess[bytes], limits: Limits) -> str:
+    """Return which limit a process has run into, as the end of a sentence: ``takes more than 2 GiB of memory``.
+
+    Args:
+        done: process that ended without saying why.
+        limits: those it ran under.
+
+    Returns:
+        Empty if it ended for another reason.
+    """
+    if done.returncode in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
+        return f"takes more than {duration(_processor_seconds(limits))} of processor time"
+    log = done.stderr.decode("utf-8", errors="replace")
+    # The system killed it, or a library gave up where memory was refused: it does so without an answer.
+    if done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL) or any(text in log for text in _OUT_OF_MEMORY_TEXTS):
+        return f"takes more than {byte_size(limits.memory)} of memory"
+    return ""
+
+
 def call_limited(
     function: str,
     arguments: JsonObject,
@@ -138,17 +210,14 @@ def call_limited(
     subject: str,
     environment: Mapping[str, str] | None = None,
 ) -> Any:
-    """Call one of our functions in a process of its own, and return its answer.
-
-    The process dies with this one, is the first one that the system kills where memory runs out, and reads nothing
-    from stdin. Files that the function makes are its caller's to remove, also after an error.
+    """Call one of our functions in a process with limits, as ``run_limited`` starts it, and return its answer.
 
     Args:
-        function: module and name, as in ``"gwas_core.model.bundle:check"``.
+        function: module and name, as in ``"gwas_core.genotypes.limited_reading:read_outline"``.
         arguments: keyword arguments of the function, as JSON values.
         limits: of the process.
         subject: what is done, as the beginning of a sentence: ``"reading 'height.txt'"``.
-        environment: of the process; that of this one, with one thread for each library, if not given.
+        environment: of the process; that of this one if not given.
 
     Returns:
         JSON values that the function returned.
@@ -158,86 +227,39 @@ def call_limited(
         InputError: a limit was exceeded; the sentence says which one, and the variable that raises it.
         ExperimentError: the process could not be started, or ended by a fault of ours.
     """
-    module, _, name = function.partition(":")
-    request = {
-        "module": module,
-        "name": name,
-        "arguments": arguments,
-        "memory": limits.memory,
-        "seconds": limits.seconds,
-        "parent": os.getpid(),
-    }
-    with (
-        tempfile.TemporaryFile() as question,
-        tempfile.TemporaryFile() as answer,
-        tempfile.TemporaryFile() as log,
-    ):
-        question.write(json.dumps(request).encode())
-        question.seek(0)
-        code = _run(question, answer, log, limits, environment)
-        return _result(code, _content(answer, _LARGEST_ANSWER), _tail(log), limits=limits, subject=subject)
-
-
-def _run(
-    question: IO[bytes], answer: IO[bytes], log: IO[bytes], limits: Limits, environment: Mapping[str, str] | None
-) -> int | None:
-    """Return the exit code of the process that answers; None if it took too long."""
-    variables = thread_environment(os.environ, 1) if environment is None else environment
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            module_command("gwas_core.processes.limits"),
-            stdin=question,
-            stdout=answer,
-            stderr=log,
-            env=import_environment(variables),
-            # A session of its own: a kill reaches whatever it may start, and Ctrl-C only us.
-            start_new_session=True,
+        done = run_limited(
+            _CALL,
+            environment=os.environ if environment is None else environment,
+            limits=limits,
+            standard_input=json.dumps({"function": function, "arguments": arguments}).encode(),
         )
+    except subprocess.TimeoutExpired as error:
+        raise _refusal(subject, f"takes more than {duration(limits.seconds)}", SECONDS_VARIABLE) from error
     except OSError as error:
         raise ExperimentError(
             f"no process can be started ({error.strerror or 'unknown reason'}): end other programs, and try again"
         ) from error
-    try:
-        return process.wait(timeout=limits.seconds)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _result(code: int | None, content: bytes | None, log: str, *, limits: Limits, subject: str) -> Any:
-    if code is None or code == -signal.SIGXCPU:
-        raise _exceeded(_TIME, limits, subject)
     values: Any = None
-    if content is not None and code == 0:
+    if done.returncode == 0:
         with contextlib.suppress(ValueError, RecursionError):
-            values = json.loads(content)
+            values = json.loads(done.stdout)
     match values:
         case {"answer": result}:
             return result
-        case {"exceeded": limit}:
-            raise _exceeded(limit, limits, subject)
         case {"class": str(name), "text": str(text), "field": field}:
             raise _raised(name, text, field)
-    # The system killed it, or a library gave up where memory was refused: it does so without an answer.
-    if code == -signal.SIGKILL or any(text in log for text in _OUT_OF_MEMORY_TEXTS):
-        raise _exceeded(_MEMORY, limits, subject)
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    limit = exceeded(done, limits)
+    if limit:
+        raise _refusal(subject, limit, MEMORY_VARIABLE if limit.endswith("memory") else SECONDS_VARIABLE)
+    lines = [line.strip() for line in done.stderr.decode("utf-8", errors="replace").splitlines() if line.strip()]
     reason = quoted("".join(c if c.isprintable() else "?" for c in lines[-1]), limit=200) if lines else "without a word"
-    raise ExperimentError(f"{subject} ended with code {code}: {reason}")
+    raise ExperimentError(f"{subject} ended with code {done.returncode}: {reason}")
 
 
-def _exceeded(limit: str, limits: Limits, subject: str) -> InputError:
-    if limit == _TIME:
-        return InputError(
-            f"{subject} takes more than {duration(limits.seconds)}, the limit: make sure that it is the right file, or "
-            f"raise the limit by {SECONDS_VARIABLE}"
-        )
+def _refusal(subject: str, limit: str, variable: str) -> InputError:
     return InputError(
-        f"{subject} takes more than {byte_size(limits.memory)} of memory, the limit: make sure that it is the right "
-        f"file, or raise the limit by {MEMORY_VARIABLE}"
+        f"{subject} {limit}, the limit: make sure that it is the right file, or raise the limit by {variable}"
     )
 
 
@@ -249,77 +271,52 @@ def _raised(name: str, text: str, field: Any) -> GwasError:
     return SettingsError(text, field=str(field)) if issubclass(kind, SettingsError) else kind(text)
 
 
-def _content(file: IO[bytes], limit: int) -> bytes | None:
-    """Return what was written to a file, or None if it is more than ``limit``."""
-    if os.fstat(file.fileno()).st_size > limit:
-        return None
+def _processor_seconds(limits: Limits) -> int:
+    # The parent's own clock comes first. This one ends the process where the parent was stopped, and cannot.
+    return limits.processor_seconds or math.ceil(limits.seconds * 2) + 10
+
+
+def _whole(file: IO[bytes]) -> bytes:
+    """Return what was written to a file, or nothing if that is too much."""
+    if os.fstat(file.fileno()).st_size > _LARGEST_OUTPUT:
+        return b""
     file.seek(0)
     return file.read()
 
 
-def _tail(file: IO[bytes]) -> str:
-    file.seek(max(0, os.fstat(file.fileno()).st_size - _LONGEST_LOG))
-    return file.read(_LONGEST_LOG).decode("utf-8", errors="replace")
+def _tail(file: IO[bytes]) -> bytes:
+    file.seek(max(0, os.fstat(file.fileno()).st_size - _LARGEST_LOG))
+    return file.read(_LARGEST_LOG)
 
 
-def _limit_this_process(memory: int, seconds: float) -> None:
+def limit_this_process(memory_bytes: int, processor_seconds: int) -> None:
+    """Limit memory and processor time of this process for the rest of its life, as far as the system can.
+
+    Linux keeps both; macOS keeps processor time; Windows has neither. A lower limit that is set already stays.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
     # Memory that is written to, which is what runs out. The address space is no measure of it: TensorFlow reserves
     # 1.4 GB more than it uses, and a file mapped into memory takes none.
-    _lower(resource.RLIMIT_DATA, memory)
-    if sys.platform != "linux":
-        _lower(resource.RLIMIT_AS, memory)
-    # Ends it if the parent was stopped and cannot; the parent's own clock comes first.
-    _lower(resource.RLIMIT_CPU, math.ceil(seconds * 2) + 10)
-    _lower(resource.RLIMIT_CORE, 0)
+    memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    for kind, wanted in ((memory, memory_bytes), (resource.RLIMIT_CPU, processor_seconds), (resource.RLIMIT_CORE, 0)):
+        soft, hard = resource.getrlimit(kind)
+        lowest = min([wanted, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)])
+        with contextlib.suppress(OSError, ValueError):  # a system that knows the limit and does not keep it
+            resource.setrlimit(kind, (lowest, hard))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _lower(kind: int, value: int) -> None:
-    """Set a limit of this process, where the system has it, unless there is a lower one already."""
-    _, hard = resource.getrlimit(kind)
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(kind, (value, value if kind != resource.RLIMIT_CPU else hard))
-
-
-def _serve() -> NoReturn:
-    """Read the request on stdin, call the function under the limits, write the answer to what was stdout, and end."""
-    request = json.loads(sys.stdin.buffer.read())
-    die_with(request["parent"])
-    _limit_this_process(request["memory"], request["seconds"])
-    output = os.dup(1)
-    os.dup2(2, 1)  # what libraries print
-    try:
-        values = _answer(request)
-        with os.fdopen(output, "wb") as file:
-            file.write(json.dumps(values, allow_nan=False).encode())
-        code = 0
-    except MemoryError:
-        os.pwrite(output, json.dumps({"exceeded": _MEMORY}).encode(), 0)
-        code = 0
-    except BaseException:  # noqa: BLE001 - the parent is told by the exit code and the log
-        traceback.print_exc()
-        code = 1
-    sys.stderr.flush()
-    # At once: threads of libraries, and freeing of gigabytes, are not waited for.
-    os._exit(code)
-
-
-def _answer(request: JsonObject) -> JsonObject:
-    try:
-        function = getattr(importlib.import_module(request["module"]), request["name"])
-        return {"answer": function(**request["arguments"])}
-    except GwasError as error:
-        return {"class": type(error).__name__, "text": str(error), "field": getattr(error, "field", None)}
-    except MemoryError:
-        return {"exceeded": _MEMORY}
-    except Exception as error:
-        # Of TensorFlow, by name: it is not imported for those who need it not.
-        if type(error).__name__ == "ResourceExhaustedError":
-            return {"exceeded": _MEMORY}
-        raise
+def _main(arguments: list[str]) -> None:
+    memory, seconds, parent, module, *rest = arguments
+    die_with(int(parent))
+    limit_this_process(int(memory), int(seconds))
+    sys.argv = [module, *rest]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    _serve()
+    _main(sys.argv[1:])

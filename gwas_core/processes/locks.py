@@ -5,7 +5,6 @@ Also here: a lock that a child takes over; the first free one of several; when i
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Sequence
@@ -13,6 +12,12 @@ from pathlib import Path
 from types import TracebackType
 
 from gwas_core.processes.signs_of_life import SignOfLife, read_sign_of_life, write_sign_of_life
+from gwas_core.processes.system import unsupported_system
+
+try:
+    import fcntl
+except ImportError as error:  # as in a notebook on Windows
+    raise ImportError(unsupported_system()) from error
 
 _RETRY_SECONDS = 0.02
 

@@ -16,6 +16,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from gwas_core.errors import InputError
+from gwas_core.files import open_regular_file
 from gwas_core.messages import counted
 from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.model.trial_folder import METRICS_FILE
@@ -114,9 +116,9 @@ def read_training_errors(directory: Path) -> dict[int, float]:
     """
     errors: dict[int, float] = {}
     try:
-        with (directory / METRICS_FILE).open("rb") as file:
+        with open_regular_file(directory / METRICS_FILE) as file:
             lines = file.read(_LARGEST_FILE).splitlines()
-    except OSError:
+    except (OSError, InputError):
         return errors
     for line in lines:
         try:

@@ -15,11 +15,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gwas_core.errors import InputError
+from gwas_core.files import read_regular_file
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.report.figure_style import BLUE, GREY, ORANGE, marker_trace, new_figure
 from gwas_core.report.text import plot_text
+from gwas_core.spreadsheets import read_csv
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
 
@@ -70,10 +72,9 @@ def read_predictions(directory: Path) -> pd.DataFrame:
     path = directory / PREDICTIONS_FILE
     problem = f"{PREDICTIONS_FILE} of {directory.name} is damaged: finish the experiment again to write it anew"
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(problem)
+        content = read_regular_file(path, limit=_LARGEST_FILE)
         # Names are text even if they look like numbers or like missing values.
-        table = pd.read_csv(path, dtype=_TEXTS, keep_default_na=False)
+        table = read_csv(content, dtype=_TEXTS, keep_default_na=False)
         if "family" not in table:
             table["family"] = ""
         table = table[["line", "part", "family", "observed", "predicted"]]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.files import write_text
+from gwas_core.files import open_regular_file, write_text
 from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.serialization import CustomForm, JsonObject
@@ -591,7 +591,7 @@ class SearchSpace(CustomForm):
         """
         is_yaml = _is_yaml(path)
         try:
-            with path.open("rb") as file:
+            with open_regular_file(path) as file:
                 content = file.read(MAXIMUM_FILE_BYTES + 1)
         except OSError as error:
             raise InputError(f"{quoted(path.name)} cannot be read: {error.strerror or 'unknown reason'}") from error

@@ -46,8 +46,8 @@ def test_a_death_for_want_of_memory_is_called_so(function: str) -> None:
 
 def test_ends_what_takes_too_long_with_all_that_it_started(tmp_path: Path) -> None:
     noted = tmp_path / "pids"
-    with pytest.raises(InputError, match=r"takes more than 15 s, the limit.*GWAS_READING_SECONDS"):
-        call("wait", Limits(memory=2 * 1024**3, seconds=15), pid_file=str(noted))
+    with pytest.raises(InputError, match=r"takes more than 20 s, the limit.*GWAS_READING_SECONDS"):
+        call("wait", Limits(memory=2 * 1024**3, seconds=20), pid_file=str(noted))
     for pid in map(int, noted.read_text(encoding="ascii").split()):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
@@ -63,7 +63,7 @@ def test_errors_of_ours_keep_their_class() -> None:
 def test_other_errors_are_one_sentence() -> None:
     with pytest.raises(ExperimentError, match=r"^reading 'a.txt' ended with code 1: \"KeyError: 'a bug'\"$"):
         call("fail")
-    with pytest.raises(ExperimentError, match="ended with code 0: without a word"):
+    with pytest.raises(ExperimentError, match="ended with code 0"):
         call("answer_much")
 
 

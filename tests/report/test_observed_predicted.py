@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gwas_core.errors import InputError
+from gwas_core.files import write_text
 from gwas_core.model.metrics import compute_metrics
 from gwas_core.report.observed_predicted import (
     observed_predicted,
@@ -17,17 +18,18 @@ from gwas_core.report.observed_predicted import (
     read_predictions,
     trait_of,
 )
+from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.store import Store
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace
 
 
 def write_predictions(folder: Path, *, family: bool = True) -> pd.DataFrame:
-    """As ``finalise`` writes them, with names that look like numbers, like missing values and like markup."""
+    """As ``finalise`` writes them; names look like numbers, missing values, markup and formulas."""
     random = np.random.default_rng(0)
     observed = random.normal(90, 10, 40)
     table = pd.DataFrame(
         {
-            "line": ["007", "NA", "<b>x</b>", *(f"line{number}" for number in range(37))],
+            "line": ["007", "NA", "<b>x</b>", "=1+1", "'=1", *(f"line{number}" for number in range(35))],
             "part": ["validation"] * 15 + ["test"] * 25,
             "family": ["01", "NA"] * 20,
             "observed": observed,
@@ -36,7 +38,7 @@ def write_predictions(folder: Path, *, family: bool = True) -> pd.DataFrame:
     )
     if not family:
         table = table.drop(columns="family")
-    table.to_csv(folder / "predictions.csv", index=False)
+    write_text(folder / "predictions.csv", csv_text(table))
     return table
 
 

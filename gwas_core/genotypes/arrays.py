@@ -1,0 +1,55 @@
+"""Arrays of numpy in files of the workspace: opened, or refused as damaged, whatever numpy makes of the damage."""
+
+from __future__ import annotations
+
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gwas_core.errors import InputError
+from gwas_core.files import open_regular_file
+from gwas_core.messages import quoted
+
+# What numpy 2.4 raised for files of ours with a few bytes changed (tests/fuzz).
+_DAMAGE = (
+    *(OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
+    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
+)
+
+
+def open_array(path: Path) -> NDArray[Any]:
+    """Return the array in an ``.npy`` file, mapped into memory and read-only.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: it is gone, damaged or no ordinary file.
+    """
+    try:
+        open_regular_file(path).close()  # numpy would wait for a pipe
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _DAMAGE as error:
+        raise InputError(f"{quoted(path.name)} is gone or damaged") from error
+    return array
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays in an ``.npz`` file by their names.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: it is gone, damaged or no ordinary file.
+    """
+    try:
+        with open_regular_file(path) as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except _DAMAGE as error:
+        raise InputError(f"{quoted(path.name)} is gone or damaged") from error
