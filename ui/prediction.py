@@ -6,15 +6,17 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gwas_core.errors import ExperimentError, InputError
+from gwas_core.errors import OUT_OF_MEMORY, ExperimentError, InputError
 from gwas_core.files import atomic_path, write_text
-from gwas_core.messages import duration
-from gwas_core.processes.command_messages import MessageKind, json_messages, read_messages
-from gwas_core.processes.detached import run_module
+from gwas_core.messages import byte_size, duration
+from gwas_core.processes.command_messages import CommandMessage, MessageKind, json_messages, read_messages
+from gwas_core.processes.limits import MEMORY_VARIABLE, Limits, exceeded, reading_limits, run_limited
+from gwas_core.processes.threads import usable_cores
 from gwas_core.workspace import Workspace
 
 _KEPT = 20
@@ -69,25 +71,32 @@ def run_prediction(bundle: Path, genotypes: Path) -> Prediction:
     """
     table = genotypes.parent / f"{_bundle_key(bundle)}-{_TABLE}"
     try:
-        done = run_module(
+        limits = Limits(memory=reading_limits().memory, seconds=_TIMEOUT_SECONDS)
+        done = run_limited(
             "gwas_core",
             *("predict", str(bundle), str(genotypes), "--out", str(table)),
             environment=json_messages({**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}),
-            timeout=_TIMEOUT_SECONDS,
+            limits=limits,
+            threads=usable_cores(),
         )
     except subprocess.TimeoutExpired as error:
         raise ExperimentError(f"the prediction took more than {duration(_TIMEOUT_SECONDS)} and was ended") from error
     messages = read_messages(done.stderr)
     if done.returncode != 0 or not table.is_file():
-        reasons = [message.text for message in messages if message.kind is MessageKind.ERROR]
-        raise InputError(
-            reasons[-1]
-            if reasons
-            else f"the prediction ended with exit code {done.returncode} and gave no reason: perhaps memory ran out"
-        )
+        raise InputError(_reason(done, messages, limits))
     notes = tuple(message.text for message in messages if message.kind is MessageKind.NOTE)
     write_text(_notes_path(table), "\n".join(notes))
     return Prediction(table=table, notes=notes)
+
+
+def _reason(done: subprocess.CompletedProcess[bytes], messages: Sequence[CommandMessage], limits: Limits) -> str:
+    """Return why a prediction failed: what the command says, or the limit that it met."""
+    reasons = [message.text for message in messages if message.kind is MessageKind.ERROR]
+    limit = exceeded(done, limits)
+    if OUT_OF_MEMORY in reasons or (limit and not reasons):
+        limit = limit or f"takes more than {byte_size(limits.memory)} of memory"
+        return f"the prediction {limit}, the limit: use a smaller file, or raise the limit by {MEMORY_VARIABLE}"
+    return reasons[-1] if reasons else f"the prediction ended with exit code {done.returncode} and gave no reason"
 
 
 def kept_prediction(bundle: Path, genotypes: Path) -> Prediction | None:

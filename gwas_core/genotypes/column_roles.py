@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Literal
@@ -42,6 +42,8 @@ _TRAIT_WORDS = re.compile(
 )
 # A column is numeric if most of its values are: a typo should be pointed out, not hide the column.
 _MOSTLY = 0.5
+# Columns whose values are looked at for a guess: as many as hold these cells, but at least these.
+_CELLS_TO_JUDGE, _FEWEST_JUDGED = 2_000_000, 20
 # Numbers that PLINK and others write for missing; they may be real values of a trait, so they are only reported.
 _MISSING_NUMBERS = (-9, -999)
 
@@ -122,9 +124,10 @@ def guess_roles(table: GenotypeTable) -> ColumnRoles:
         table: content of a file; its genotypes tell which part of the line names is a family.
     """
     columns = table.columns
-    line_name = _named(columns, _LINE_NAMES) or _first(columns, lambda name: _could_name_lines(columns[name]))
-    folds = _named([name for name in columns if name != line_name and _could_be_folds(columns[name])], _FOLD_NAMES)
-    family = _named([name for name in columns if _could_be_families(columns[name])], _FAMILY_NAMES)
+    judged = _judged(table)
+    line_name = _first_named(columns, _LINE_NAMES) or _first(judged, lambda name: _could_name_lines(columns[name]))
+    folds = _first_named(columns, _FOLD_NAMES, lambda name: name != line_name and _could_be_folds(columns[name]))
+    family = _first_named(columns, _FAMILY_NAMES, lambda name: _could_be_families(columns[name]))
     characters = None
     if family is None and line_name is not None:
         characters = guess_family_characters(columns[line_name], table.genotypes)
@@ -184,26 +187,45 @@ def _guess_phenotype(table: GenotypeTable, *, taken: set[str | None]) -> str | N
     free = [name for name in table.columns if name not in taken and name.casefold() not in _FOLD_NAMES]
     # Columns that are no SNPs by name are mostly no traits either, unless the name says so.
     usual = [name for name in free if _TRAIT_WORDS.search(name) or not is_no_snp_name(name)]
+    named = [name for name in usual if _TRAIT_WORDS.search(name)]
+    judged = set(_judged(table))
 
     def mostly_numbers(name: str) -> bool:
-        return _is_numeric(table.columns[name])
+        return name in judged and _is_numeric(table.columns[name])
 
-    named = [name for name in usual if _TRAIT_WORDS.search(name)]
     return (
-        _named(usual, ("norm_phe", "phenotype", "pheno", "trait"))
+        _first_named(usual, ("norm_phe", "phenotype", "pheno", "trait"))
         or _first(named, mostly_numbers)
         or _first(usual, mostly_numbers)
         or _first(named, lambda _: True)
     )
 
 
-def _named(columns: Sequence[str] | dict[str, list[str]], names: Sequence[str]) -> str | None:
-    """Return the column that has the first of these names, or None."""
-    by_name = {column.casefold(): column for column in reversed(list(columns))}
-    return next((by_name[name] for name in names if name in by_name), None)
+def _judged(table: GenotypeTable) -> list[str]:
+    """Return the columns whose values are looked at; those that are named like a role come first.
+
+    A guess looks at a few columns. One that read all of 70,000 took minutes.
+    """
+    most = max(_FEWEST_JUDGED, _CELLS_TO_JUDGE // max(1, table.lines))
+    if len(table.columns) <= most:
+        return list(table.columns)
+    ordered = sorted(table.columns, key=lambda name: _TRAIT_WORDS.search(name) is None)
+    chosen = set(ordered[:most])
+    return [name for name in table.columns if name in chosen]
 
 
-def _first(columns: Sequence[str] | dict[str, list[str]], fits: Callable[[str], bool]) -> str | None:
+def _first_named(
+    columns: Iterable[str], names: Sequence[str], fits: Callable[[str], bool] = lambda _: True
+) -> str | None:
+    """Return the column that has the first of these names, and fits, or None."""
+    of_name: dict[str, list[str]] = {name: [] for name in names}
+    for column in columns:
+        if (folded := column.casefold()) in of_name:
+            of_name[folded].append(column)
+    return next((column for name in names for column in of_name[name] if fits(column)), None)
+
+
+def _first(columns: Iterable[str], fits: Callable[[str], bool]) -> str | None:
     return next((column for column in columns if fits(column)), None)
 
 

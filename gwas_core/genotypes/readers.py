@@ -40,7 +40,8 @@ from gwas_core.genotypes.cell_decoding import (
 from gwas_core.genotypes.column_roles import is_line_name, is_no_snp_name
 from gwas_core.genotypes.genotype_table import GenotypeTable
 from gwas_core.genotypes.snp_names import snp_place, snp_table
-from gwas_core.genotypes.text_stream import SIZE_LIMIT, read_row_blocks
+from gwas_core.genotypes.text_columns import NotUtf8Error, TextBlock, TextColumns, cell_text, text_block
+from gwas_core.genotypes.text_stream import read_row_blocks
 from gwas_core.messages import counted, has_control_characters, listed, quoted
 
 LONGEST_NAME = 200
@@ -48,6 +49,12 @@ LONGEST_NAME = 200
 
 MOST_COLUMNS = 2_000_000
 """Largest number of columns: more than any array has SNPs, and few enough to keep all names in memory."""
+
+MEMORY_MULTIPLE = 5
+"""Most bytes of memory that reading takes for each byte of text, after decompression."""
+
+MEMORY_BESIDE = 1024**3
+"""Most bytes of memory that reading takes beside those: column names, and the cells of the longest row."""
 
 # Rows by which SNPs are told from traits if names do not tell.
 _ROWS_TO_JUDGE = 50
@@ -151,27 +158,30 @@ class _Layout:
             return f"{sentence}: if R wrote the file, write it again with row.names = FALSE"
         return f"{sentence}: every row needs one cell a column, separated by {self.delimiter.value}"
 
-    def texts(self, cells: Cells, column: int, *, first_row: int) -> list[str]:
-        """Return one column of a block as text."""
-        width = len(self.header)
-        return [
-            _decoded(cells.text(index * width + column), self.file_name, row=first_row + index, column=column)
-            for index in range(len(cells.counts))
-        ]
+    def texts(self, cells: Cells, columns: Columns, *, first_row: int) -> TextBlock:
+        """Return the text of some columns of a block."""
+        try:
+            return text_block(cells, columns, width=len(self.header))
+        except NotUtf8Error as error:
+            raise InputError(
+                _not_utf8(error.cell, self.file_name, row=first_row + error.row, column=error.column)
+            ) from error
 
 
 def read_table(
-    path: Path, *, file_name: str = "", snp_columns: SnpChoice | None = None, size_limit: int = SIZE_LIMIT
+    path: Path, *, file_name: str = "", snp_columns: SnpChoice | None = None, size_limit: int | None = None
 ) -> GenotypeTable:
     """Return the content of a file after checking and encoding it.
 
-    It takes one byte of memory for each genotype, the text of the other columns, and a few megabytes.
+    It takes one byte of memory for each genotype, the text of the other columns with four bytes for each of their
+    cells, and what a block of rows and the column names take: at most ``MEMORY_MULTIPLE`` bytes for each byte of text,
+    and ``MEMORY_BESIDE`` beside.
 
     Args:
         path: plain or gzip text.
         snp_columns: which columns are SNPs, if their names do not tell.
         file_name: what messages call the file (default: its name on disk).
-        size_limit: in bytes after decompression.
+        size_limit: in bytes after decompression (default: that of ``GWAS_TABLE_SIZE``).
 
     Raises:
         InputError: the file or a cell cannot be used; the sentence names row, line, column and value.
@@ -241,22 +251,23 @@ def _holds_genotypes(layout: _Layout, cells: Cells, column: int) -> bool:
     return all(decode_cell(cells.text(row * width + column)) != INVALID for row in range(len(cells.counts)))
 
 
-def _read_rows(
-    layout: _Layout, blocks: Iterator[bytes], snps: list[int]
-) -> tuple[NDArray[np.int8], dict[str, list[str]]]:
+def _read_rows(layout: _Layout, blocks: Iterator[bytes], snps: list[int]) -> tuple[NDArray[np.int8], TextColumns]:
     """Return genotypes, int8 (lines, SNPs), and the text of all other columns."""
-    others = sorted(set(range(len(layout.header))) - set(snps))
-    columns: dict[str, list[str]] = {layout.header[index]: [] for index in others}
+    is_other = np.ones(len(layout.header), dtype=np.bool_)
+    is_other[snps] = False
+    others = np.flatnonzero(is_other).tolist()
+    chosen, rest = _selection(snps), _selection(others) if others else None
     parts: deque[NDArray[np.int8]] = deque()
+    texts: list[TextBlock] = []
     first_row = 2
     for block in blocks:
         cells = layout.cells(block, first_row=first_row)
-        part, fault = decode_genotypes(cells, columns=_selection(snps), width=len(layout.header))
+        part, fault = decode_genotypes(cells, columns=chosen, width=len(layout.header))
         if fault is not None:
             raise InputError(_fault(layout, cells, row=fault[0], column=snps[fault[1]], first_row=first_row))
         parts.append(part)
-        for index in others:
-            columns[layout.header[index]] += layout.texts(cells, index, first_row=first_row)
+        if rest is not None:
+            texts.append(layout.texts(cells, rest, first_row=first_row))
         first_row += len(part)
     genotypes = np.empty((sum(map(len, parts)), len(snps)), dtype=np.int8)
     done = 0
@@ -264,7 +275,7 @@ def _read_rows(
         part = parts.popleft()
         genotypes[done : done + len(part)] = part
         done += len(part)
-    return genotypes, columns
+    return genotypes, TextColumns([layout.header[index] for index in others], texts)
 
 
 def _selection(indices: list[int]) -> Columns:
@@ -306,14 +317,18 @@ def _locate(block: bytes, delimiter: Delimiter, file_name: str, *, first_row: in
         ) from error
 
 
-def _decoded(cell: bytes, file_name: str, *, row: int, column: int) -> str:
+def _column_name(cell: bytes, file_name: str, *, column: int) -> str:
     try:
-        return without_quotes(cell).decode("utf-8")
+        return cell_text(cell)
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"row {row:,}, column {column + 1} of {quoted(file_name)} is not UTF-8 text "
-            f"({quoted(without_quotes(cell).decode('latin-1'))} in Latin-1): save the file as UTF-8"
-        ) from error
+        raise InputError(_not_utf8(cell, file_name, row=1, column=column)) from error
+
+
+def _not_utf8(cell: bytes, file_name: str, *, row: int, column: int) -> str:
+    return (
+        f"row {row:,}, column {column + 1} of {quoted(file_name)} is not UTF-8 text "
+        f"({quoted(without_quotes(cell).decode('latin-1'))} in Latin-1): save the file as UTF-8"
+    )
 
 
 def _check_header_row(row: bytes, file_name: str) -> None:
@@ -349,7 +364,7 @@ def _guess_delimiter(header: bytes, first_row: bytes, file_name: str) -> Delimit
 
 def _column_names(row: bytes, delimiter: Delimiter, file_name: str) -> list[str]:
     cells = _locate(row + b"\n", delimiter, file_name, first_row=1)
-    names = [_decoded(cells.text(index), file_name, row=1, column=index) for index in range(len(cells.starts))]
+    names = [_column_name(cells.text(index), file_name, column=index) for index in range(len(cells.starts))]
     if names[0] == "":
         names[0] = "unnamed"  # R's write.csv and pandas leave the name of the row names empty
     repeated = {name: count for name, count in Counter(names).items() if count > 1}

@@ -13,10 +13,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gwas_core.errors import InputError
+from gwas_core.files import open_regular_file
 from gwas_core.messages import byte_size, quoted
+from gwas_core.processes.limits import size_setting
 
 SIZE_LIMIT = 4 * 1024**3
-"""Largest size of a table in bytes after decompression; more is taken for a mistake or an attack."""
+"""Largest size of a table in bytes after decompression, unless ``GWAS_TABLE_SIZE`` gives another.
+
+More is taken for a mistake or an attack. Genotypes compress about thirty times, repeated text a thousand times.
+"""
+
+SIZE_VARIABLE = "GWAS_TABLE_SIZE"
+"""Environment variable with the largest size of a table after decompression, such as ``16 GiB``."""
 
 ROW_LIMIT = 32 * 1024**2
 """Largest size of a row in bytes: without it, a compressed file without line ends could fill the memory."""
@@ -52,8 +60,17 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 _EXPECTED = "a table of text with one line a row is expected"
 
 
+def table_size_limit() -> int:
+    """Return the largest size of a table in bytes after decompression.
+
+    Raises:
+        SettingsError: ``GWAS_TABLE_SIZE`` is no size.
+    """
+    return size_setting(SIZE_VARIABLE, SIZE_LIMIT)
+
+
 def read_row_blocks(
-    path: Path, *, file_name: str = "", size_limit: int = SIZE_LIMIT, chunk_size: int = CHUNK_SIZE
+    path: Path, *, file_name: str = "", size_limit: int | None = None, chunk_size: int = CHUNK_SIZE
 ) -> Iterator[bytes]:
     r"""Yield the text of a file, plain or gzip, as blocks of complete rows.
 
@@ -63,14 +80,16 @@ def read_row_blocks(
     Args:
         path: the file.
         file_name: what messages call the file (default: its name on disk).
-        size_limit: in bytes after decompression.
+        size_limit: in bytes after decompression (default: ``table_size_limit()``).
         chunk_size: bytes that are held at a time, unless a row is longer.
 
     Raises:
         InputError: the file cannot be read, is damaged, is no text in UTF-8 or ASCII, or exceeds ``size_limit`` or
             ``ROW_LIMIT``.
+        SettingsError: ``GWAS_TABLE_SIZE`` is no size.
     """
     file_name = file_name or path.name
+    size_limit = table_size_limit() if size_limit is None else size_limit
     pending: list[bytes] = []
     for chunk in _chunks(path, file_name, size_limit=size_limit, chunk_size=chunk_size):
         newline = chunk.rfind(b"\n")
@@ -121,7 +140,8 @@ def _chunks(path: Path, file_name: str, *, size_limit: int, chunk_size: int) -> 
             if total > size_limit:
                 raise InputError(
                     f"{quoted(file_name)} holds more than {byte_size(size_limit)} of text, the limit: "
-                    "leave out SNPs or lines, or make sure that it is the right file"
+                    "leave out SNPs or lines, make sure that it is the right file, or raise the limit by "
+                    f"{SIZE_VARIABLE}"
                 )
             yield start
 
@@ -130,7 +150,7 @@ def _open(path: Path, file_name: str) -> io.BufferedReader:
     if path.is_dir():
         raise InputError(f"{quoted(file_name)} is a folder: give the file with the genotypes")
     try:
-        return path.open("rb")
+        return open_regular_file(path, name=file_name)
     except FileNotFoundError as error:
         folder = quoted(str(path.absolute().parent), limit=200)
         raise InputError(f"there is no file {quoted(file_name)} in {folder}: check the name") from error

@@ -9,6 +9,7 @@ import streamlit as st
 
 from gwas_core.errors import GwasError
 from gwas_core.genotypes.library import LibraryEntry
+from gwas_core.genotypes.limited_reading import limited_quality
 from gwas_core.genotypes.quality import Histogram, QualityReport
 from gwas_core.report.labels import number_label
 from gwas_core.report.quality_charts import (
@@ -20,8 +21,10 @@ from gwas_core.report.quality_charts import (
     histogram_table,
     quality_warnings,
 )
+from gwas_core.spreadsheets import marked_table
+from gwas_core.workspace import Workspace
 from ui.charts import chart_with_table
-from ui.store import dataset_library, show_error
+from ui.store import show_error
 from ui.text import markdown_text
 
 # Two beside each other at 1440 pixels.
@@ -33,7 +36,7 @@ def show_quality(entry: LibraryEntry) -> None:
     st.subheader(f"Quality of {markdown_text(entry.source)}")
     try:
         with st.spinner("Checking every genotype. This is done once per dataset"):
-            report = dataset_library().quality(entry.hash)
+            report = limited_quality(Workspace.from_environment(), entry.hash)
     except GwasError as error:
         show_error(error)
         return
@@ -110,7 +113,9 @@ def _quality_charts(entry: LibraryEntry, report: QualityReport) -> None:
         if report.families is not None:
             with st.container(width=_CHART_WIDTH):
                 st.markdown("**Families**")
-                st.dataframe(families_table(report), hide_index=True, height=HEIGHT, key=_key(entry, "families"))
+                st.dataframe(
+                    marked_table(families_table(report)), hide_index=True, height=HEIGHT, key=_key(entry, "families")
+                )
 
 
 def _histogram(

@@ -1,49 +1,37 @@
 """Read the file that was chosen, preview it, let people say which columns are SNPs, add it to the library.
 
-Also here: which rows and columns are previewed; two files kept in memory.
+Also here: which rows and columns are previewed; two files are read at a time, each in a process with limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from gwas_core.errors import GwasError, InputError
-from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
-from gwas_core.genotypes.dataset import MISSING, Dataset
-from gwas_core.genotypes.genotype_table import GenotypeTable
-from gwas_core.genotypes.readers import SnpChoice, read_table
+from gwas_core.errors import GwasError, InputError, SettingsError
+from gwas_core.genotypes.column_roles import ColumnRoles
+from gwas_core.genotypes.dataset import MISSING
+from gwas_core.genotypes.limited_reading import LimitedReader, TableOutline
+from gwas_core.genotypes.readers import SnpChoice
 from gwas_core.messages import counted
+from gwas_core.spreadsheets import marked_table
+from gwas_core.workspace import Workspace
 from ui.data.datasets import SEARCH_PAGE
 from ui.data.roles import roles_form
 from ui.data.sources import Source
 from ui.refusals import Refusals
-from ui.store import dataset_library, show_error
+from ui.store import show_error
 from ui.text import markdown_text
 
 _PREVIEW_LINES, _PREVIEW_SNPS = 10, 8
+# Others wait: each may take the memory that its limits allow.
+_AT_ONCE = threading.BoundedSemaphore(2)
 
-
-@dataclass(frozen=True)
-class _FileVersion:
-    """File as it is now: the key of what is kept of it in memory.
-
-    Attributes:
-        path: of the file.
-        version: size and time of the last change, or empty if the file cannot be looked at.
-        name: what messages call the file.
-        snps: which columns are SNPs; None if that is guessed.
-    """
-
-    path: str
-    version: str
-    name: str
-    snps: SnpChoice | None
+Result = TypeVar("Result")
 
 
 def show_source(source: Source, refusals: Refusals) -> None:
@@ -56,8 +44,8 @@ def show_source(source: Source, refusals: Refusals) -> None:
     choice = _snp_choice(refusals)
     try:
         with st.spinner("Reading the file"):
-            file = _file_version(source, choice)
-            table, guessed = _read(file)
+            reader = _reader(source, choice)
+            table = _outline(reader)
     except InputError as error:
         refusals.show_at("file", error)
         return
@@ -67,16 +55,22 @@ def show_source(source: Source, refusals: Refusals) -> None:
     st.subheader("What was found")
     with st.container(horizontal=True, gap="medium"):
         st.metric("Lines", f"{table.lines:,}", width="content")
-        st.metric("SNPs", f"{len(table.snps):,}", width="content")
-        st.metric("Other columns", f"{len(table.columns):,}", width="content")
-    form = f"{source.name}-{file.version}"
+        st.metric("SNPs", f"{table.snps:,}", width="content")
+        st.metric("Other columns", f"{table.other_columns:,}", width="content")
+    if table.other_columns > len(table.columns):
+        st.caption(
+            f"Only the first {len(table.columns):,} of the other columns can be chosen here. The command line takes "
+            "any of them."
+        )
+    form = f"{source.name}-{reader.version}"
     try:
-        roles = roles_form(table, guessed, refusals, form=form)
+        roles = roles_form(table, refusals, form=form)
         drop = st.checkbox("Leave out lines without a value of the trait", key=f"data-drop-{form}")
-        dataset, notes = _made(file, roles, drop)
+        with st.spinner("Checking every line"):
+            notes = _notes(reader, roles, drop)
     except GwasError as error:
         refusals.show(error)
-        st.dataframe(preview(table, guessed), hide_index=True, alt="The first rows of the file")
+        st.dataframe(preview(table, table.roles), hide_index=True, alt="The first rows of the file")
         return
     is_used = st.button("Use this dataset", type="primary", icon=":material/arrow_forward:", key="data-use")
     st.dataframe(preview(table, roles), hide_index=True, alt="The first rows of the file")
@@ -87,7 +81,7 @@ def show_source(source: Source, refusals: Refusals) -> None:
     if is_used:
         try:
             with st.spinner("Adding it to the datasets"):
-                content_hash = dataset_library().add(dataset, source=source.name, notes=notes)
+                content_hash = _add(reader, roles, drop)
         except GwasError as error:
             show_error(error)
             return
@@ -95,23 +89,19 @@ def show_source(source: Source, refusals: Refusals) -> None:
         st.switch_page(SEARCH_PAGE, query_params={"dataset": content_hash})
 
 
-def preview(table: GenotypeTable, roles: ColumnRoles) -> pd.DataFrame:
+def preview(table: TableOutline, roles: ColumnRoles) -> pd.DataFrame:
     """Return the first rows: columns with a role first, then other columns, then the first SNPs.
 
     Args:
-        table: content of the file.
-        roles: of its columns.
+        table: what was read of the file.
+        roles: which column is what.
     """
     used = list(roles.named().values())
     others = [name for name in table.columns if name not in used]
-    columns: dict[str, Sequence[str]] = {
-        name: table.columns[name][:_PREVIEW_LINES] for name in [*used, *others][: 2 * _PREVIEW_SNPS]
-    }
-    names = table.snps["name"].tolist()[:_PREVIEW_SNPS]
-    genotypes = np.asarray(table.genotypes[:_PREVIEW_LINES, : len(names)])
-    for index, name in enumerate(names):
-        columns[name] = ["·" if value == MISSING else str(value) for value in genotypes[:, index]]
-    return pd.DataFrame(columns)
+    columns: dict[str, Sequence[str]] = {name: table.columns[name] for name in [*used, *others][: 2 * _PREVIEW_SNPS]}
+    for name, genotypes in table.genotypes.items():
+        columns[name] = ["·" if value == MISSING else str(value) for value in genotypes]
+    return marked_table(pd.DataFrame(columns))
 
 
 def _snp_choice(refusals: Refusals) -> SnpChoice | None:
@@ -132,30 +122,64 @@ def _snp_choice(refusals: Refusals) -> SnpChoice | None:
     return SnpChoice(prefix=given) if way == "Name starts with" else SnpChoice(after=given)
 
 
-def _file_version(source: Source, choice: SnpChoice | None) -> _FileVersion:
+def _reader(source: Source, choice: SnpChoice | None) -> LimitedReader:
     try:
         status = source.path.stat()
-        version = f"{status.st_size}-{status.st_mtime_ns}"
+        version = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
     except OSError:
         version = ""
-    return _FileVersion(str(source.path), version, source.name, choice)
+    return LimitedReader(
+        path=source.path,
+        name=source.name,
+        version=version,
+        workspace=Workspace.from_environment().root,
+        snp_columns=choice,
+    )
 
 
-# Of the two files looked at last: each takes one byte per genotype.
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={_FileVersion: repr})
-def _read(file: _FileVersion) -> tuple[GenotypeTable, ColumnRoles]:
-    """Return the table of a file and the roles its columns probably have.
+def _outline(reader: LimitedReader) -> TableOutline:
+    """Return what the page shows of a file.
 
     Raises:
-        InputError, SettingsError: as ``read_table`` does.
+        GwasError: as the reader does.
     """
-    table = read_table(Path(file.path), file_name=file.name, snp_columns=file.snps)
-    return table, guess_roles(table)
+    return _raised(_kept_outline(reader) if reader.version else _limited(reader.outline))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={_FileVersion: repr, ColumnRoles: repr})
-def _made(file: _FileVersion, roles: ColumnRoles, drop: bool) -> tuple[Dataset, tuple[str, ...]]:
-    """Return the dataset of a file, and sentences on what was changed to make it."""
-    table, _ = _read(file)
-    dataset, notes = make_dataset(table, roles, drop_missing_phenotype=drop)
-    return dataset, tuple(notes)
+def _notes(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> tuple[str, ...]:
+    """Return sentences on what was changed to make the dataset of a file.
+
+    Raises:
+        GwasError: as the reader does.
+    """
+    return _raised(_kept_notes(reader, roles, drop))
+
+
+def _add(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> str:
+    return _raised(_limited(lambda: reader.add(roles, drop_missing_phenotype=drop)))
+
+
+# Refusals are kept too: a page runs at every click, and a file that took minutes to be refused would take them again.
+@st.cache_resource(max_entries=20, show_spinner=False, hash_funcs={LimitedReader: repr})
+def _kept_outline(reader: LimitedReader) -> TableOutline | GwasError:
+    return _limited(reader.outline)
+
+
+@st.cache_resource(max_entries=20, show_spinner=False, hash_funcs={LimitedReader: repr, ColumnRoles: repr})
+def _kept_notes(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> tuple[str, ...] | GwasError:
+    return _limited(lambda: reader.check(roles, drop_missing_phenotype=drop))
+
+
+def _limited(read: Callable[[], Result]) -> Result | GwasError:
+    """Return what a reader returns or, as a value, why it refuses the file."""
+    with _AT_ONCE:
+        try:
+            return read()
+        except (InputError, SettingsError) as refusal:
+            return refusal
+
+
+def _raised(result: Result | GwasError) -> Result:
+    if isinstance(result, GwasError):
+        raise result
+    return result

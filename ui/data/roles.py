@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.genotypes.column_roles import ColumnRoles
-from gwas_core.genotypes.genotype_table import GenotypeTable
+from gwas_core.genotypes.limited_reading import TableOutline
 from gwas_core.messages import quoted
 from ui.refusals import Refusals
 from ui.text import markdown_text
@@ -13,18 +13,18 @@ from ui.text import markdown_text
 _NO_FAMILIES, _CHARACTERS, _COLUMN = "none", "characters", "column"
 
 
-def roles_form(table: GenotypeTable, guessed: ColumnRoles, refusals: Refusals, *, form: str) -> ColumnRoles:
+def roles_form(table: TableOutline, refusals: Refusals, *, form: str) -> ColumnRoles:
     """Show a field for each role, filled with the guess, and return the roles that are chosen.
 
     Args:
-        table: the file as it was read.
-        guessed: the roles that its columns probably have.
+        table: what was read of the file, with the roles that its columns probably have.
         refusals: gets the places beside the fields.
         form: part of the keys of the fields; it changes when the file does.
 
     Raises:
         SettingsError: if two roles do not go together.
     """
+    guessed = table.roles
     left, right = st.columns(2)
     with left:
         phenotype = _column_choice(
@@ -44,7 +44,7 @@ def roles_form(table: GenotypeTable, guessed: ColumnRoles, refusals: Refusals, *
             "validation and test lines.",
         )
     with right:
-        family, characters = _family_choice(table, guessed, line_name, refusals, form)
+        family, characters = _family_choice(table, line_name, refusals, form)
     return ColumnRoles(
         phenotype=phenotype, line_name=line_name, family=family, family_characters=characters, folds=folds
     )
@@ -54,7 +54,7 @@ def _column_choice(
     label: str,
     role: str,
     guess: str | None,
-    table: GenotypeTable,
+    table: TableOutline,
     refusals: Refusals,
     form: str,
     *,
@@ -74,9 +74,10 @@ def _column_choice(
 
 
 def _family_choice(
-    table: GenotypeTable, guessed: ColumnRoles, line_name: str | None, refusals: Refusals, form: str
+    table: TableOutline, line_name: str | None, refusals: Refusals, form: str
 ) -> tuple[str | None, tuple[int, int] | None]:
     """Return the column that names the family, or the first and last character of the line name that do."""
+    guessed = table.roles
     options = [(_NO_FAMILIES, ""), (_CHARACTERS, ""), *((_COLUMN, name) for name in table.columns)]
     if guessed.family:
         guess = (_COLUMN, guessed.family)
