@@ -1,4 +1,4 @@
-"""Reading of somebody's table in a process of its own: what a page shows of it, and the dataset that it makes.
+"""Reader of somebody's table in a process of its own: what a page shows of it, and the dataset that it makes.
 
 Also here: the table as it was read, which is kept on disk for as long as the roles of its columns are chosen.
 
@@ -45,7 +45,7 @@ _MODULE = "gwas_core.genotypes.limited_reading"
 
 @dataclass(frozen=True, kw_only=True)
 class TableOutline:
-    """What a page shows of a table.
+    """Content of a table as a page shows it.
 
     Attributes:
         lines: number of lines.

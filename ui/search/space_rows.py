@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from gwas_core.errors import GwasError, SettingsError
+from gwas_core.messages import quoted
 from gwas_core.model.hyperparameters import HyperparameterValue, accepted_values
 from gwas_core.model.networks import DEFAULT_NETWORK, NETWORKS
 from gwas_core.report.labels import number_label
@@ -190,7 +191,8 @@ def _repeated_names(names: Mapping[int, str]) -> list[Problem]:
     problems = []
     for number, name in sorted(names.items()):
         if first.setdefault(name, number) != number:
-            reason = f"{name} is in row {first[name]} already: keep one of the two"
+            said = name if name.isidentifier() else quoted(name)
+            reason = f"{said} is in row {first[name]} already: keep one of the two"
             problems.append(Problem(number, TITLES["name"], SettingsError(reason, field=f"{name}.name")))
     return problems
 
