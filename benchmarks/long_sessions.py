@@ -1,11 +1,13 @@
 """Memory and descriptors of a dashboard that several sessions look at for a long time while a search runs.
 
-    python -m benchmarks.long_sessions [--sessions 10] [--minutes 60] [--every 60]
+    python -m benchmarks.long_sessions [--sessions 10] [--minutes 60] [--every 60] [--trial-seconds 400]
 
-A real search of quick trials goes on all the time, extended when it comes near its end. Half of the sessions look at
-the list of experiments, the others at the page of the one that runs. Each opens its page anew every few minutes, as
-people do. Prints a line every so many seconds, and at the end one JSON object; ``growth`` compares the last quarter of
-the time with the second one, since in the first one libraries load and caches fill.
+A real search goes on all the time, whose trials report an epoch as often as the pages are drawn. Half of the sessions
+look at the list of experiments, the others at the page of the one that runs. Each opens its page anew every few minutes,
+as people do. Shorter trials make a longer page, and so more memory that is no leak.
+
+Prints a line every so many seconds, and at the end one JSON object; ``growth`` compares the last quarter of the time
+with the second one, since in the first one libraries load and caches fill.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from tests.tuning.quick_experiments import quick_experiment, quick_workspace
 
 _NAME = "live"
 _MOST_LEFT = 20
+_EPOCHS = 200
 _SESSION_SECONDS = 240.0
 _PAGES = (("experiments", ""), ("experiment", f"experiment={_NAME}"))
 
@@ -42,14 +45,15 @@ class Sample:
     trials: int
 
 
-def look_for_long(*, sessions: int, minutes: float, every: float) -> dict[str, Any]:
+def look_for_long(*, sessions: int, minutes: float, every: float, trial_seconds: float) -> dict[str, Any]:
     """Hold the sessions on a running search and return the samples, and how much memory and descriptors grew."""
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory() as folder:
         workspace, dataset = quick_workspace(Path(folder) / "workspace")
         os.environ["GWAS_MODEL"] = "tests.tuning.quick_trial"
         engine = LocalEngine(workspace)
-        engine.start(quick_experiment(dataset, _NAME, fixed={"epochs": 4, "epoch_seconds": 2.0}, max_trials=100))
+        trial = {"epochs": _EPOCHS, "epoch_seconds": trial_seconds / _EPOCHS}
+        engine.start(quick_experiment(dataset, _NAME, fixed=trial, max_trials=100))
         try:
             with Dashboard(workspace.root, Path(folder) / "dashboard.log") as dashboard:
                 looking = [_Visitor(dashboard, number) for number in range(sessions)]
@@ -137,8 +141,11 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--every", type=float, default=60.0, help="seconds between two lines, default 60")
+    parser.add_argument("--trial-seconds", type=float, default=400.0, help="duration of a trial, default 400")
     options = parser.parse_args()
-    found = look_for_long(sessions=options.sessions, minutes=options.minutes, every=options.every)
+    found = look_for_long(
+        sessions=options.sessions, minutes=options.minutes, every=options.every, trial_seconds=options.trial_seconds
+    )
     print(json.dumps(found))
 
 
