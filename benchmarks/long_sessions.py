@@ -3,8 +3,8 @@
     python -m benchmarks.long_sessions [--sessions 10] [--minutes 60] [--every 60] [--trial-seconds 400]
 
 A real search goes on all the time, whose trials report an epoch as often as the pages are drawn. Half of the sessions
-look at the list of experiments, the others at the page of the one that runs. Each opens its page anew every few minutes,
-as people do. Shorter trials make a longer page, and so more memory that is no leak.
+look at the list of experiments, the others at the page of the one that runs. Each opens its page anew now and then, as
+people do. Shorter trials make a longer page, and so more memory that is no leak.
 
 Prints a line every so many seconds, and at the end one JSON object; ``growth`` compares the last quarter of the time
 with the second one, since in the first one libraries load and caches fill.
