@@ -52,7 +52,8 @@ def test_packages_are_locked_and_nothing_is_fetched_otherwise() -> None:
     commands = " ".join(values("RUN"))
     for install in re.findall(r"pip install([^&;]*)", commands):
         assert "--no-cache-dir" in install
-        assert "/tmp/requirements.txt" in install
+        assert "/tmp/requirements.txt" in install or "--constraint /tmp/versions.txt" in install
+    assert re.search(r"sed [^&;]* /tmp/requirements.txt >/tmp/versions.txt", commands)
     assert not re.search(r"\b(curl|wget|git|sudo)\b", commands)
     assert "--no-install-recommends" in commands
     assert "rm -rf /var/lib/apt/lists/*" in commands
@@ -67,6 +68,7 @@ def test_the_image_has_the_developers_versions_and_none_of_their_tools() -> None
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["jupyter"]]
     assert {re.split(r"[\[<>=~]", line)[0] for line in wanted} <= image.keys()
+    assert all("--hash=sha256:" in line for line in [*image.values(), *developers.values()])
     assert not image.keys() & {"pytest", "mypy", "ruff", "hypothesis", "playwright"}
 
 

@@ -24,7 +24,9 @@ IMAGE_LOCK, DEVELOPERS_LOCK = REPOSITORY / "deploy" / "requirements.txt", REPOSI
 
 def pins(lock: Path) -> dict[str, str]:
     """The lines of a lock by the package they pin (a package may have one for each Python version)."""
-    lines = [line for line in lock.read_text(encoding="utf-8").splitlines() if re.match(r"[a-z0-9]", line)]
+    # Hashes follow on lines of their own.
+    text = re.sub(r" \\\n +", " ", lock.read_text(encoding="utf-8"))
+    lines = [line for line in text.splitlines() if re.match(r"[a-z0-9]", line)]
     found: dict[str, str] = {}
     for line in lines:
         name = line.split("==")[0]
