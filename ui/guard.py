@@ -37,10 +37,12 @@ _PAGE = """<!doctype html>
 <style>
 :root {{ color-scheme: light dark }}
 body {{ font: 1rem/1.5 sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1rem }}
+h1 {{ font-size: 1.4rem }}
 input, button {{ font: inherit; padding: .4rem .7rem }}
 </style>
 </head>
 <body>
+<h1>Deep GWAS Dashboard</h1>
 <p>{sentence}</p>
 <form method="post">
 <label>Token <input name="{field}" type="password" autocomplete="off" autofocus required></label>
