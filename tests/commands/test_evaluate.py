@@ -19,6 +19,7 @@ from gwas_core.cli import main
 from gwas_core.evaluation.store import EvaluationStore, evaluations_of
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.serialization import to_json_values
+from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import REPOSITORY, Answer, Command, command, command_here
@@ -217,3 +218,14 @@ def test_a_family_is_predicted_by_models_of_the_others(evaluated: Evaluated, her
     # No line of the family was trained on, so its mean is that of all others.
     assert family.metrics["family_mean"] == family.metrics["mean"]
     assert json.loads((folder.directory / "chosen.json").read_text())["experiment"] == "pop-tuning"
+
+
+def test_fewer_networks_at_a_time_than_asked_for_are_said(evaluated: Evaluated) -> None:
+    asked = 64
+    if parallel_trials_here(asked, genotypes=1).used == asked:
+        pytest.skip(f"this machine has cores and memory for {asked} networks at a time")
+    at = evaluated.arguments.index("--parallel") + 1
+    answer = evaluated.run(*evaluated.arguments[:at], str(asked), *evaluated.arguments[at + 1 :])
+    assert answer.code == 0, answer.err
+    assert f"instead of {asked} at a time: " in answer.err
+    assert "instead of" not in evaluated.answer.err

@@ -10,6 +10,7 @@ from gwas_core.errors import ExperimentError
 from gwas_core.evaluation.run import remaining_task_seconds
 from gwas_core.evaluation.store import EvaluationTask
 from gwas_core.evaluation.tasks import do_tasks
+from gwas_core.processes.signs_of_life import SILENCE_VARIABLE
 from gwas_core.processes.worker_pool import SERVER_LOG, WorkerPool
 from gwas_core.serialization import to_json_values
 
@@ -74,6 +75,18 @@ def test_a_worker_that_dies_is_replaced_once(pool_of: PoolOf, tmp_path: Path) ->
     assert [done for some in do_tasks(pool_of(WORKER.format(do=once)), [task]) for done in some] == [task]
     with pytest.raises(ExperimentError, match=r"died twice.*network 2 of fold-6.*ended by itself with code 9"):
         list(do_tasks(pool_of(WORKER.format(do="os._exit(9)")), [task]))
+
+
+def test_a_worker_that_is_stopped_is_replaced_once(
+    pool_of: PoolOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SILENCE_VARIABLE, "4")
+    task = EvaluationTask(held_out_set="fold-6", kind="network", number=2)
+    stop, mark = "import signal; os.kill(os.getpid(), signal.SIGSTOP)", repr(str(tmp_path / "once"))
+    once = f"if not os.path.exists({mark}): open({mark}, 'w'); {stop}"
+    assert [done for some in do_tasks(pool_of(WORKER.format(do=once)), [task]) for done in some] == [task]
+    with pytest.raises(ExperimentError, match=r"was stopped, .* for 4 s, twice, .*fold-6: something stops it"):
+        list(do_tasks(pool_of(WORKER.format(do=stop)), [task]))
 
 
 def test_a_task_that_fails_ends_the_work(pool_of: PoolOf) -> None:
