@@ -223,7 +223,7 @@ def _print_experiment(engine: Engines, record: ExperimentRecord) -> None:
     print(printable(f"{record.name}: {record.state.value}{f' ({record.reason})' if record.reason else ''}"))
     print(f"trials: {record.finished_trials} of {record.experiment.max_trials} finished ({done or 'none begun'})")
     if record.parallel is not None and record.parallel.reason and not record.state.is_finished():
-        print(f"trials at a time: {record.parallel.reason}")
+        print(record.parallel.reason)
     if record.best is not None:
         print(f"best: trial {record.best.number}, {record.experiment.objective} {format_number(record.best.value)}")
     for part in ("validation", "test"):
