@@ -18,6 +18,7 @@ from gwas_core.tuning.tables import Reader, TrialOutcome
 FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAIL": TrialState.FAILED}
 """States of finished trials, by Optuna's names."""
 
+_MOST_TRIALS = 20_000
 _KEYS = (EXPERIMENT, STATUS, MAX_TRIALS, BASELINES)
 
 
@@ -28,7 +29,7 @@ class _Entry:
     Attributes:
         texts: its attributes as they are stored, by name.
         attributes: the same, read; None if the study is no experiment of ours.
-        trials: states of its trials when they were read, by which a change is noticed.
+        trials: number and states of its trials when they were read, by which a change is noticed.
         summary: None if the study is no experiment of ours.
     """
 
@@ -41,7 +42,7 @@ class _Entry:
 class SummaryReader:
     """Reader of the list of experiments, safe to share between threads.
 
-    Every call looks whether something changed, with three queries however many experiments there are; the attributes
+    Every call looks whether something changed, with a few queries however many experiments there are; the attributes
     and trials of those that did not change are neither read nor checked again. Their summaries are then the same
     objects as before, and the whole list is if none changed.
 
@@ -80,22 +81,22 @@ class SummaryReader:
     def _with_trials(self, entries: dict[int, _Entry]) -> dict[int, _Entry]:
         """Return the entries with summaries that hold the states of their trials now."""
         ours = {study_id: entry for study_id, entry in entries.items() if entry.attributes is not None}
-        # The trials of an experiment that nothing works on do not change before its state does. Where something works,
-        # or is about to, and on a cluster, which changes them at any time, their states are looked at.
-        moving = [study_id for study_id, entry in ours.items() if _may_move(entry)]
-        states = self._reader.trial_states(moving)
-        trials = {study_id: states.get(study_id) for study_id in moving}
+        counts = self._reader.trial_counts()
+        # The states of very many trials take long to count. The trials of an experiment that nothing works on do not
+        # change before its state does; others may at any time.
+        looks_at_all = sum(counts.values()) <= _MOST_TRIALS
+        looked_at = [study_id for study_id, entry in ours.items() if looks_at_all or _may_move(entry)]
+        states = self._reader.trial_states(looked_at)
+        trials = {study_id: (counts.get(study_id), states.get(study_id)) for study_id in ours}
         changed = [
-            study_id
-            for study_id, entry in ours.items()
-            if entry.summary is None or (study_id in trials and trials[study_id] != entry.trials)
+            study_id for study_id, entry in ours.items() if entry.summary is None or trials[study_id] != entry.trials
         ]
         outcomes = self._reader.outcomes(changed)
         return entries | {
             study_id: _Entry(
                 texts=entries[study_id].texts,
                 attributes=entries[study_id].attributes,
-                trials=trials.get(study_id),
+                trials=trials[study_id],
                 summary=_summary(entries[study_id].attributes, outcomes.get(study_id, ())),
             )
             for study_id in changed

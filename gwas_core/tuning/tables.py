@@ -143,6 +143,12 @@ class Reader:
                 texts[study_id][key] = value
         return dict(texts)
 
+    def trial_counts(self) -> dict[int, int]:
+        """Return how many trials each study has, by study number; read from an index alone."""
+        query = sqlalchemy.select(_TRIALS.c.study_id, sqlalchemy.func.count()).group_by(_TRIALS.c.study_id)
+        with self._engine.connect() as connection:
+            return {int(study_id): int(count) for study_id, count in connection.execute(query)}
+
     def trial_states(self, study_ids: Sequence[int]) -> dict[int, dict[str, int]]:
         """Return how many trials are in each state, by study number.
 

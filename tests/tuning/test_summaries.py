@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 from gwas_core.engines.selection import Engines
 from gwas_core.errors import FailureKind
 from gwas_core.processes.locks import experiment_lock
+from gwas_core.tuning import summaries
 from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.store import Store
@@ -108,13 +110,24 @@ def test_what_did_not_change_is_not_read_again(store: Store) -> None:
     with counted_statements() as statements:
         again = store.experiments()
     assert again is before, "what is drawn from it need not be drawn again"
-    assert tables_read(statements) == set()
+    assert tables_read(statements) == {"trials"}, "their number and states, and nothing that belongs to them"
 
     ExperimentWriter(store, "stopped-7").set_status(ExperimentState.FAILED, "no luck")
-    with counted_statements() as statements:
-        changed = store.experiments()
-    assert len(statements) == 2
+    changed = store.experiments()
     assert [a.name for a, b in zip(changed, before, strict=True) if a is not b] == ["stopped-7"]
+
+
+@pytest.mark.parametrize("most", [0, 20_000])
+def test_trials_of_a_stopped_one_that_somebody_adds_are_noticed(
+    store: Store, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Optuna's own tools, which open the same storage; also where there are more trials than are looked at."""
+    monkeypatch.setattr(summaries, "_MOST_TRIALS", most)
+    mixed_store(store.workspace.root, ExperimentState.STOPPED)
+    assert store.experiments()[0].finished_trials == 4
+    study = optuna.load_study(study_name="made", storage=Store(store.workspace).storage)
+    study.add_trial(optuna.trial.create_trial(value=0.1))
+    assert store.experiments()[0].best == (5, 0.1)
 
 
 def test_a_running_one_is_read_again_when_a_trial_has_ended(store: Store) -> None:
