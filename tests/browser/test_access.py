@@ -243,7 +243,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     settings.mkdir(parents=True)
     (settings / "config.toml").write_text(
         '[server]\naddress = "0.0.0.0"\nmaxUploadSize = 1\nenableCORS = false\nenableXsrfProtection = false\n'
-        '[theme]\nbase = "dark"\nprimaryColor = "#ff0000"\n[browser]\ngatherUsageStats = true\n'
+        '[theme]\nbase = "dark"\nprimaryColor = "#ff0000"\nbackgroundColor = "#ff0000"\n'
+        '[theme.light]\nbackgroundColor = "#ff0000"\n[browser]\ngatherUsageStats = true\n'
     )
     started: list[subprocess.Popen[str]] = []
 
