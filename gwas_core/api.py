@@ -478,7 +478,7 @@ def predict(
     from gwas_core.model.prediction import predict_lines
 
     file = model.save_bundle() if isinstance(model, ExperimentHandle) else Path(model).expanduser()
-    if not file.is_file():
+    if not file.exists() or file.is_dir():  # what is there and no ordinary file, ``open_bundle`` explains
         raise InputError(f"there is no bundle {file}: save_bundle of an experiment makes one")
     bundle = open_bundle(file)
     if isinstance(lines, Dataset):

@@ -8,7 +8,7 @@ import numpy as np
 
 from gwas_core.commands.common import print_json, read_input_table, roles_from_options, say, say_notes
 from gwas_core.errors import InputError
-from gwas_core.files import write_text
+from gwas_core.files import open_regular_file, write_text
 from gwas_core.spreadsheets import csv_text
 from gwas_core.workspace import Workspace
 
@@ -33,8 +33,12 @@ def predict(options: argparse.Namespace) -> None:
     from gwas_core.model.bundle import open_bundle
     from gwas_core.model.prediction import predict_lines
 
-    if not options.bundle.is_file():
-        raise InputError(f"there is no bundle {options.bundle}: `bundle NAME --out {options.bundle.name}` makes one")
+    try:
+        open_regular_file(options.bundle).close()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise InputError(
+            f"there is no bundle {options.bundle}: `bundle NAME --out {options.bundle.name}` makes one"
+        ) from error
     table = read_input_table(options)
     chosen = roles_from_options(options, table)
     check_roles(table, chosen)

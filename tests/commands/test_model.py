@@ -97,6 +97,10 @@ def test_what_is_no_bundle_is_refused(searched: Searched, new_lines: Path, tmp_p
         assert (refused.code, refused.out) == (1, "")
         assert "is not a model bundle" in refused.err
     assert "there is no bundle" in searched.here("predict", tmp_path / "none.zip", new_lines).err
+    os.mkfifo(tmp_path / "pipe.zip")
+    refused = searched.here("predict", tmp_path / "pipe.zip", new_lines)
+    assert (refused.code, refused.out) == (1, "")
+    assert "'pipe.zip' is a pipe, and only ordinary files are read" in refused.err
 
 
 def test_a_bundle_goes_where_it_is_wanted(searched: Searched, tmp_path: Path) -> None:

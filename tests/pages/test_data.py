@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,36 @@ def test_a_bad_file_is_refused_with_the_sentence_of_the_command_line(
         assert piece.casefold() in sentences[0].casefold() or markdown_text(piece).casefold() in sentences[0].casefold()
     assert not [button for button in app.button if button.key == "data-use"]
     assert entries(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps the limit")
+def test_an_upload_that_takes_too_much_memory_is_refused_with_its_limit(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the process that reads it: this one, which is the page's, has no such limit."""
+    monkeypatch.setenv("GWAS_READING_MEMORY", "256 MiB")
+    content = b"Gm01_1\tname\n" + b"0\t" * 10_000_000 + b"\n"
+    app = uploaded(open_page(PAGE), content, "wide.txt")
+    (text,) = (error.value.replace("\\", "") for error in app.error)
+    assert text.startswith("Reading 'wide.txt' takes more than 256 MiB of memory, the limit")
+    assert "GWAS_READING_MEMORY" in text
+    # The page goes on, and takes another file.
+    monkeypatch.delenv("GWAS_READING_MEMORY")
+    app.file_uploader[0].set_value(("good.txt", GOOD.encode(), "text/plain")).run()
+    assert not app.error
+    assert app.button(key="data-use")
+
+
+def test_nothing_in_the_preview_is_a_formula_when_it_is_saved(open_page: OpenPage, tmp_path: Path) -> None:
+    """Streamlit offers to save each of its tables as CSV, as it shows it."""
+    rows = good_rows()
+    rows[0][3] = "=height"
+    rows[1][2] = "@SUM(A1)" + rows[1][2]
+    path = tmp_path / "formulas.txt"
+    path.write_text(as_text(rows))
+    preview = opened(open_page(PAGE), str(path)).dataframe[0].value
+    assert "'=height" in preview.columns
+    assert preview["strain"][0].startswith("'@SUM(A1)")
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "a\0b", "x" * 5000, "~nobody-of-this-name/x", "\x1b[2J"])
