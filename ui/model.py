@@ -29,7 +29,7 @@ from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
 from ui.charts import show
-from ui.prediction import Prediction, kept_prediction, run_prediction, store_upload
+from ui.prediction import Prediction, kept_prediction, lines_predicted, run_prediction, store_upload
 from ui.store import errors_shown, show_error
 from ui.text import markdown_text
 
@@ -40,6 +40,8 @@ _FIGURES = {
     "within_family_pearson": "r within families",
 }
 _LONGEST_CARD = 200_000
+# A file of a few hundred kilobytes can hold millions of lines, which no browser shows.
+_MOST_PREDICTED = 10_000
 
 
 def not_judged(record: ExperimentRecord) -> str:
@@ -229,8 +231,10 @@ def not_judged_box(record: ExperimentRecord, text: str) -> None:
 def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
     for note in prediction.notes:
         st.info(markdown_text(note), icon=":material/info:")
-    table = read_csv(prediction.table, dtype={"line": str}, keep_default_na=False)
-    st.markdown(f"{counted(len(table), 'line')} predicted.")
+    table = read_csv(prediction.table, dtype={"line": str}, keep_default_na=False, nrows=_MOST_PREDICTED)
+    lines = lines_predicted(prediction)
+    shown = "" if lines <= len(table) else f" The first {len(table):,} are shown; the file has all."
+    st.markdown(f"{counted(lines, 'line')} predicted.{shown}")
     # Above the table, which grows while it loads: the button does not move away from under the mouse.
     st.download_button(
         "Download the predictions",

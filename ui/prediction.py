@@ -99,6 +99,13 @@ def _reason(done: subprocess.CompletedProcess[bytes], messages: Sequence[Command
     return reasons[-1] if reasons else f"the prediction ended with exit code {done.returncode} and gave no reason"
 
 
+def lines_predicted(prediction: Prediction) -> int:
+    """Return the number of lines in the result of a prediction, without reading it into memory."""
+    with prediction.table.open("rb") as file:
+        newlines = sum(part.count(b"\n") for part in iter(lambda: file.read(_CHUNK), b""))
+    return max(0, newlines - 1)  # names of lines hold none, and the header is no line
+
+
 def kept_prediction(bundle: Path, genotypes: Path) -> Prediction | None:
     """Return the result of an earlier prediction of the same lines with the same bundle, or None."""
     table = genotypes.parent / f"{_bundle_key(bundle)}-{_TABLE}"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gzip
+import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import judgement, mixed_store, new_experiment
 from tests.pages.test_experiment import words
 from ui.model import current_bundle, judgement_rows, read_card
-from ui.prediction import kept_prediction, run_prediction, store_upload
+from ui.prediction import Prediction, kept_prediction, lines_predicted, run_prediction, store_upload
 
 PAGE = "pages/model.py"
 
@@ -118,12 +121,37 @@ def test_a_real_model_is_judged_packed_and_predicts(
     assert table.columns.tolist() == ["line", "predicted", "imputed_fraction"]
     assert len(table) == 160
     assert kept_prediction(bundle, genotypes) == prediction
+    assert lines_predicted(prediction) == 160
 
     upload = app.file_uploader(key="genotypes-searched")
     upload.set_value(("../../odd <b>name</b>.txt.gz", searched.file.read_bytes(), "application/gzip")).run()
     assert "160 lines predicted." in words(app)
     assert app.dataframe[-1].value["line"].tolist() == table["line"].tolist()
     assert {path.name for path in (workspace.root / "_predictions").iterdir()} == {genotypes.parent.name}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps the limit")
+def test_a_prediction_that_takes_too_much_memory_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+    searched: Searched,  # noqa: F811
+) -> None:
+    workspace = Workspace(Path(searched.answer.json["directory"]).parent)
+    bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))
+    with searched.file.open("rb") as file:
+        genotypes = store_upload(workspace, io.BytesIO(gzip.decompress(file.read()) + b"\n"))
+    monkeypatch.setenv("GWAS_READING_MEMORY", "200 MiB")
+    with pytest.raises(InputError) as refusal:
+        run_prediction(bundle, genotypes)
+    assert str(refusal.value) == (
+        "the prediction takes more than 200 MiB of memory, the limit: use a smaller file, or raise the limit by "
+        "GWAS_READING_MEMORY"
+    )
+
+
+def test_many_predicted_lines_are_counted_and_the_first_shown(tmp_path: Path) -> None:
+    table = tmp_path / "predictions.csv"
+    table.write_text("line,predicted,imputed_fraction\n" + "a,1,0\n" * 3_000_000)
+    assert lines_predicted(Prediction(table=table, notes=())) == 3_000_000
 
 
 def test_a_file_that_does_not_fit_is_refused_in_the_command_lines_words(
