@@ -70,8 +70,10 @@ def _different_cells() -> Iterator[bytes]:
 
 
 def _narrow() -> Iterator[bytes]:
-    """Two columns and 25 million rows."""
-    return _repeated("0\ta", 25_000_000, "Gm01_1\tname")
+    """Two columns and five million rows, each with a name of its own."""
+    yield b"Gm01_1\tname\n"
+    for start in range(0, 5_000_000, 100_000):
+        yield "".join(f"0\tline{index:09d}\n" for index in range(start, start + 100_000)).encode()
 
 
 def _zeros() -> Iterator[bytes]:

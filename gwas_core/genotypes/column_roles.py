@@ -27,6 +27,7 @@ from gwas_core.messages import counted, has_control_characters, listed, quoted
 MINIMUM_LINES = 30
 """Fewest lines that can be split into training, validation and test lines with meaningful results."""
 
+_LONGEST_NAME = 200
 _LINE_NAMES = ("strain", "line", "line_name", "id", "iid", "sample", "taxa", "genotype", "accession")
 _FOLD_NAMES = ("folds", "fold", "cv")
 _FAMILY_NAMES = ("family", "fam", "pop", "population", "cross")
@@ -344,6 +345,11 @@ def read_line_names(table: GenotypeTable, column: str | None) -> list[str]:
             raise InputError(
                 f"row {index + 2:,} of {quoted(table.file_name)} has no line name in {quoted(column)}: fill it in"
             )
+        if len(name) > _LONGEST_NAME:
+            raise InputError(
+                f"the line name in row {index + 2:,} of {quoted(table.file_name)} has {len(name):,} characters, more "
+                f"than {_LONGEST_NAME} ({quoted(name, limit=30)}): shorten it, or choose another column"
+            )
         if has_control_characters(name):
             raise InputError(
                 f"the line name {quoted(name)} in row {index + 2:,} of {quoted(table.file_name)} holds control "
@@ -420,6 +426,12 @@ def read_families(table: GenotypeTable, roles: ColumnRoles, line_names: Sequence
                 f"{'has' if len(without) == 1 else 'have'} no family in column {quoted(roles.family)}, "
                 f"the first in {_at(without[0], line_names)}: fill it in, "
                 "or choose another column or none"
+            )
+        longest = max(range(len(values)), key=lambda index: len(values[index]), default=0)
+        if values and len(values[longest]) > _LONGEST_NAME:  # numpy takes as much memory for each as for the longest
+            raise InputError(
+                f"the family in {_at(longest, line_names)}, has {len(values[longest]):,} characters, more than "
+                f"{_LONGEST_NAME} ({quoted(values[longest], limit=30)}): shorten it, or choose another column or none"
             )
         return np.array(values, dtype=np.str_)
     if roles.family_characters is None:

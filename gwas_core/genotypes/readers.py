@@ -50,6 +50,9 @@ LONGEST_NAME = 200
 MOST_COLUMNS = 2_000_000
 """Largest number of columns: more than any array has SNPs, and few enough to keep all names in memory."""
 
+MOST_LINES = 5_000_000
+"""Largest number of lines: ten times the largest biobank, and few enough to keep all names in memory."""
+
 MEMORY_MULTIPLE = 5
 """Most bytes of memory that reading takes for each byte of text, after decompression."""
 
@@ -269,6 +272,11 @@ def _read_rows(layout: _Layout, blocks: Iterator[bytes], snps: list[int]) -> tup
         if rest is not None:
             texts.append(layout.texts(cells, rest, first_row=first_row))
         first_row += len(part)
+        if first_row > MOST_LINES + 2:
+            raise InputError(
+                f"{quoted(layout.file_name)} holds more than {MOST_LINES:,} lines, the limit: make sure that it is the "
+                "right file"
+            )
     genotypes = np.empty((sum(map(len, parts)), len(snps)), dtype=np.int8)
     done = 0
     while parts:  # each part is let go once copied, so that the matrix is never held twice

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles
+from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
 from gwas_core.genotypes.limited_reading import MOST_COLUMNS_SHOWN, LimitedReader
-from gwas_core.genotypes.readers import MEMORY_MULTIPLE, read_table
+from gwas_core.genotypes.readers import MEMORY_MULTIPLE, MOST_LINES, read_table
 from gwas_core.genotypes.text_columns import TextColumns
 from gwas_core.processes.detached import run_module
 from tests.genotypes.bad_input import GOOD, HEADER, as_text, good_rows
@@ -68,6 +68,29 @@ def test_text_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     assert kept.head("a", 3) == expected["a"][:3]
     with pytest.raises(ValueError, match="not those that were saved"):
         TextColumns.load(tmp_path, ["a"])
+
+
+def test_more_lines_than_a_biobank_has_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "table.txt"
+    file.write_bytes(b"Gm01_1\tname\n" + b"0\ta\n" * (MOST_LINES + 1))
+    with pytest.raises(InputError, match=r"'table.txt' holds more than 5,000,000 lines, the limit"):
+        read_table(file)
+
+
+@pytest.mark.parametrize(("column", "place"), [(2, "the line name in row 4"), (3, "the family in row 4")])
+def test_one_long_name_is_refused(tmp_path: Path, column: int, place: str) -> None:
+    """Names are kept in arrays whose items are all as long as the longest: 40 lines would take 160 MB."""
+    rows = good_rows()
+    rows[0][3] = "family"
+    for index, row in enumerate(rows[1:]):
+        row[3] = f"f{index % 4}"
+    rows[3][column] = "x" * 1_000_000
+    file = tmp_path / "table.txt"
+    file.write_text(as_text(rows))
+    table = read_table(file)
+    with pytest.raises(InputError, match=f"^{place}.* has 1,000,000 characters, more than 200") as refusal:
+        make_dataset(table, ColumnRoles(phenotype="norm_phe", line_name="strain", family="family"))
+    assert len(str(refusal.value)) < 300
 
 
 def test_a_guess_looks_at_some_columns_and_at_those_named_like_a_trait(tmp_path: Path) -> None:
