@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of the output (head, less) has closed it; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except (MemoryError, ImportError, OSError, RuntimeError) as error:
+    except (MemoryError, ImportError, OSError, RuntimeError, SystemError) as error:
         if not is_out_of_memory(error):
             raise
         say(OUT_OF_MEMORY, MessageKind.ERROR)

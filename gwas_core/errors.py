@@ -117,6 +117,8 @@ def is_out_of_memory(error: BaseException) -> bool:
             return any(words in str(error) for words in _NO_MEMORY_WORDS)
         case RuntimeError():
             return str(error) == "can't start new thread"
+        case SystemError():  # of a library that was loaded in part
+            return str(error) == "error return without exception set"
         case _:
             return False
 

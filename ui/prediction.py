@@ -20,6 +20,8 @@ from gwas_core.processes.threads import usable_cores
 from gwas_core.workspace import Workspace
 
 _KEPT = 20
+# TensorFlow takes half a gigabyte, and more for each thread.
+_LEAST_MEMORY, _MOST_THREADS = 1024**3, 4
 _TIMEOUT_SECONDS = 1_800
 _FOLDER = "_predictions"
 _TABLE = "predictions.csv"
@@ -71,13 +73,13 @@ def run_prediction(bundle: Path, genotypes: Path) -> Prediction:
     """
     table = genotypes.parent / f"{_bundle_key(bundle)}-{_TABLE}"
     try:
-        limits = Limits(memory=reading_limits().memory, seconds=_TIMEOUT_SECONDS)
+        limits = Limits(memory=max(_LEAST_MEMORY, reading_limits().memory), seconds=_TIMEOUT_SECONDS)
         done = run_limited(
             "gwas_core",
             *("predict", str(bundle), str(genotypes), "--out", str(table)),
             environment=json_messages({**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}),
             limits=limits,
-            threads=usable_cores(),
+            threads=min(_MOST_THREADS, usable_cores()),
         )
     except subprocess.TimeoutExpired as error:
         raise ExperimentError(f"the prediction took more than {duration(_TIMEOUT_SECONDS)} and was ended") from error

@@ -41,8 +41,8 @@ SECONDS_VARIABLE = "GWAS_READING_SECONDS"
 """Environment variable with the most seconds that reading a file of somebody else may take."""
 
 _DEFAULT_SECONDS = 600.0
-# Python, numpy and pandas alone take 150 MB.
-_LEAST_MEMORY = 512 * 1024**2
+# Python, numpy and pandas alone take 150 MB, and OpenBLAS tries for ever where it gets no memory while it is loaded.
+_LEAST_MEMORY, _LEAST_DEFAULT = 256 * 1024**2, 512 * 1024**2
 # What a process writes is a small record; large results are files.
 _LARGEST_OUTPUT, _LARGEST_LOG = 64 * 1024**2, 1024**2
 _SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
@@ -85,11 +85,18 @@ def reading_limits(environment: Mapping[str, str] | None = None) -> Limits:
         environment: environment variables; those of this process if not given.
 
     Raises:
-        SettingsError: a variable holds no size or number.
+        SettingsError: a variable holds no size or number, or too little memory.
     """
     environment = os.environ if environment is None else environment
+    memory = size_setting(MEMORY_VARIABLE, max(_LEAST_DEFAULT, usable_bytes() // 2), environment)
+    if memory < _LEAST_MEMORY:
+        raise SettingsError(
+            f"{MEMORY_VARIABLE} must be at least {byte_size(_LEAST_MEMORY)}, which Python and its libraries take, not "
+            f"{byte_size(memory)}",
+            field=MEMORY_VARIABLE,
+        )
     return Limits(
-        memory=size_setting(MEMORY_VARIABLE, max(_LEAST_MEMORY, usable_bytes() // 2), environment),
+        memory=memory,
         seconds=_seconds_setting(SECONDS_VARIABLE, _DEFAULT_SECONDS, environment),
     )
 

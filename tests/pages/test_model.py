@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gzip
 import io
 import sys
 import zipfile
@@ -137,13 +136,13 @@ def test_a_prediction_that_takes_too_much_memory_says_so(
 ) -> None:
     workspace = Workspace(Path(searched.answer.json["directory"]).parent)
     bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))
-    with searched.file.open("rb") as file:
-        genotypes = store_upload(workspace, io.BytesIO(gzip.decompress(file.read()) + b"\n"))
-    monkeypatch.setenv("GWAS_READING_MEMORY", "200 MiB")
+    genotypes = store_upload(workspace, io.BytesIO(b"Gm01_1\tname\n" + b"0\t" * 10_000_000 + b"\n"))
+    monkeypatch.setattr("ui.prediction._LEAST_MEMORY", 0)
+    monkeypatch.setenv("GWAS_READING_MEMORY", "300 MiB")
     with pytest.raises(InputError) as refusal:
         run_prediction(bundle, genotypes)
     assert str(refusal.value) == (
-        "the prediction takes more than 200 MiB of memory, the limit: use a smaller file, or raise the limit by "
+        "the prediction takes more than 300 MiB of memory, the limit: use a smaller file, or raise the limit by "
         "GWAS_READING_MEMORY"
     )
 

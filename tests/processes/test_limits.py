@@ -90,6 +90,12 @@ def test_other_sizes_are_refused(text: str) -> None:
     assert len(str(refusal.value)) < 200
 
 
+def test_less_memory_than_libraries_take_is_refused() -> None:
+    """OpenBLAS would try for ever to get it."""
+    with pytest.raises(SettingsError, match=r"GWAS_READING_MEMORY must be at least 256 MiB, .*, not 100 MiB"):
+        reading_limits({"GWAS_READING_MEMORY": "100 MiB"})
+
+
 @pytest.mark.parametrize("text", ["0", "-5", "soon", "nan", "inf", "1e400"])
 def test_other_seconds_are_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="GWAS_READING_SECONDS must be a number of seconds"):
