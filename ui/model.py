@@ -6,7 +6,6 @@ lines were used.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +13,11 @@ import streamlit as st
 
 from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import counted
+from gwas_core.model.bundle_files import MODEL_CARD, read_beginning
 from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
 from gwas_core.report.bundle_export import bundle_path, export_bundle
 from gwas_core.report.comparison import comparison
+from gwas_core.report.markdown import harmless_card
 from gwas_core.report.observed_predicted import (
     observed_predicted,
     observed_predicted_figure,
@@ -212,12 +213,12 @@ def show_card(workspace: Workspace, record: ExperimentRecord) -> None:
 
 
 def read_card(bundle: Path) -> str | None:
-    """Return MODEL_CARD.md of a bundle, or None if there is none."""
-    try:
-        with zipfile.ZipFile(bundle) as archive, archive.open("MODEL_CARD.md") as file:
-            return file.read(_LONGEST_CARD).decode("utf-8", errors="replace")
-    except (OSError, KeyError, zipfile.BadZipFile):
-        return None
+    """Return the model card of a bundle as harmless Markdown, or None if there is none.
+
+    Nothing else of the bundle is read here: that is for a process of its own.
+    """
+    card = read_beginning(bundle, MODEL_CARD, limit=_LONGEST_CARD)
+    return None if card is None else harmless_card(card.decode("utf-8", errors="replace"))
 
 
 def not_judged_box(record: ExperimentRecord, text: str) -> None:

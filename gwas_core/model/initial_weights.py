@@ -27,7 +27,9 @@ import scipy.linalg
 import scipy.special
 from numpy.typing import NDArray
 
+from gwas_core.errors import InputError
 from gwas_core.files import atomic_path
+from gwas_core.genotypes.arrays import read_arrays
 from gwas_core.model.effects import ROUNDS, Design, Features, fit_effects, no_effects
 from gwas_core.processes.memory import give_back_memory
 
@@ -148,10 +150,12 @@ def fit_initial_weights(
     from gwas_core.processes.locks import FileLock, acquire_any
     from gwas_core.processes.threads import usable_cores
 
-    if not path.is_file():
+    initial = _read(path)
+    if initial is None:
         with FileLock(path.with_suffix(".lock")) as lock:
             lock.acquire(seconds=_PATIENCE_SECONDS)
-            if not path.is_file():
+            initial = _read(path)
+            if initial is None:
                 # More processes at a time than cores would not be faster.
                 places = [FileLock(cache / f"fit-{platform.node()}-{place}.lock") for place in range(usable_cores())]
                 with acquire_any(places, seconds=_PATIENCE_SECONDS):
@@ -159,8 +163,18 @@ def fit_initial_weights(
                     give_back_memory()
                 with atomic_path(path) as temporary, temporary.open("wb") as file:
                     np.savez(file, allow_pickle=False, **_arrays(initial))
-    with np.load(path, allow_pickle=False) as arrays:
+                # As all others read them.
+                initial = _read(path) or initial
+    return initial
+
+
+def _read(path: Path) -> InitialWeights | None:
+    """Return the weights that another trial computed; None if there are none, or their file was damaged."""
+    try:
+        arrays = read_arrays(path)
         return InitialWeights(**{field.name: arrays[field.name] for field in fields(InitialWeights)})
+    except (InputError, KeyError):
+        return None
 
 
 def _arrays(initial: InitialWeights) -> dict[str, NDArray[np.generic]]:

@@ -5,15 +5,16 @@ Also here: how many SNPs must match; the suspicion that the other allele was cou
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gwas_core.errors import InputError
+from gwas_core.errors import BundleError, InputError
 from gwas_core.genotypes.dataset import MISSING
-from gwas_core.messages import counted, listed
+from gwas_core.messages import counted, listed, quoted
 from gwas_core.model.bundle import Bundle
 from gwas_core.model.metrics import pearson
 from gwas_core.model.trainer import predict
@@ -65,10 +66,19 @@ def predict_lines(
         family: (lines,) name of each line's family; used if missing genotypes are imputed within families.
 
     Raises:
-        InputError: fewer than half of the model's SNPs are in the file.
+        InputError: fewer than half of the model's SNPs are in the file, or one is in it more than once.
+        BundleError: a prediction is not finite.
     """
     wanted = bundle.snps["name"].tolist()
     place = {name: index for index, name in enumerate(snp_names)}
+    if len(place) != len(snp_names):
+        known = set(wanted)
+        repeated = [name for name, times in Counter(snp_names).items() if times > 1 and name in known]
+        if repeated:
+            raise InputError(
+                f"the file names {counted(len(repeated), 'SNP')} of the model more than once ({listed(repeated)}): "
+                "leave each in it once"
+            )
     found = [(target, place[name]) for target, name in enumerate(wanted) if name in place]
     absent = [name for name in wanted if name not in place]
     unknown = sorted(set(snp_names) - set(wanted))
@@ -88,7 +98,13 @@ def predict_lines(
     if unknown:
         notes.append(f"{counted(len(unknown), 'SNP')} of the file are unknown to the model: {listed(unknown)}.")
     notes.extend(_oddities(aligned[:, targets], bundle.snps["allele_frequency"].to_numpy(np.float64)[targets]))
-    predicted = predict(bundle.model, bundle.imputation.apply(aligned, family=family), bundle.standardisation)
+    with np.errstate(over="ignore", invalid="ignore"):
+        predicted = predict(bundle.model, bundle.imputation.apply(aligned, family=family), bundle.standardisation)
+    if wrong := int(np.count_nonzero(~np.isfinite(predicted))):
+        raise BundleError(
+            f"the model predicts {quoted(bundle.trait)} of {counted(wrong, 'line')} as numbers that are not finite: "
+            "it was damaged or tampered with; do not use it"
+        )
     return Predictions(
         table=pd.DataFrame({"line": line_names, "predicted": predicted, "imputed_fraction": imputed_fraction}),
         trait=bundle.trait,

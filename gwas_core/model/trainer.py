@@ -29,6 +29,8 @@ from gwas_core.model.networks import (
 )
 
 PREDICTION_BATCH = 64
+PREDICTION_BYTES = 1024**3
+"""Memory for the outputs of all layers of a network in bytes, which a batch of the published size is far below."""
 
 
 @dataclass(frozen=True)
@@ -225,10 +227,16 @@ def predict(model: Any, genotypes: NDArray[np.int8], standardisation: Standardis
         (lines,) in the phenotype's unit.
     """
     lines = len(genotypes)
-    batch = min(PREDICTION_BATCH, lines)
+    batch = min(_lines_at_once(model), lines)
     # Padded to whole batches: one shape is compiled once.
     padded = np.concatenate([genotypes, np.repeat(genotypes[-1:], -lines % batch, axis=0)])
     return standardisation.unstandardise(model.predict(padded, batch_size=batch, verbose=0).reshape(-1)[:lines])
+
+
+def _lines_at_once(model: Any) -> int:
+    """Return how many lines to predict at once: fewer where the outputs of all layers would fill the memory."""
+    bytes_per_line = 4 * sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return max(1, min(PREDICTION_BATCH, PREDICTION_BYTES // max(1, int(bytes_per_line))))
 
 
 def save_model(model: Any, path: Path) -> None:

@@ -1,18 +1,17 @@
 """Model card in Markdown: what the model is, how it was evaluated, and what it must not be used for.
 
-Also here: the methods paragraph for a paper; the Markdown table of metrics; warnings about figures that are optimistic;
-text from outside in Markdown.
+Also here: the methods paragraph for a paper; the Markdown table of metrics; warnings about figures that are optimistic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.report.comparison import ModelMetrics, comparison
-from gwas_core.report.titles import SHORT_FIGURE_TITLES
+from gwas_core.report.markdown import markdown_text
+from gwas_core.report.titles import MODEL_TITLES, SHORT_FIGURE_TITLES
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
@@ -33,7 +32,9 @@ def metrics_table(rows: Iterable[ModelMetrics]) -> str:
     lines = [f"| model | {' | '.join(SHORT_FIGURE_TITLES.values())} |", f"|---|{'---:|' * len(SHORT_FIGURE_TITLES)}"]
     for row in rows:
         figures = ("–" if value is None else f"{value:.3f}" for value in row.figures())
-        lines.append(f"| {row.title} | {' | '.join(figures)} |")
+        # A model that this version has no title for is called by its name in a record.
+        title = row.title if row.title in MODEL_TITLES.values() else markdown_text(row.title)
+        lines.append(f"| {title} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -55,10 +56,12 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
     uses = evaluation.test_evaluations
     times = "once" if uses == 1 else f"{uses} times (the search was extended): read the test figures as optimistic"
     parameters = "\n".join(
-        f"| {_text(name)} | {_text(value)} |" for name, value in {**experiment.space.fixed, **best.parameters}.items()
+        f"| {markdown_text(name)} | {markdown_text(value)} |"
+        for name, value in {**experiment.space.fixed, **best.parameters}.items()
     )
-    prepared = "\n".join(f"- {_text(sentence)}" for sentence in preparation)
-    return f"""# Model card: {_text(dataset.trait)}, experiment {record.name}
+    prepared = "\n".join(f"- {markdown_text(sentence)}" for sentence in preparation)
+    trait = markdown_text(dataset.trait)
+    return f"""# Model card: {trait}, experiment {markdown_text(record.name)}
 
 {verdict_sentence(experiment_verdict(record))}
 
@@ -66,7 +69,7 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
 
 {metrics_table(comparison(record, "test"))}
 
-The test lines were used {times}. MAE and RMSE are in the unit of {_text(dataset.trait)}; "within families" is the mean
+The test lines were used {times}. MAE and RMSE are in the unit of {trait}; "within families" is the mean
 correlation inside families of at least 8 lines, weighted by their lines.
 
 ## Judged on {len(split.validation):,} validation lines
@@ -102,7 +105,7 @@ Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: s
 
 
 def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, trial: int, trials: int) -> str:
-    """Return how the model came about, as the methods section of a paper would say it.
+    """Return how the model came about, as the methods section of a paper would say it, in Markdown.
 
     Args:
         experiment: as it was created.
@@ -112,7 +115,7 @@ def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, tr
         trials: number of finished trials.
     """
     families = "" if dataset.family is None else f" of {len(set(dataset.family.tolist()))} families"
-    network = experiment.space.fixed.get("network", "hybrid")
+    network = markdown_text(experiment.space.fixed.get("network", "hybrid"))
     return (
         f"{dataset.lines:,} lines{families} with {len(dataset.snps):,} SNPs were divided "
         f"{_SPLITS[experiment.split.method]} into {len(split.train):,} training, {len(split.validation):,} validation "
@@ -123,9 +126,3 @@ def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, tr
         f"Trial {trial} was best and was then judged on the test lines. GBLUP was fitted to the same training lines, "
         "its variance ratio by restricted maximum likelihood."
     )
-
-
-def _text(value: Any) -> str:
-    """Return a value from outside as Markdown text in which nothing acts as markup or ends a table cell."""
-    escaped = "".join(f"\\{character}" if character in r"\`*_{}[]<>#|!~" else character for character in str(value))
-    return " ".join(escaped.split())

@@ -63,3 +63,14 @@ def test_a_missing_record_is_refused(tmp_path: Path) -> None:
     (tmp_path / "imputation.npz").unlink()
     with pytest.raises(InputError, match="has lost the record"):
         Preparation.load(tmp_path)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no zip", b"PK\x03\x04", None])
+def test_a_damaged_imputation_table_is_refused(tmp_path: Path, damaged: bytes | None) -> None:
+    Preparation.load(_folder(tmp_path, STORED))
+    file = tmp_path / "imputation.npz"
+    whole = file.read_bytes()
+    # The last one: a byte of the packed numbers is another one.
+    file.write_bytes(whole[:60] + bytes(20) + whole[80:] if damaged is None else damaged)
+    with pytest.raises(InputError, match="has lost the record"):
+        Preparation.load(tmp_path)

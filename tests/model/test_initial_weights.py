@@ -59,6 +59,20 @@ def test_a_start_is_worked_out_once_for_a_folder(dataset: Dataset, split: Split,
     assert len(list(tmp_path.glob("start-*.npz"))) == 2
 
 
+@pytest.mark.parametrize("damaged", [b"", b"no zip", b"PK\x03\x04", None])
+def test_a_damaged_start_is_worked_out_anew(
+    dataset: Dataset, split: Split, tmp_path: Path, damaged: bytes | None
+) -> None:
+    lines = lines_of(dataset, split.train)
+    first = fit_initial_weights(lines, block=10, prototypes=4, sharpness=2.0, cache=tmp_path)
+    (file,) = tmp_path.glob("start-*.npz")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] if damaged is None else damaged)
+    again = fit_initial_weights(lines, block=10, prototypes=4, sharpness=2.0, cache=tmp_path)
+    np.testing.assert_array_equal(again.haplotypes, first.haplotypes)
+    assert file.read_bytes() == whole
+
+
 def test_families_that_are_too_small_or_too_many_are_no_families(dataset: Dataset) -> None:
     lines = lines_of(dataset, np.arange(dataset.lines))
     assert lines.families == 4

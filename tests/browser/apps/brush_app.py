@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 
 from gwas_core.report.figure_style import new_figure
+from gwas_core.report.markdown import harmless_card
 from tests.report.made_records import searched_record
 from ui.brush import trial_brush
 from ui.live_plot import live_plot
@@ -73,6 +74,9 @@ def texts() -> None:
         st.text(text)
         st.caption(markdown_text(text))
     st.button(markdown_text(HOSTILE[0]))
+    with st.container(key="card"):
+        # A trait of that name in a model card of an earlier version, which escaped less, and of one made by hand.
+        st.markdown(harmless_card("\n\n".join(f"# Model card: {text}\n- {text}\n\n{text}" for text in HOSTILE)))
 
 
 st.set_page_config(layout="wide")
