@@ -1,6 +1,6 @@
 """Draw the page of the best model: judgement, bundle, charts, predictions, model card.
 
-Also here: why there is no judged model yet; whether the bundle must be packed again; what is said of how often test
+Also here: why there is no judged model yet; what is said of how often test
 lines were used.
 """
 
@@ -15,7 +15,7 @@ from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import counted
 from gwas_core.model.bundle_files import MODEL_CARD, read_beginning
 from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
-from gwas_core.report.bundle_export import bundle_path, export_bundle
+from gwas_core.report.bundle_export import bundle_is_current, bundle_path, export_bundle
 from gwas_core.report.comparison import comparison
 from gwas_core.report.markdown import harmless_card
 from gwas_core.report.observed_predicted import (
@@ -158,14 +158,13 @@ def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
 
 
 def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:
-    """Return the bundle of the best trial, after packing it if there is none or the experiment is newer.
+    """Return the bundle of the best trial, after packing it if there is none that was made of the same.
 
     Raises:
         GwasError: if it cannot be packed.
     """
-    path = bundle_path(workspace, record)
-    if path.is_file() and record.finished is not None and path.stat().st_mtime >= record.finished.timestamp():
-        return path
+    if bundle_is_current(workspace, record):
+        return bundle_path(workspace, record)
     return export_bundle(workspace, record)
 
 
@@ -196,7 +195,7 @@ def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
 
 def show_card(workspace: Workspace, record: ExperimentRecord) -> None:
     """Show the model card of the bundle, or offer to pack the bundle."""
-    text = read_card(bundle_path(workspace, record))
+    text = read_card(bundle_path(workspace, record)) if bundle_is_current(workspace, record) else None
     with st.expander("Model card", icon=":material/id_card:"):
         if text is not None:
             st.markdown(text)

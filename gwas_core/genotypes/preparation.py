@@ -17,6 +17,8 @@ from gwas_core.serialization import from_json_values, to_json_values
 _IMPUTATION_FILE = "imputation.npz"
 _LARGEST_RECORD = 1024**3
 _PREPARATION_FILE = "preparation.json"
+PREPARATION_FILES = (_PREPARATION_FILE, _IMPUTATION_FILE)
+"""Names of the files in an experiment's folder that ``Preparation.save`` writes."""
 
 
 @dataclass(frozen=True, kw_only=True)

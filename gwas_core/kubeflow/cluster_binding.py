@@ -69,8 +69,9 @@ class ClusterBinding:
 
     def may_ask(self) -> bool:
         """Return whether it is time to ask the cluster again."""
-        moment = read_time(self.next_try)
-        return moment is None or _now() >= moment
+        moment, now = read_time(self.next_try), _now()
+        # Further away than it is ever put, the clock was set back meanwhile.
+        return moment is None or now >= moment or moment - now > _LONGEST_WAIT
 
 
 def load_binding(store: Store, name: str) -> ClusterBinding:

@@ -82,6 +82,7 @@ class BundleDescription:
         xla: whether training was compiled by XLA; None if it is not known.
         dataset_sha256: hash of the dataset's content.
         source: name of the file that the data came from.
+        made_of: checksum of what it was packed from, for the program that packed it; empty if nothing asks for it.
     """
 
     experiment: str = ""
@@ -90,6 +91,7 @@ class BundleDescription:
     xla: bool | None = None
     dataset_sha256: str = ""
     source: str = ""
+    made_of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,17 @@
 """Export of an experiment's best model as a bundle: what it holds beside the network, and when it may be packed.
 
 Also here: trials as CSV; versions and machine in the manifest; how a phenotype and a genotype are coded; the snippet to
-reload it.
+reload it; whether a bundle that was packed before is still what would be packed now.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import platform
+import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,10 +25,11 @@ import yaml
 import gwas_core
 from gwas_core.errors import ExperimentError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.preparation import Preparation
+from gwas_core.genotypes.preparation import PREPARATION_FILES, Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingReport, PreprocessingSettings
-from gwas_core.genotypes.splits import Split, load_split
+from gwas_core.genotypes.splits import SPLIT_FILE, Split, load_split
 from gwas_core.model.bundle import (
+    MANIFEST,
     BundleDescription,
     BundleMetrics,
     BundleProgram,
@@ -159,10 +162,57 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         xla=best.xla,
         dataset_sha256=record.experiment.dataset,
         source=record.experiment.source,
+        made_of=made_of(record),
     )
     return write_bundle(
         path or bundle_path(workspace, record), files, description=description, program=bundle_program()
     )
+
+
+def bundle_is_current(workspace: Workspace, record: ExperimentRecord) -> bool:
+    """Return whether the bundle that was packed last was made of what the experiment is now.
+
+    Its contents are compared, no times: a clock may have been set back meanwhile.
+
+    Args:
+        workspace: of the experiment.
+        record: of the experiment.
+    """
+    try:
+        with zipfile.ZipFile(bundle_path(workspace, record)) as archive:
+            manifest = json.loads(archive.read(MANIFEST))
+        return isinstance(manifest, dict) and manifest.get("made_of") == made_of(record)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def made_of(record: ExperimentRecord) -> str:
+    """Return a checksum of everything that a bundle of the experiment's best trial is made of.
+
+    Args:
+        record: of an experiment whose files are there; a file that is lost counts as empty.
+    """
+    trials = [
+        {name: value for name, value in trial.to_dict().items() if name != "directory"} for trial in record.trials
+    ]
+    values = {
+        "program": gwas_core.__version__,
+        "experiment": record.experiment.to_dict(),
+        "state": [record.state.value, record.reason],
+        "trials": trials,
+        "baselines": {name: to_json_values(result) for name, result in (record.baselines or {}).items()},
+        "evaluation": None if record.final_evaluation is None else to_json_values(record.final_evaluation),
+    }
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
+    best = () if record.best is None else (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)
+    files = [record.best.directory / name for name in best if record.best is not None]
+    for path in (*files, *(record.directory / name for name in (PREDICTIONS_FILE, SPLIT_FILE, *PREPARATION_FILES))):
+        try:
+            with path.open("rb") as file:
+                digest.update(f"\n{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+        except FileNotFoundError:
+            digest.update(f"\n{path.name}".encode())
+    return digest.hexdigest()
 
 
 def trials_table(trials: tuple[TrialRecord, ...]) -> pd.DataFrame:

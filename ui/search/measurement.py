@@ -52,7 +52,7 @@ def _measuring(request: MeasurementRequest) -> None:
     since = measurements().status(request).running_since
     if since is None:
         st.rerun()
-    seconds = (datetime.now(UTC) - since).total_seconds()
+    seconds = max(0.0, (datetime.now(UTC) - since).total_seconds())  # below zero if the clock was set back
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/hourglass_top: Measuring on this machine, {duration(seconds)} so far.", width="content")
         if st.button("Cancel", key="search-measure-cancel", icon=":material/cancel:"):
