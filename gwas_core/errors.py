@@ -2,7 +2,7 @@
 
 Also here: which kind of failure (memory, divergence, full disk, lost files, bad settings, bug) an error means for the
 trial that raised it; an unforeseen error in one line; the error for wrong input, a refused setting, a damaged bundle, a
-state that forbids something.
+state that forbids something; a full disk in words, also where a library does not say that it was one.
 
 A message states the rule, the value found and what to do about it, in one sentence a biologist can act on. Any other
 error is a bug.
@@ -11,6 +11,8 @@ error is a bug.
 from __future__ import annotations
 
 import errno
+import os
+import re
 from enum import StrEnum
 
 
@@ -71,7 +73,7 @@ class FailureKind(StrEnum):
                 return cls.INVALID_SETTINGS
             case FileNotFoundError():
                 return cls.FILES_LOST
-            case OSError(errno=errno.ENOSPC):
+            case OSError() if is_disk_full(error):
                 return cls.DISK_FULL
             case GwasError():
                 return cls.UNKNOWN
@@ -100,8 +102,32 @@ class ExperimentError(GwasError, RuntimeError):
     """Experiment that does not exist, or is in a state that does not allow what was asked."""
 
 
+class BrokenExperimentError(ExperimentError):
+    """Experiment of the store that cannot be read: half made, damaged, or written by another version.
+
+    Attributes:
+        reason: why it cannot be read.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class SpaceExhausted(GwasError):
     """End of a search in which every point of a finite space was suggested."""
+
+
+class DiskError(GwasError, OSError):
+    """File or folder that the system does not let be written or read: most often, the disk is full.
+
+    Attributes:
+        errno: of the system's error; None if it is not known.
+    """
+
+    def __init__(self, message: str, *, number: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = number
 
 
 class BundleError(InputError):
@@ -136,5 +162,41 @@ def describe_unexpected(error: BaseException) -> str:
     """Return an unexpected error as one line of text."""
     if isinstance(error, MemoryError):
         return "memory ran out: use fewer parallel trials, a smaller batch size or fewer units"
+    if isinstance(error, OSError) and is_disk_full(error):
+        return describe_os_error(error)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# HDF5 tells the system's error only in words, and numpy's tofile only how much it could write.
+_FULL_IN_WORDS = re.compile(
+    r"No space left on device|Disk quota exceeded|^\d+ requested and \d+ written$", re.MULTILINE
+)
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether an error means that nothing more can be written: the disk is full, or somebody's quota is."""
+    return error.errno in _FULL or (error.errno is None and _FULL_IN_WORDS.search(str(error)) is not None)
+
+
+def describe_os_error(error: OSError, path: str | os.PathLike[str] | None = None) -> str:
+    """Return an error of the system about a file as one sentence, with what to do if the disk is full.
+
+    Args:
+        error: as the system raised it.
+        path: of the file, if the error does not tell it.
+
+    Returns:
+        The words of a ``DiskError`` stay as they are.
+    """
+    if isinstance(error, DiskError):
+        return str(error)
+    name = error.filename if path is None else path
+    file = "" if name is None else os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else str(name)
+    if is_disk_full(error):
+        what = f"{file} cannot be written" if file else "nothing more can be written"
+        return f"the disk is full: {what}; make room, then try again (what was finished is kept)"
+    reason = error.strerror or str(error) or type(error).__name__
+    reason = reason[0].lower() + reason[1:]
+    return f"{file} cannot be used: {reason}" if file else f"a file cannot be used: {reason}"

@@ -1,7 +1,7 @@
-"""Atomic writing of files (text, JSON): a reader never sees half of one; reading of ordinary files only.
+"""Atomic writing of files (text, JSON): nobody, nor a power cut, sees half of one; reading of ordinary files only.
 
-Also here: a temporary file beside the place; files that others may read too; pipes, devices and the system's own files
-(``/proc``), which are neither read nor written over.
+Also here: a temporary file beside the place; files that others may read too; a full disk as a sentence; pipes, devices
+and the system's own files (``/proc``), which are neither read nor written over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import InputError
+from gwas_core.errors import DiskError, InputError, describe_os_error, is_disk_full
 from gwas_core.messages import byte_size, quoted
 
 _KINDS = {
@@ -30,6 +30,11 @@ _KINDS = {
 # What lies there looks like files, and reading it may wait for ever (/proc/kmsg).
 _SYSTEM_FOLDERS = ("/proc", "/sys")
 _FOLDERS_OF_DEVICES = ("/dev", *_SYSTEM_FOLDERS)
+
+# Errors of the disk rather than of what a caller wanted, who has no better words for them.
+_DISK_ERRORS = frozenset({errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM})
+
+_LEAST_ROOM = 65_536
 
 
 def open_regular_file(path: Path, *, name: str = "") -> io.BufferedReader:
@@ -156,23 +161,73 @@ def check_place(path: Path) -> None:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it on success and is removed on failure.
 
+    Afterwards the file is on the disk, under its name: a power cut leaves the file from before or this one, whole.
+
     Raises:
         InputError: something other than an ordinary file is there.
+        DiskError: the disk is full, or does not let it be written.
     """
     check_place(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            # mkstemp makes private files; a workspace is shared by everyone who may read its folder.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            # Content before name: a file system may otherwise keep the new name and lose what it stands for.
+            synchronise(temporary)
+            temporary.replace(path)
+            synchronise(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def synchronise(path: Path) -> None:
+    """Return once a file's content, or the names in a folder, are on the disk (``fsync``)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield temporary
-        # mkstemp makes private files; a workspace is shared by everyone who may read its folder.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems do not know it, for folders above all.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def has_room(folder: Path) -> bool:
+    """Return whether something can still be written to the file system of a folder; True if that is not known."""
+    try:
+        facts = os.statvfs(folder)
+    except OSError:
+        return True
+    if facts.f_bavail * facts.f_frsize < _LEAST_ROOM:
+        return False
+    # Some file systems make files as long as there is room, and count none.
+    return facts.f_files == 0 or facts.f_favail > 0
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of a disk that is full, read-only, forbidden or failing into a ``DiskError`` of one sentence.
+
+    Args:
+        path: what is being written, for the sentence.
+    """
+    try:
+        yield
+    except DiskError:
+        raise
+    except OSError as error:
+        if not is_disk_full(error) and error.errno not in _DISK_ERRORS:
+            raise
+        number = errno.ENOSPC if is_disk_full(error) else error.errno
+        raise DiskError(describe_os_error(error, path), number=number) from error
 
 
 def write_text(path: Path, text: str) -> None:

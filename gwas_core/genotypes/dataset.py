@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gwas_core.errors import InputError
-from gwas_core.files import read_json, write_json
+from gwas_core.files import disk_errors, read_json, synchronise, write_json
 from gwas_core.genotypes.arrays import open_array
 from gwas_core.messages import quoted
 
@@ -160,24 +160,30 @@ class Dataset:
         Args:
             directory: named by the content hash, so that an existing folder already holds the same and is left as
                 it is.
+
+        Raises:
+            DiskError: the disk is full, or does not let it be written.
         """
         if (directory / "dataset.json").is_file():
             return directory
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-        try:
-            np.save(temporary / "genotypes.npy", self.genotypes, allow_pickle=False)
-            np.save(temporary / "phenotype.npy", self.phenotype, allow_pickle=False)
-            write_json(temporary / "dataset.json", self._description())
-            temporary.chmod(0o755)
+        with disk_errors(directory):
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
             try:
-                temporary.rename(directory)
-            except OSError:
-                # Another process wrote the same content first, which is used.
-                if not (directory / "dataset.json").is_file():
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+                for name, values in (("genotypes.npy", self.genotypes), ("phenotype.npy", self.phenotype)):
+                    np.save(temporary / name, values, allow_pickle=False)
+                    synchronise(temporary / name)
+                write_json(temporary / "dataset.json", self._description())
+                temporary.chmod(0o755)
+                try:
+                    temporary.rename(directory)
+                except OSError:
+                    # Another process wrote the same content first, which is used.
+                    if not (directory / "dataset.json").is_file():
+                        raise
+                synchronise(directory.parent)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
         return directory
 
     @classmethod

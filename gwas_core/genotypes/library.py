@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.files import read_json, read_regular_file, write_json
+from gwas_core.files import read_json, read_regular_file, synchronise, write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.genotypes.text_stream import SIZE_LIMIT
@@ -211,6 +211,8 @@ class DatasetLibrary:
                         )
                     digest.update(chunk)
                     file.write(chunk)
+            # Content before name: what has the name of its hash is taken for that content.
+            synchronise(temporary)
             target = self._uploads / f"{digest.hexdigest()}{ending}"
             temporary.replace(target)
         except OSError as error:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from gwas_core.files import disk_errors
 from gwas_core.processes.signs_of_life import SignOfLife, read_sign_of_life, write_sign_of_life
 from gwas_core.processes.system import unsupported_system
 
@@ -51,6 +52,9 @@ class FileLock:
 
         Args:
             seconds: longest time to wait for the lock; by default it is tried once.
+
+        Raises:
+            DiskError: its file cannot be made: the disk is full, or does not let it be written.
         """
         if self._descriptor is not None:
             return True
@@ -62,9 +66,10 @@ class FileLock:
         return True
 
     def _try(self) -> bool:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Not inherited by child processes: a worker must never keep its supervisor's lock.
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        with disk_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Not inherited by child processes: a worker must never keep its supervisor's lock.
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The folder may have been deleted meanwhile, and made again: a lock on a file that is gone locks nothing.
@@ -76,6 +81,15 @@ class FileLock:
             if self._descriptor is None:
                 os.close(descriptor)
         return self._descriptor is not None
+
+    def is_in_place(self) -> bool:
+        """Return whether the lock is held and its file still has its name; if not, others may hold one of that name."""
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def fileno(self) -> int:
         """Return the open descriptor that holds the lock, for a child process to inherit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NoReturn
 
@@ -48,6 +49,7 @@ def _answer(do: Callable[[JsonObject], JsonObject], job: JsonObject) -> Done | F
     except GwasError as error:
         return Failed(reason=str(error), kind=FailureKind.of(error))
     except Exception as error:  # noqa: BLE001 - whatever a job raises is the job's end, never the search's
-        traceback.print_exc()
+        with suppress(OSError):  # the log's disk is full: the answer below needs none
+            traceback.print_exc()
         # After an error nobody foresaw, or without memory, this process is not to be trusted with another job.
         return Failed(reason=describe_unexpected(error), kind=FailureKind.of(error), spent=True)
