@@ -289,7 +289,7 @@ def tune(
     from gwas_core.tuning.suggest import AlgorithmSettings
 
     engines = Engines(_workspace(workspace), tell=lambda text: print(text, file=sys.stderr))
-    taken = {entry.name for entry in engines.store.experiments()}
+    taken = engines.store.taken_names()
     experiment = launch_experiment(
         engines,
         dataset,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gwas_core
-from gwas_core.errors import OUT_OF_MEMORY, GwasError, SettingsError, is_out_of_memory
+from gwas_core.errors import OUT_OF_MEMORY, GwasError, SettingsError, describe_os_error, is_out_of_memory
 from gwas_core.processes.command_messages import MessageKind, say
 from gwas_core.processes.system import unsupported_system
 from gwas_core.workspace import program_name
@@ -72,11 +72,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of the output (head, less) has closed it; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except (MemoryError, ImportError, OSError, RuntimeError, SystemError) as error:
-        if not is_out_of_memory(error):
+        if is_out_of_memory(error):
+            say(OUT_OF_MEMORY, MessageKind.ERROR)
+        elif isinstance(error, OSError):
+            # A disk that is full, or a file that may not be written, wherever that shows first.
+            say(describe_os_error(error), MessageKind.ERROR)
+            _drop_output()
+        else:
             raise
-        say(OUT_OF_MEMORY, MessageKind.ERROR)
         return FAILED
     return DONE
+
+
+def _drop_output() -> None:
+    """Have Python not try at its exit to write what stdout did not take, as where its own disk is full."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -279,6 +292,14 @@ def _add_search_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     delete = _add(commands, "delete", "delete an experiment with its trials and models", "search:delete")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="do not ask")
+
+    recover = _add(
+        commands,
+        "recover",
+        "rebuild a store that is lost, damaged or incomplete from the folders of the experiments",
+        "search:recover",
+    )
+    _add_json(recover)
 
     space = _add(commands, "space", "print a preset search space, to edit and pass to `tune --space`", "search:space")
     space.add_argument("preset", choices=("focused", "tutorial"))

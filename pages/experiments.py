@@ -14,10 +14,10 @@ from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import finish_actions
 from ui.cluster import cluster_experiments
-from ui.experiments import show_experiments, show_nothing_yet
+from ui.experiments import show_experiments, show_nothing_yet, show_unknown_folders
 from ui.first_start import demo_is_starting, show_first_start
 from ui.router import through_app
-from ui.store import engines, show_error
+from ui.store import engines, errors_shown, show_error
 
 through_app()
 
@@ -77,4 +77,6 @@ with st.spinner("Reading the experiments …"):  # the first visit after a serve
     listed = read()
 live = listed.may_change
 st.fragment(run_every=REFRESH_SECONDS if live else None)(experiments)(live=live, first=[listed])
+with errors_shown():
+    show_unknown_folders(engines().store.unknown_folders(entry.name for entry in listed.summaries))
 cluster_experiments()

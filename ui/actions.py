@@ -64,7 +64,8 @@ def experiment_actions(name: str, state: ExperimentState, *, finished: int, max_
         help="Continue the search where it stopped.",
     ):
         _do(f"Starting {name}", lambda: engines().resume(name), f"{name} is running again.")
-    with st.popover("Extend", icon=":material/add:", disabled=state is ExperimentState.STOPPING):
+    cannot_extend = state in (ExperimentState.STOPPING, ExperimentState.BROKEN)
+    with st.popover("Extend", icon=":material/add:", disabled=cannot_extend):
         _extend_form(name, finished=finished, max_trials=max_trials, key=key)
     if st.button(
         "Delete",

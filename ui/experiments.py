@@ -15,9 +15,12 @@ import streamlit as st
 from gwas_core.report.history import sparkline
 from gwas_core.report.titles import model_title
 from gwas_core.spreadsheets import marked_table
+from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.tuning.folder_record import unknown_folders_sentence
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import experiment_actions
 from ui.states import STATE_LABELS
+from ui.text import markdown_text
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -59,8 +62,8 @@ def _row(summary: ExperimentSummary) -> dict[str, object]:
         "Experiment": summary.name,
         "State": STATE_LABELS[summary.state],
         _RUNS_ON: {"local": "this machine", "kubeflow": "Kubeflow"}.get(summary.engine, summary.engine),
-        "Progress": summary.finished_trials / summary.max_trials,
-        "Trials": f"{summary.finished_trials} of {summary.max_trials}",
+        "Progress": summary.finished_trials / summary.max_trials if summary.max_trials else None,
+        "Trials": f"{summary.finished_trials} of {summary.max_trials}" if summary.max_trials else "",
         "Best": best,
         "Baseline": error,
         "Difference": None if best is None or not error else best / error - 1,
@@ -69,7 +72,7 @@ def _row(summary: ExperimentSummary) -> dict[str, object]:
         "Mean": _validation_error(summary, "mean"),
         "GBLUP": _validation_error(summary, "gblup"),
         "Data": summary.source,
-        "Created": pd.Timestamp(summary.created),
+        "Created": pd.Timestamp(summary.created) if summary.created else pd.NaT,
         "Note": summary.reason,
     }
 
@@ -94,6 +97,19 @@ def show_nothing_yet() -> None:
     """Show how to get a first experiment."""
     st.markdown("There are no experiments yet: load the demo data or your own genotypes, then launch a search on them.")
     st.page_link("pages/data.py", label="Go to Data", icon=":material/table_chart:")
+
+
+def show_unknown_folders(names: Sequence[str]) -> None:
+    """Say which folders of the workspace hold experiments that the store does not know, if any, and what helps.
+
+    Args:
+        names: of the folders.
+    """
+    if names:
+        st.warning(
+            f"{markdown_text(unknown_folders_sentence(names))} The command `recover` brings back what they hold.",
+            icon=":material/folder_off:",
+        )
 
 
 def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
@@ -126,7 +142,13 @@ def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
 def _selected_actions(summary: ExperimentSummary) -> None:
     st.markdown(f"**{summary.name}**", width="content")
     parameters = {"experiment": summary.name}
-    if st.button("Open", key="list-open", icon=":material/open_in_new:", type="primary"):
+    if st.button(
+        "Open",
+        key="list-open",
+        icon=":material/open_in_new:",
+        type="primary",
+        disabled=summary.state is ExperimentState.BROKEN,
+    ):
         st.switch_page("pages/experiment.py", query_params=parameters)
     if st.button(
         "Model",

@@ -18,6 +18,7 @@ STATE_LABELS = {
     ExperimentState.INTERRUPTED: "⚠ interrupted",
     ExperimentState.SUCCEEDED: "✓ succeeded",
     ExperimentState.FAILED: "✗ failed",
+    ExperimentState.BROKEN: "✗ broken",
 }
 
 TRIAL_STATE_LABELS = {
@@ -37,6 +38,7 @@ _BADGES: dict[ExperimentState, tuple[str, Colour]] = {
     ExperimentState.INTERRUPTED: (":material/warning:", "orange"),
     ExperimentState.SUCCEEDED: (":material/check_circle:", "green"),
     ExperimentState.FAILED: (":material/error:", "red"),
+    ExperimentState.BROKEN: (":material/broken_image:", "red"),
 }
 
 

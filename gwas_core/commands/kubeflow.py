@@ -184,11 +184,10 @@ def submit_katib(options: argparse.Namespace) -> None:
     engines = Engines(Workspace.from_environment(), cluster=cluster, tell=say)
     dataset, notes = load_dataset(options)
     say_notes(notes)
-    taken = [entry.name for entry in engines.store.experiments()]
     experiment = launch_experiment(
         engines,
         dataset,
-        name=options.name or free_name(options.file.name, taken=taken),
+        name=options.name or free_name(options.file.name, taken=engines.store.taken_names()),
         source=options.file.name,
         notes=notes,
         **_cluster_settings(options),

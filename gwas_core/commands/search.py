@@ -1,4 +1,4 @@
-"""Commands ``tune``, ``demo``, ``space``, ``status``, ``trials``, ``stop``, ``resume``, ``extend`` and ``delete``.
+"""Commands on searches: ``tune``, ``demo``, ``space``, ``status``, ``trials``, ``stop``, ``resume`` and others.
 
 Also here: what is printed while a search is followed (bar, a line for each trial, baselines) and after it; Ctrl-C;
 ``--detach``; confirmation before deleting; the printed table of trials and of experiments; options that keep their
@@ -17,10 +17,12 @@ import yaml
 from gwas_core.commands.common import format_number, load_dataset, print_json, print_table, printable, say, say_notes
 from gwas_core.engines.launch import launch_experiment
 from gwas_core.engines.selection import Engines
-from gwas_core.errors import ExperimentError, SettingsError
+from gwas_core.errors import BrokenExperimentError, ExperimentError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.messages import counted, listed
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics
+from gwas_core.processes.command_messages import MessageKind
 from gwas_core.processes.memory import give_back_memory
 from gwas_core.report.bundle_export import bundle_path, export_bundle, trials_table
 from gwas_core.report.comparison import ModelMetrics, comparison
@@ -28,11 +30,14 @@ from gwas_core.report.progress_bars import ProgressBars
 from gwas_core.report.summary import summarise
 from gwas_core.report.titles import SHORT_FIGURE_TITLES, model_title
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
+from gwas_core.serialization import to_json_values
 from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME, first_start, read_demo
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
+from gwas_core.tuning.folder_record import unknown_folders_sentence
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
+from gwas_core.tuning.recovery import recover as recover_store
 from gwas_core.tuning.search_settings import (
     PreprocessingOptions,
     SearchOptions,
@@ -75,7 +80,7 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
     experiment = launch_experiment(
         engine,
         dataset,
-        name=options.name or free_name(stem, taken={entry.name for entry in engine.store.experiments()}),
+        name=options.name or free_name(stem, taken=engine.store.taken_names()),
         source=source,
         notes=notes,
         **experiment_settings(options),
@@ -265,6 +270,10 @@ def status(options: argparse.Namespace) -> None:
             _print_experiment(engine, record)
         return
     summaries = engine.experiments()
+    for name, reason in ((entry.name, entry.reason) for entry in summaries if entry.state is ExperimentState.BROKEN):
+        say(f"{name} is broken: {reason}. `delete {name}` removes it.", MessageKind.NOTE)
+    if unknown := engine.store.unknown_folders():
+        say(f"{unknown_folders_sentence(unknown)} `recover` brings back what they hold.", MessageKind.NOTE)
     if options.json:
         print_json(
             [
@@ -284,7 +293,8 @@ def status(options: argparse.Namespace) -> None:
         )
         return
     if not summaries:
-        say("There are no experiments yet: `demo` or `tune FILE` makes one.")
+        if not unknown:
+            say("There are no experiments yet: `demo` or `tune FILE` makes one.")
         return
     print_table(
         ("experiment", "state", "trials", "best", "data", "created"),
@@ -292,7 +302,7 @@ def status(options: argparse.Namespace) -> None:
             (
                 summary.name,
                 summary.state.value,
-                f"{summary.finished_trials}/{summary.max_trials}",
+                f"{summary.finished_trials}/{summary.max_trials}" if summary.max_trials else "–",
                 format_number(None if summary.best is None else summary.best[1]),
                 summary.source,
                 summary.created[:16].replace("T", " "),
@@ -371,18 +381,45 @@ def delete(options: argparse.Namespace) -> None:
         SettingsError: there is no terminal to ask for confirmation.
         ExperimentError: the confirmation was refused.
     """
-    engine = Engines(Workspace.from_environment())
-    record = engine.sync(options.name)
+    engine, name = Engines(Workspace.from_environment()), options.name
+    try:
+        content = f"its {len(engine.sync(name).trials)} trials and models"
+    except BrokenExperimentError as error:
+        content = f"whatever is in its folder (it is broken: {printable(error.reason)})"
     if not options.yes:
         if not sys.stdin.isatty():
             raise SettingsError("there is no terminal to ask for confirmation: add --yes", field="yes")
-        print(
-            f"Delete {record.name} with its {len(record.trials)} trials and models? Type its name: ", end="", flush=True
-        )
-        if sys.stdin.readline().strip() != record.name:
-            raise ExperimentError(f"{record.name} was not deleted")
-    engine.delete(record.name)
-    say(f"{record.name} was deleted.")
+        print(f"Delete {name} with {content}? Type its name: ", end="", flush=True)
+        if sys.stdin.readline().strip() != name:
+            raise ExperimentError(f"{name} was not deleted")
+    engine.delete(name)
+    say(f"{name} was deleted.")
+
+
+def recover(options: argparse.Namespace) -> None:
+    """Rebuild the store, where it is lost, damaged or lacks experiments, from the folders of the experiments.
+
+    Args:
+        options: parsed arguments of the command line.
+
+    Raises:
+        ExperimentError: a folder holds too little to be recovered, or an experiment is being worked on.
+    """
+    found = recover_store(Workspace.from_environment())
+    if found.damaged is not None:
+        say(f"The damaged database was put aside as {found.damaged}.", MessageKind.NOTE)
+    lost = [entry.name for entry in found.experiments if not entry.is_recovered]
+    if options.json:
+        print_json(to_json_values(found))
+    else:
+        print(f"{counted(found.kept, 'experiment')} in order before, {counted(len(found.experiments), 'other')} found.")
+        for entry in found.experiments:
+            came = f"recovered with {counted(entry.finished_trials, 'finished trial')}"
+            print(printable(f"{entry.name}: {came if entry.is_recovered else 'not recovered'}"))
+            for sentence in entry.lost:
+                print(printable(f"  lost: {sentence}"))
+    if lost:
+        raise ExperimentError(f"not recovered: {listed(lost)}; what they lost is said above")
 
 
 def space(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gwas_core.errors import BrokenExperimentError
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
@@ -113,17 +114,22 @@ class Engines:
         """Return all experiments, the newest first, each brought up to date by its engine.
 
         Returns:
-            Entries of the list of experiments, without their trials.
+            Entries of the list of experiments, without their trials; broken ones too.
         """
         summaries = self.local.experiments()
         if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in summaries):
-            return self.kubeflow.experiments()
+            return (*self.kubeflow.experiments(), *self.store.half_made())
         return summaries
 
     def delete(self, name: str) -> None:
-        """Remove an experiment and its files.
+        """Remove an experiment, broken or not, and its files.
+
+        Of a broken one, what a cluster may have is left there: nobody can say any more that it is this experiment's.
 
         Raises:
             ExperimentError: it is running, or does not exist.
         """
-        self.engine_for(name).delete(name)
+        try:
+            self.engine_for(name).delete(name)
+        except BrokenExperimentError:
+            self.store.delete(name)

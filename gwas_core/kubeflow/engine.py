@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from gwas_core.errors import ExperimentError, InputError, SettingsError
+from gwas_core.errors import BrokenExperimentError, ExperimentError, InputError, SettingsError
 from gwas_core.files import write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
@@ -178,12 +178,14 @@ class KubeflowEngine:
             ExperimentError: Katib does not let a finished experiment go on, among others.
         """
         check_extra_trials(extra_trials)
-        record = self.sync(name)
-        binding = load_own_binding(self.store, name)
-        extended = replace(record.experiment, max_trials=record.experiment.max_trials + extra_trials)
-        goes_on = record.state.is_active() or record.state is ExperimentState.SUCCEEDED
-        goes_on = goes_on and self._continuation.raise_max_trials(record, extended, binding)
-        self.store.set_max_trials(name, extended.max_trials)
+        # What Katib is told follows from what the store says, so nobody may change that in between.
+        with self.store.extension_lock(name):
+            record = self.sync(name)
+            binding = load_own_binding(self.store, name)
+            extended = replace(record.experiment, max_trials=record.experiment.max_trials + extra_trials)
+            goes_on = record.state.is_active() or record.state is ExperimentState.SUCCEEDED
+            goes_on = goes_on and self._continuation.raise_max_trials(record, extended, binding)
+            self.store.add_trials(name, extra_trials)
         if not goes_on:
             self._resume(self.store.load(name))
         elif not record.state.is_active():
@@ -202,7 +204,8 @@ class KubeflowEngine:
         summaries = self.store.experiments()
         active = [summary for summary in summaries if summary.state.is_active() and summary.engine == "kubeflow"]
         for summary in active:
-            self.sync(summary.name)
+            with suppress(BrokenExperimentError):  # it is listed all the same
+                self.sync(summary.name)
         return self.store.experiments() if active else summaries
 
     def delete(self, name: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
-from gwas_core.errors import FailureKind, InputError
+from gwas_core.errors import FailureKind, InputError, SettingsError
+from gwas_core.messages import quoted
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.model.training import TrialResult
@@ -15,6 +16,9 @@ from gwas_core.serialization import JsonObject, Record, from_json_values
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.parallel_trials import ParallelTrials
 from gwas_core.tuning.records import FinalMetrics
+from gwas_core.tuning.tables import stored_values
+
+_Value = TypeVar("_Value")
 
 # User attributes of a study. Each is written at once, so none is ever half there.
 EXPERIMENT = "experiment"
@@ -136,48 +140,68 @@ class StudyAttributes:
 
     @classmethod
     def read(cls, attributes: JsonObject) -> StudyAttributes | None:
-        """Return the attributes of a study; None if it is no experiment, or one that is being created or deleted.
+        """Return the attributes of a study; None if it is no experiment.
 
         Args:
             attributes: JSON values by name; what is absent counts as not stored.
 
         Raises:
-            InputError: the state of the experiment is not readable.
+            InputError: the experiment, or its state, is not readable.
         """
-        if EXPERIMENT not in attributes or STATUS not in attributes:
+        if EXPERIMENT not in attributes:
             return None
         description, calibration = attributes[EXPERIMENT], attributes.get(CALIBRATION)
+        if not isinstance(description, Mapping):
+            raise InputError("its description is damaged")
+        try:
+            Experiment.check_format(description)
+        except SettingsError as error:
+            raise InputError(str(error)) from error
+        if STATUS not in attributes:
+            raise InputError("its state is lost")
+        max_trials = attributes.get(MAX_TRIALS, description.get("max_trials"))
+        if isinstance(max_trials, bool) or not isinstance(max_trials, int):
+            raise InputError(f"max_trials must be a whole number, not {quoted(max_trials)}")
         return cls(
-            description=description,
+            description=dict(description),
             status=from_json_values(
                 ExperimentStatus, attributes[STATUS], name="status", error=InputError, ignore_unknown=True
             ),
-            max_trials=attributes.get(MAX_TRIALS, description["max_trials"]),
+            max_trials=max_trials,
             stop_requested=bool(attributes.get(STOP_REQUESTED)),
             baselines=BaselinesAttribute.read(attributes.get(BASELINES)),
             calibration=read_record(Calibration, calibration),
-            measured_xla=None if calibration is None else bool(calibration.get("xla")),
+            measured_xla=bool(calibration.get("xla")) if isinstance(calibration, Mapping) else None,
             final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
             parallel_trials=read_record(ParallelTrials, attributes.get(PARALLEL_TRIALS)),
         )
 
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> StudyAttributes | None:
-        """Return the attributes of a study; None if it is no experiment, or one that is being created or deleted.
+        """Return the attributes of a study; None if it is no experiment.
 
         Args:
             texts: JSON by name, as the database holds it.
 
         Raises:
-            InputError: the state of the experiment is not readable.
+            InputError: the experiment, or its state, is not readable.
         """
-        return cls.read({key: json.loads(text) for key, text in texts.items()})
+        return cls.read({key: stored_values(text) for key, text in texts.items()})
 
     @property
     def header(self) -> ExperimentHeader:
-        """Fields that a list shows, read without checking the search space, which takes a hundred times longer."""
+        """Fields that a list shows, read without checking the search space, which takes a hundred times longer.
+
+        Raises:
+            InputError: one of them is not readable.
+        """
         values = {field.name: self.description.get(field.name) for field in fields(ExperimentHeader)}
-        return from_json_values(ExperimentHeader, values, name="experiment", error=InputError)
+        header = from_json_values(ExperimentHeader, values, name="experiment", error=InputError)
+        try:
+            datetime.fromisoformat(header.created)
+        except ValueError as error:
+            raise InputError(f"created must be a time, not {quoted(header.created)}") from error
+        return header
 
     def experiment(self) -> Experiment:
         """Return the whole experiment, checked, with ``max_trials`` as it was extended.
@@ -221,6 +245,7 @@ class Outcome:
         result: what the trial function returned; of a trial that succeeded.
         failure: the kind of the reason, of a trial that failed.
         finished: time of the end, if that was before it is written; ISO 8601.
+        seconds: duration of the latest attempt by a clock that nobody sets; None if it was not measured.
     """
 
     state: TrialState
@@ -228,6 +253,7 @@ class Outcome:
     result: TrialResult | None = None
     failure: FailureKind | None = None
     finished: str | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not self.state.is_finished() or (self.state is TrialState.SUCCEEDED) != (self.result is not None):
@@ -250,6 +276,7 @@ class StoredOutcome:
     result: TrialResult | None = None
     failure: FailureKind | None = None
     finished: str | None = None
+    seconds: float | None = None
 
     @classmethod
     def read(cls, values: Any) -> StoredOutcome | None:
@@ -265,7 +292,8 @@ class StoredOutcome:
             reason=str(values.get("reason") or ""),
             result=read_record(TrialResult, values.get("result")),
             failure=FailureKind.read(values.get("failure")),
-            finished=values.get("finished"),
+            finished=_of_type(str, values.get("finished")),
+            seconds=_of_type(float, values.get("seconds")),
         )
 
 
@@ -293,7 +321,7 @@ class TrialAttributes:
         return cls(
             attempt=read_record(Attempt, attributes.get(ATTEMPT)),
             outcome=StoredOutcome.read(attributes.get(OUTCOME)),
-            folder=attributes.get(FOLDER),
+            folder=_of_type(str, attributes.get(FOLDER)),
         )
 
     @property
@@ -303,6 +331,10 @@ class TrialAttributes:
         if result is not None and result.xla is not None:
             return result.xla
         return None if self.attempt is None else self.attempt.xla
+
+
+def _of_type(kind: type[_Value], value: Any) -> _Value | None:
+    return value if isinstance(value, kind) else None
 
 
 def read_record(kind: type[Record], values: Any) -> Record | None:

@@ -59,12 +59,12 @@ def create_experiment(
     if not library.holds(dataset.content_hash):
         library.add(dataset, source=source, notes=notes)
     prepared.dataset.save(store.workspace.dataset_directory(experiment.dataset))
-    store.create(experiment)
-    Preparation(
+    preparation = Preparation(
         imputation=prepared.imputation,
         report=prepared.report,
         sentences=(*notes, *prepared.report.sentences()),
-    ).save(store.workspace.experiment_directory(name))
+    )
+    store.create(experiment, prepare=preparation.save)
     if calibration is not None:
         ExperimentWriter(store, name).set_calibration(calibration)
     return experiment

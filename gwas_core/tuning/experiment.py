@@ -36,7 +36,10 @@ EngineName = Literal["local", "kubeflow"]
 
 
 class ExperimentState(StrEnum):
-    """State of an experiment."""
+    """State of an experiment.
+
+    ``BROKEN`` is never stored: it is the state of what cannot be read, and can only be deleted or recovered.
+    """
 
     CREATED = "created"
     RUNNING = "running"
@@ -45,6 +48,7 @@ class ExperimentState(StrEnum):
     INTERRUPTED = "interrupted"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    BROKEN = "broken"
 
     def is_finished(self) -> bool:
         """Return whether the experiment came to its own end, good or bad."""
@@ -56,7 +60,7 @@ class ExperimentState(StrEnum):
 
     def can_resume(self) -> bool:
         """Return whether the experiment can be resumed: work is or may be left, and nothing is at it."""
-        return not self.is_active() and self is not ExperimentState.SUCCEEDED
+        return not self.is_active() and self not in (ExperimentState.SUCCEEDED, ExperimentState.BROKEN)
 
 
 class TrialState(StrEnum):
@@ -176,14 +180,26 @@ class Experiment:
         Raises:
             SettingsError: a value that does not fit; ``field`` is its location (``"split.seed"``).
         """
-        if isinstance(values, Mapping) and "format" in values:
-            values = dict(values)
-            version = values.pop("format")
-            if isinstance(version, bool) or version != _FORMAT:
-                raise SettingsError(
-                    f"this experiment has format {quoted(version)}; {_FORMAT} is known here", field="format"
-                )
+        if isinstance(values, Mapping):
+            cls.check_format(values)
+            values = {name: value for name, value in values.items() if name != "format"}
         return from_json_values(cls, values, name="experiment")
+
+    @staticmethod
+    def check_format(values: Mapping[str, Any]) -> None:
+        """Check that this version knows the form in which an experiment was written.
+
+        Args:
+            values: as ``to_dict`` returns them.
+
+        Raises:
+            SettingsError: another version wrote it.
+        """
+        version = values.get("format", _FORMAT)
+        if isinstance(version, bool) or version != _FORMAT:
+            raise SettingsError(
+                f"this experiment has format {quoted(version)}; {_FORMAT} is known here", field="format"
+            )
 
 
 _PARTS: dict[str, type] = {

@@ -1,8 +1,8 @@
 """Engine of this machine: a detached supervisor for each experiment, started, asked to stop, and deleted.
 
-Also here: how a running experiment without a living supervisor is recognised as interrupted, and what is said of a
-supervisor that is stopped; experiments of another machine in the same store; why a supervisor did not start; the log of
-a supervisor; the split written once.
+Also here: how a running experiment without a living supervisor is recognised as interrupted, also where that cannot be
+written because the disk is full, and what is said of a supervisor that is stopped; experiments of another machine in
+the same store; why a supervisor did not start; the log of a supervisor; the split written once.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import os
 import platform
 import selectors
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gwas_core.errors import ExperimentError, InputError, SettingsError
+from gwas_core.errors import BrokenExperimentError, DiskError, ExperimentError, InputError, SettingsError
 from gwas_core.genotypes.dataset import Dataset
-from gwas_core.genotypes.splits import make_split, save_split
+from gwas_core.genotypes.splits import SPLIT_FILE, make_split, save_split
 from gwas_core.messages import quoted
 from gwas_core.processes.detached import last_line, module_command, start_detached
 from gwas_core.processes.locks import FileLock, experiment_lock
@@ -26,7 +27,7 @@ from gwas_core.processes.threads import thread_environment
 from gwas_core.serialization import from_json_values, to_json_values
 from gwas_core.tuning.attributes import read_record
 from gwas_core.tuning.engine import check_can_go_on, check_extra_trials, check_is_running, wait_until_stopped
-from gwas_core.tuning.experiment import Experiment, ExperimentState
+from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.supervisor import StartAnswer
@@ -83,10 +84,11 @@ class LocalEngine:
         if dataset.has_missing:
             raise SettingsError("the dataset has missing genotypes: prepare (impute) it first", field="dataset")
         split = make_split(dataset, experiment.split)
-        if not self.store.holds_unstarted(experiment):
-            self.store.create(experiment)
         # Made once, so that every trial and the final evaluation are about the same lines.
-        save_split(split, self.workspace.experiment_directory(experiment.name))
+        if self.store.holds_unstarted(experiment):
+            save_split(split, self.workspace.experiment_directory(experiment.name))
+        else:
+            self.store.create(experiment, prepare=lambda directory: save_split(split, directory))
         return self._launch(experiment.name)
 
     def stop(self, name: str, *, wait: float = 30.0) -> ExperimentRecord:
@@ -99,19 +101,22 @@ class LocalEngine:
         """Go on with an experiment; see ``Engine.resume``."""
         record = self.sync(name)
         check_can_go_on(record)
+        if _was_never_started(record):
+            return self.start(record.experiment)
         return self._launch(name)
 
     def extend(self, name: str, extra_trials: int) -> ExperimentRecord:
         """Add trials to an experiment; see ``Engine.extend``."""
         check_extra_trials(extra_trials)
-        record = self.store.load(name)
-        self.store.set_max_trials(name, record.experiment.max_trials + extra_trials)
+        self.store.study_id(name)  # refused before anything is locked
+        with self.store.extension_lock(name):
+            self.store.add_trials(name, extra_trials)
         # Written first, looked at after: see Supervisor.run.
         record = self.sync(name)
         if record.state.is_active():
             return record
         try:
-            return self._launch(name)
+            return self.start(record.experiment) if _was_never_started(record) else self._launch(name)
         except _AlreadyRunning:
             return self.sync(name)
 
@@ -133,12 +138,19 @@ class LocalEngine:
             # With the lock in hand no supervisor can be running, and one that ended wrote how before it let go.
             record = self.store.load(name)
             if record.state.is_active():
-                ExperimentWriter(self.store, name).set_status(ExperimentState.INTERRUPTED, _INTERRUPTED)
+                try:
+                    ExperimentWriter(self.store, name).set_status(ExperimentState.INTERRUPTED, _INTERRUPTED)
+                except DiskError as error:
+                    return _seen_as_interrupted(record, f"{_INTERRUPTED}; {error}")
                 record = self.store.load(name)
         return record
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
-        """Return all experiments of the store, the newest first; those of this engine are brought up to date."""
+        """Return all experiments of the store, the newest first; those of this engine are brought up to date.
+
+        Returns:
+            Entries of the list of experiments; after all others, what is left of creations that were broken off.
+        """
         summaries = self.store.experiments()
         active = [summary for summary in summaries if summary.state.is_active() and summary.engine == "local"]
         # Those whose supervisor lives need no more reading: what it wrote has just been read.
@@ -153,12 +165,13 @@ class LocalEngine:
                 elif (reason := _with_silence(summary.reason, lock)) != summary.reason:
                     reasons[summary.name] = reason
         for name in left:
-            self.sync(name)
+            with suppress(BrokenExperimentError):  # it is listed all the same
+                self.sync(name)
         if left:
             summaries = self.store.experiments()
         if reasons:
             summaries = tuple(replace(entry, reason=reasons.get(entry.name, entry.reason)) for entry in summaries)
-        return summaries
+        return (*summaries, *self.store.half_made())
 
     def delete(self, name: str) -> None:
         """Remove an experiment and its files.
@@ -239,6 +252,20 @@ def _with_silence(reason: str, lock: FileLock) -> str:
 
 def _joined(reason: str, more: str) -> str:
     return f"{reason}; {more}" if reason else more
+
+
+def _was_never_started(record: ExperimentRecord) -> bool:
+    """Return whether the process that created the experiment was killed before it had everything it runs with."""
+    is_untouched = record.state is ExperimentState.CREATED and not record.trials
+    return is_untouched and not (record.directory / SPLIT_FILE).is_file()
+
+
+def _seen_as_interrupted(record: ExperimentRecord, reason: str) -> ExperimentRecord:
+    """Return a record as the store would give it if that could be written now."""
+    trials = tuple(
+        trial if trial.state.is_finished() else replace(trial, state=TrialState.INTERRUPTED) for trial in record.trials
+    )
+    return replace(record, state=ExperimentState.INTERRUPTED, reason=reason, trials=trials)
 
 
 def _read_answer(reader: int) -> StartAnswer | None:

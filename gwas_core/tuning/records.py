@@ -38,6 +38,7 @@ class TrialRecord:
         result: what the trial function returned; None until the trial succeeded.
         failure: the kind of reason for which it failed; None unless it did.
         started: of the latest attempt.
+        duration: of the latest attempt in seconds, by a clock that nobody sets; None if it was not measured.
         xla: whether training was compiled by XLA, which can change the last digits; None if it is not known.
         directory: folder of the trial's files.
     """
@@ -56,6 +57,7 @@ class TrialRecord:
     directory: Path
     failure: FailureKind | None = None
     xla: bool | None = None
+    duration: float | None = None
 
     @property
     def best_epoch(self) -> int | None:
@@ -71,10 +73,14 @@ class TrialRecord:
 
     @property
     def seconds(self) -> float | None:
-        """Duration of the latest attempt; None until it is finished."""
+        """Duration of the latest attempt; None until it is finished, or if its times do not tell."""
+        if self.duration is not None:
+            return self.duration
         if self.started is None or self.finished is None:
             return None
-        return (self.finished - self.started).total_seconds()
+        seconds = (self.finished - self.started).total_seconds()
+        # Below zero, the clock was set back meanwhile.
+        return seconds if seconds >= 0 else None
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -2,23 +2,31 @@
 
 Also here: which names are taken; what another version of this program wrote and how it is read; what engines note;
 whether a trial was trained with XLA; studies of other programs in the same storage; the refusal to delete what runs;
-the newest first.
+the newest first; experiments that are broken; folders of experiments that the store does not know.
 """
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import optuna
 from optuna.storages import RDBStorage
-from optuna.study import StudyDirection
 
-from gwas_core.errors import ExperimentError, FailureKind
-from gwas_core.processes.locks import experiment_lock
+from gwas_core.errors import (
+    BrokenExperimentError,
+    DiskError,
+    ExperimentError,
+    FailureKind,
+    SettingsError,
+)
+from gwas_core.files import disk_errors
+from gwas_core.processes.locks import FileLock, experiment_lock
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.attributes import (
     EXPERIMENT,
@@ -32,12 +40,19 @@ from gwas_core.tuning.attributes import (
     StudyAttributes,
     TrialAttributes,
 )
+from gwas_core.tuning.broken import HALF_MADE, UNREADABLE, broken_error, broken_summary
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
+from gwas_core.tuning.folder_record import FolderRecord, holds_experiment, holds_work
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord, moment
-from gwas_core.tuning.storage import open_storage, translated_errors
+from gwas_core.tuning.storage import StorageUse, open_storage, storage_file
 from gwas_core.tuning.summaries import FINISHED, SummaryReader, unfinished_state
 from gwas_core.tuning.tables import Reader, TrialRow
+from gwas_core.tuning.transactions import change_attribute, create_study
 from gwas_core.workspace import Workspace, check_experiment_name
+
+_CREATION_SECONDS = 1.0
+_EXTENSION_SECONDS = 60.0
+_TRASH = "_deleted-"
 
 
 class Store:
@@ -53,47 +68,110 @@ class Store:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.storage: RDBStorage = open_storage(workspace)
+        self.using = StorageUse(storage_file(workspace))
         self._reader = Reader(self.storage)
         self._summaries = SummaryReader(self._reader)
         # Connections are closed with the store, not at some later collection of garbage.
         weakref.finalize(self, self.storage.engine.dispose)
 
-    def create(self, experiment: Experiment) -> None:
+    def create(self, experiment: Experiment, *, prepare: Callable[[Path], None] | None = None) -> None:
         """Add an experiment, without running it.
+
+        Its folder is written first, and then the store is told in one transaction: a process that is killed on the way
+        leaves a folder that the next experiment of this name takes over.
 
         Args:
             experiment: only its name is checked here: whether its dataset is there is for the engine that starts it.
+            prepare: writes what else belongs into the experiment's folder.
 
         Raises:
             ExperimentError: the name is taken.
+            DiskError: the disk is full, or does not let the folder be written.
         """
-        taken = f"there is already an experiment named {experiment.name}: choose another name or delete it"
         directory = self.workspace.experiment_directory(experiment.name)
-        with translated_errors():
-            if self._reader.study_id(experiment.name) is not None:
-                raise ExperimentError(taken)
-            if directory.exists() and any(directory.iterdir()):
-                raise ExperimentError(
-                    f"the workspace already has a folder {directory.name} of something else: choose another name"
-                )
-            try:
-                study_id = self.storage.create_new_study([StudyDirection.MINIMIZE], experiment.name)
-            except optuna.exceptions.DuplicatedStudyError as error:
-                raise ExperimentError(taken) from error
+        self._check_free(experiment.name)
+        with experiment_lock(directory) as lock:
+            if not lock.acquire(seconds=_CREATION_SECONDS):
+                raise ExperimentError(f"another process is at work on {experiment.name}: choose another name")
+            self._check_free(experiment.name)
             status = ExperimentStatus(state=ExperimentState.CREATED)
-            self.storage.set_study_user_attr(study_id, STATUS, to_json_values(status))
-            # Last: a study is an experiment of ours from the moment it has this.
-            self.storage.set_study_user_attr(study_id, EXPERIMENT, experiment.to_dict())
-        directory.mkdir(parents=True, exist_ok=True)
+            attributes = {STATUS: to_json_values(status), EXPERIMENT: experiment.to_dict()}
+            try:
+                record = FolderRecord(directory)
+                record.begin()
+                if prepare is not None:
+                    prepare(directory)
+                # The experiment itself last: with it, the folder counts as that of an experiment.
+                for key, values in attributes.items():
+                    record.write_attribute(key, values)
+                with self.using():
+                    study_id = create_study(self.storage, experiment.name, attributes)
+            except Exception:
+                shutil.rmtree(directory, ignore_errors=True)
+                raise
+        if study_id is None:
+            raise ExperimentError(_taken(experiment.name))
+
+    def _check_free(self, name: str) -> None:
+        with self.using():
+            study_id = self._reader.study_id(name)
+        if study_id is not None:
+            raise ExperimentError(_taken(name))
+        directory = self.workspace.experiment_directory(name)
+        if not holds_work(directory):
+            return
+        if holds_experiment(directory):
+            raise ExperimentError(
+                f"the folder {directory.name} holds an experiment that the store does not know: `recover` brings it "
+                "back; or choose another name"
+            )
+        raise ExperimentError(
+            f"the workspace already has a folder {directory.name} of something else: choose another name"
+        )
 
     def experiments(self) -> tuple[ExperimentSummary, ...]:
         """Return all experiments, the newest first; only what changed since the last call is read again.
 
         Returns:
-            Entries of the list of experiments, without their trials.
+            Entries of the list of experiments, without their trials. One that cannot be read has the state ``BROKEN``
+            and the reason for it.
         """
-        with translated_errors():
+        with self.using():
             return self._summaries.read()
+
+    def half_made(self) -> tuple[ExperimentSummary, ...]:
+        """Return the studies without content, which an experiment's creation left that was broken off.
+
+        Only versions before 0.3 left such. A study that another program has just made looks the same.
+        """
+        with self.using():
+            others = self._summaries.other_names()
+            # Most stores hold none, and need no look at trials then.
+            names = self._reader.without_content(but=STATUS) if any(map(_is_name, others)) else {}
+        return tuple(broken_summary(name, HALF_MADE) for name in reversed(names.values()) if _is_name(name))
+
+    def taken_names(self) -> set[str]:
+        """Return the names that no new experiment can have: those of studies and of folders."""
+        with self.using():
+            names = set(self._reader.names().values())
+        return names | set(_folders(self.workspace.root))
+
+    def unknown_folders(self, known: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the names of the folders that hold experiments which the store does not know, in ascending order.
+
+        That is so where the store was lost or replaced by an older one. A folder that somebody works on is left out: an
+        experiment that is just being created has its folder first.
+
+        Args:
+            known: names of experiments that the store was just seen to have; where these are all, it is not asked.
+        """
+        left = set(_folders(self.workspace.root)) - set(known)
+        folders = [self.workspace.root / name for name in sorted(left) if holds_experiment(self.workspace.root / name)]
+        if not folders:
+            return ()
+        with self.using():
+            names = set(self._reader.names().values())
+        return tuple(folder.name for folder in folders if folder.name not in names and _is_free(folder))
 
     def engine_of(self, name: str) -> str:
         """Return the name of the engine that runs the experiment, without reading its trials.
@@ -101,11 +179,15 @@ class Store:
         Raises:
             ExperimentError: there is none of this name.
         """
-        return self._attributes(self.study_id(name), name).header.engine
+        attributes = self._attributes(self.study_id(name), name)
+        try:
+            return attributes.header.engine
+        except UNREADABLE as error:
+            raise broken_error(name, error) from error
 
     def holds_unstarted(self, experiment: Experiment) -> bool:
         """Return whether exactly this experiment was created and nothing has run it yet."""
-        with translated_errors():
+        with self.using():
             study_id = self._reader.study_id(experiment.name)
         if study_id is None:
             return False
@@ -122,29 +204,63 @@ class Store:
             Record of this moment; nothing is cached.
 
         Raises:
+            BrokenExperimentError: it cannot be read.
             ExperimentError: there is none of this name.
         """
         study_id = self.study_id(name)
         # The state before the trials: a finished experiment is then seen with all of them.
         attributes = self._attributes(study_id, name)
-        with translated_errors():
-            rows = self._reader.trials(study_id)
-        return self._record(attributes, rows)
+        try:
+            with self.using():
+                rows = self._reader.trials(study_id)
+            return self._record(attributes, rows)
+        except UNREADABLE as error:
+            raise broken_error(name, error) from error
 
     def delete(self, name: str) -> None:
-        """Remove an experiment and its folder.
+        """Remove an experiment, broken or not, and its folder.
 
         Raises:
             ExperimentError: it is being worked on, or does not exist.
         """
         study_id = self.study_id(name)
+        with suppress(BrokenExperimentError):
+            self._attributes(study_id, name)  # refuses the study of another program
         directory = self.workspace.experiment_directory(name)
         with experiment_lock(directory) as lock:
             if not lock.acquire(seconds=0.2):
                 raise ExperimentError(f"{name} is running: stop it before deleting it")
-            with translated_errors():
+            # Out of the way at once, so that a process killed meanwhile leaves no folder that would be recovered or
+            # would keep the name.
+            trash = self.workspace.root / f"{_TRASH}{secrets.token_hex(4)}-{name}"
+            with disk_errors(directory):
+                directory.rename(trash)
+            try:
+                self._delete_study(study_id, trash)
+            except BaseException:
+                with suppress(OSError):
+                    trash.rename(directory)
+                raise
+            shutil.rmtree(trash, ignore_errors=True)
+        self._empty_trash()
+
+    def _delete_study(self, study_id: int, trash: Path) -> None:
+        try:
+            with self.using():
                 self.storage.delete_study(study_id)
-            shutil.rmtree(directory)
+        except DiskError:
+            # The database grows before it shrinks: what goes with the experiment makes room for that.
+            shutil.rmtree(trash, ignore_errors=True)
+            with self.using():
+                self.storage.delete_study(study_id)
+
+    def _empty_trash(self) -> None:
+        """Remove what processes that were killed meanwhile left of experiments that they deleted."""
+        with self.using():
+            names = set(self._reader.names().values())
+        for trash in self.workspace.root.glob(f"{_TRASH}*"):
+            if trash.name.removeprefix(_TRASH).partition("-")[2] not in names:
+                shutil.rmtree(trash, ignore_errors=True)
 
     def request_stop(self, name: str) -> None:
         """Ask the process that runs the experiment to stop it."""
@@ -164,6 +280,46 @@ class Store:
         replace(self.load(name).experiment, max_trials=max_trials)  # refuses what an experiment would refuse
         self._set(name, MAX_TRIALS, max_trials)
 
+    def add_trials(self, name: str, extra_trials: int) -> int:
+        """Raise the number of trials after which the experiment ends, and return it; none of several at once is lost.
+
+        Args:
+            name: of the experiment.
+            extra_trials: number of trials to add.
+
+        Raises:
+            SettingsError: that would be more than an experiment may have.
+        """
+        study_id = self.study_id(name)
+        experiment = self.load(name).experiment
+        record = FolderRecord(self.workspace.experiment_directory(name))
+
+        def added(stored: Any) -> int:
+            before = stored if isinstance(stored, int) else self._attributes(study_id, name).max_trials
+            after = replace(experiment, max_trials=before + extra_trials).max_trials
+            record.write_attribute(MAX_TRIALS, after)
+            return after
+
+        with self.using():
+            return int(change_attribute(self.storage, study_id, MAX_TRIALS, added))
+
+    @contextmanager
+    def extension_lock(self, name: str) -> Iterator[None]:
+        """Hold what one process of a machine can hold that extends the experiment.
+
+        No extension is lost without it; it keeps what else follows from the number of trials in step, as the folder.
+
+        Args:
+            name: of the experiment.
+
+        Raises:
+            ExperimentError: another process extends it, and does not come to an end.
+        """
+        with FileLock(self.workspace.experiment_directory(name) / ".extension.lock") as lock:
+            if not lock.acquire(seconds=_EXTENSION_SECONDS):
+                raise ExperimentError(f"another process is extending {name}: try again")
+            yield
+
     def engine_attribute(self, name: str, key: str) -> Any:
         """Return what an engine keeps of its own with an experiment; None if there is nothing of that name.
 
@@ -175,7 +331,7 @@ class Store:
             JSON values.
         """
         study_id = self.study_id(name)
-        with translated_errors():
+        with self.using():
             return self._reader.study_attributes(study_id).get(key)
 
     def set_engine_attribute(self, name: str, key: str, value: Any) -> None:
@@ -195,22 +351,32 @@ class Store:
             ExperimentError: there is none of this name.
         """
         check_experiment_name(name)
-        with translated_errors():
+        with self.using():
             study_id = self._reader.study_id(name)
         if study_id is None:
             raise ExperimentError(f"there is no experiment named {name}")
         return study_id
 
     def _attributes(self, study_id: int, name: str) -> StudyAttributes:
-        with translated_errors():
-            attributes = StudyAttributes.read(self._reader.study_attributes(study_id))
+        with self.using():
+            stored = self._reader.study_attributes(study_id)
+            is_half_made = EXPERIMENT not in stored and study_id in self._reader.without_content(but=STATUS)
+        if is_half_made:
+            message = f"{name} is a study of another program, or {HALF_MADE}: `delete {name}` removes it"
+            raise BrokenExperimentError(message, reason=HALF_MADE)
+        try:
+            attributes = StudyAttributes.read(stored)
+        except UNREADABLE as error:
+            raise broken_error(name, error) from error
         if attributes is None:
-            raise ExperimentError(f"{name} is a study of another program, or was just being created or deleted")
+            raise ExperimentError(f"{name} is a study of another program, or was just deleted")
         return attributes
 
     def _set(self, name: str, key: str, value: Any) -> None:
         study_id = self.study_id(name)
-        with translated_errors():
+        if key != STOP_REQUESTED:  # of no meaning for a store that is rebuilt
+            FolderRecord(self.workspace.experiment_directory(name)).write_attribute(key, value)
+        with self.using():
             self.storage.set_study_user_attr(study_id, key, value)
 
     def _record(self, attributes: StudyAttributes, rows: list[TrialRow]) -> ExperimentRecord:
@@ -255,9 +421,32 @@ class Store:
             failure=outcome.failure or FailureKind.UNKNOWN if state is TrialState.FAILED else None,
             started=moment(attempt.started) or row.started,
             finished=moment(outcome.finished) or row.finished,
+            duration=outcome.seconds,
             directory=self._trial_directory(experiment.name, row.number, attributes.folder),
         )
 
     def _trial_directory(self, name: str, number: int, folder: str | None) -> Path:
         directory = self.workspace.trial_directory(name, number)
         return directory.with_name(folder) if folder else directory
+
+
+def _taken(name: str) -> str:
+    return f"there is already an experiment named {name}: choose another name or delete it"
+
+
+def _is_name(name: str) -> bool:
+    try:
+        check_experiment_name(name)
+    except SettingsError:
+        return False
+    return True
+
+
+def _folders(root: Path) -> Iterable[str]:
+    """Return the folders of a workspace that can be those of experiments, by name."""
+    return [path.name for path in root.iterdir() if _is_name(path.name) and path.is_dir()] if root.is_dir() else []
+
+
+def _is_free(directory: Path) -> bool:
+    with experiment_lock(directory) as lock:
+        return lock.acquire()

@@ -1,6 +1,6 @@
 """List of all experiments, of which only what changed since the last time is read again.
 
-Also here: which experiments may have changed; states of trials that are not finished.
+Also here: which experiments may have changed; states of trials that are not finished; experiments that are broken.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gwas_core.tuning.attributes import BASELINES, EXPERIMENT, MAX_TRIALS, STATUS, StudyAttributes
+from gwas_core.tuning.broken import UNREADABLE, broken_reason, broken_summary
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentSummary
 from gwas_core.tuning.tables import Reader, TrialOutcome
@@ -27,12 +28,14 @@ class _Entry:
     """What was read of one study.
 
     Attributes:
+        name: of the study.
         texts: its attributes as they are stored, by name.
-        attributes: the same, read; None if the study is no experiment of ours.
+        attributes: the same, read; None if the study is no experiment of ours, or broken.
         trials: number and states of its trials when they were read, by which a change is noticed.
         summary: None if the study is no experiment of ours.
     """
 
+    name: str
     texts: dict[str, str]
     attributes: StudyAttributes | None
     trials: object = None
@@ -61,8 +64,8 @@ class SummaryReader:
         with self._lock:
             # The states of experiments before those of trials: a finished experiment is then seen with all its trials.
             found = {
-                study_id: self._with_texts(study_id, texts)
-                for study_id, texts in self._reader.study_attribute_texts(_KEYS).items()
+                study_id: self._with_texts(study_id, name, texts)
+                for study_id, (name, texts) in self._reader.study_attribute_texts(_KEYS).items()
             }
             self._entries = self._with_trials(found)
             newest_first = (entry.summary for _, entry in sorted(self._entries.items(), reverse=True))
@@ -71,12 +74,23 @@ class SummaryReader:
                 self._list = listed
             return self._list
 
-    def _with_texts(self, study_id: int, texts: dict[str, str]) -> _Entry:
+    def other_names(self) -> tuple[str, ...]:
+        """Return the names of the studies that are no experiments of ours, as they were read last."""
+        with self._lock:
+            return tuple(entry.name for _, entry in sorted(self._entries.items()) if entry.summary is None)
+
+    def _with_texts(self, study_id: int, name: str, texts: dict[str, str]) -> _Entry:
         """Return the entry as it was read before if its attributes are the same, else a new one without trials."""
         before = self._entries.get(study_id)
-        if before is not None and before.texts == texts:
+        if before is not None and (before.name, before.texts) == (name, texts):
             return before
-        return _Entry(texts=texts, attributes=StudyAttributes.parse(texts))
+        try:
+            attributes = StudyAttributes.parse(texts)
+            _ = attributes and attributes.header  # read here, where it may be refused
+        except UNREADABLE as error:
+            summary = broken_summary(name, broken_reason(error))
+            return _Entry(name=name, texts=texts, attributes=None, summary=summary)
+        return _Entry(name=name, texts=texts, attributes=attributes)
 
     def _with_trials(self, entries: dict[int, _Entry]) -> dict[int, _Entry]:
         """Return the entries with summaries that hold the states of their trials now."""
@@ -94,6 +108,7 @@ class SummaryReader:
         outcomes = self._reader.outcomes(changed)
         return entries | {
             study_id: _Entry(
+                name=entries[study_id].name,
                 texts=entries[study_id].texts,
                 attributes=entries[study_id].attributes,
                 trials=trials[study_id],

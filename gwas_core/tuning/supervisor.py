@@ -2,7 +2,7 @@
 
 Also here: that XLA is timed once for all trials; the order of baselines, trials and final evaluation; what follows from
 the death of a worker and from signals; how often a trial is begun again; that suggestions do not hold up the workers;
-workers that do not start.
+workers that do not start; that a full disk interrupts the search and fails no trial; a workspace deleted meanwhile.
 
 It is the only writer of its experiment, holds the experiment's lock for as long as it
 lives, and can be killed at any moment: what is finished is in the store, the rest is begun
@@ -12,6 +12,7 @@ again when the experiment is resumed.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -27,7 +28,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from gwas_core.errors import ExperimentError, FailureKind, GwasError, InputError, SpaceExhausted
+from gwas_core.errors import (
+    ExperimentError,
+    FailureKind,
+    GwasError,
+    InputError,
+    SpaceExhausted,
+    describe_os_error,
+    describe_unexpected,
+)
+from gwas_core.files import has_room
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import SPLIT_FILE
 from gwas_core.processes.detached import last_line
@@ -158,6 +168,7 @@ class Supervisor:
         if self._writer.state() is ExperimentState.FAILED:
             self._writer.forgive_failures()
         self._writer.take_over(maximum_crashes=MAXIMUM_CRASHES)
+        self._writer.complete_record()
         self._count()
         if not self._writer.has_baselines():
             self._queue.append(Task(BaselinesJob(threads=self._threads)))
@@ -196,6 +207,7 @@ class Supervisor:
         next_poll = 0.0
         while True:
             if time.monotonic() >= next_poll:
+                self._check_folder()
                 self._give_sign_of_life()
                 self._requests = self._writer.requests()
                 next_poll = time.monotonic() + POLL_SECONDS
@@ -207,6 +219,15 @@ class Supervisor:
                 self._pool.assign(self._queue.popleft())
             for event in self._pool.wait(max(0.0, next_poll - time.monotonic())):
                 self._on_event(event)
+
+    def _check_folder(self) -> None:
+        """Check that the experiment's folder was not deleted; of the store's file, every use of it does.
+
+        Raises:
+            ExperimentError: it was.
+        """
+        if not self._lock.is_in_place():
+            raise ExperimentError(f"the folder {self._directory} was deleted or replaced while the search was running")
 
     def _give_sign_of_life(self) -> None:
         if time.monotonic() >= self._next_sign:
@@ -286,7 +307,8 @@ class Supervisor:
 
     def _suggest(self) -> TrialJob:
         """Return the job of the next trial, put back before or new; runs in the suggester's thread."""
-        trial = suggest(self._writer.study, sampler=self._sampler, space=self._experiment.space)
+        with self._writer.store.using():
+            trial = suggest(self._writer.study, sampler=self._sampler, space=self._experiment.space)
         hyperparameters = self._experiment.space.check(trial.params)
         directory = self._workspace.trial_directory(self._experiment.name, trial.number)
         return TrialJob(trial=trial.number, hyperparameters=hyperparameters, directory=directory, xla=self._xla())
@@ -394,6 +416,9 @@ class Supervisor:
                 raise InputError(f"a {type(answer).__name__} is no answer to a {type(job).__name__}")
 
     def _on_failure(self, job: Job, reason: str, kind: FailureKind) -> None:
+        if kind is FailureKind.DISK_FULL:
+            self._on_full_disk(job, reason)
+            return
         match job:
             case TrialJob(trial=trial):
                 self._finish_trial(trial, Outcome(state=TrialState.FAILED, reason=reason, failure=kind))
@@ -407,9 +432,19 @@ class Supervisor:
                     reason=f"the best model could not be evaluated on the test lines: {reason}",
                 )
 
+    def _on_full_disk(self, job: Job | None, reason: str) -> None:
+        """Interrupt the search: whatever it would do now fails, and none of it is the trials' fault."""
+        self._fatal = Ending(state=ExperimentState.INTERRUPTED, reason=reason)
+        if isinstance(job, TrialJob):
+            self._writer.put_back(job.trial, reason="begun again: the disk was full")
+            self._count()
+
     def _on_death(self, death: Death[Job]) -> None:
         _logger.warning("%s, working on %s", death.words, "nothing" if death.task is None else death.task.job)
-        if not death.had_started:
+        if not has_room(self._directory):
+            # A library that cannot write may end its process without a word.
+            self._on_full_disk(None if death.task is None else death.task.job, _full(self._directory))
+        elif not death.had_started:
             self._on_failed_start(death)
         elif death.task is not None:
             self._begin_again(death.task, death)
@@ -471,6 +506,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _supervise(workspace, options.name, lock, say)
 
 
+def _full(directory: Path) -> str:
+    return describe_os_error(OSError(errno.ENOSPC, ""), directory)
+
+
 def _supervise(workspace: Workspace, name: str, lock: FileLock, say: Callable[[StartAnswer], None]) -> int:
     try:
         supervisor = Supervisor(workspace, name, lock)
@@ -486,7 +525,12 @@ def _supervise(workspace: Workspace, name: str, lock: FileLock, say: Callable[[S
         # A full disk, a database that is gone, or a mistake of ours: the search can go on later.
         _logger.exception("the supervisor broke off")
         supervisor.close()
-        supervisor.interrupt(f"it broke off: {type(error).__name__}: {str(error)[:200]}")
+        reason = str(error) if isinstance(error, GwasError) else describe_unexpected(error)
+        try:
+            supervisor.interrupt(f"it broke off: {reason}")
+        except GwasError as second:
+            # Whoever looks next finds that nobody holds the lock, and says so.
+            _logger.error("that cannot be written: %s", second)
         return 1
     finally:
         supervisor.close()

@@ -111,6 +111,26 @@ class Reader:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
+    def names(self) -> dict[int, str]:
+        """Return the names of all studies, by study number."""
+        with self._engine.connect() as connection:
+            query = sqlalchemy.select(_STUDIES.c.study_id, _STUDIES.c.study_name)
+            return {row.study_id: row.study_name for row in connection.execute(query)}
+
+    def without_content(self, *, but: str) -> dict[int, str]:
+        """Return the names of the studies without trials and without any user attribute but one, by study number.
+
+        Args:
+            but: name of the attribute that they may have.
+        """
+        attribute, trial = _STUDY_ATTRIBUTES, _TRIALS
+        query = sqlalchemy.select(_STUDIES.c.study_id, _STUDIES.c.study_name).where(
+            ~sqlalchemy.exists().where(attribute.c.study_id == _STUDIES.c.study_id, attribute.c.key != but),
+            ~sqlalchemy.exists().where(trial.c.study_id == _STUDIES.c.study_id),
+        )
+        with self._engine.connect() as connection:
+            return {row.study_id: row.study_name for row in connection.execute(query)}
+
     def study_attributes(self, study_id: int) -> JsonObject:
         """Return the user attributes of one study.
 
@@ -124,24 +144,30 @@ class Reader:
             _STUDY_ATTRIBUTES.c.study_id == study_id
         )
         with self._engine.connect() as connection:
-            return {key: json.loads(value) for key, value in connection.execute(query)}
+            return {key: stored_values(value) for key, value in connection.execute(query)}
 
-    def study_attribute_texts(self, keys: Sequence[str]) -> dict[int, dict[str, str]]:
-        """Return some user attributes of every study as they are stored, by study number.
+    def study_attribute_texts(self, keys: Sequence[str]) -> dict[int, tuple[str, dict[str, str]]]:
+        """Return the name of every study and some of its user attributes as they are stored, by study number.
 
         Args:
             keys: names of the attributes that are read.
 
         Returns:
-            JSON texts by name, by study number.
+            Name, and JSON texts by name of the attribute, by study number.
         """
         table = _STUDY_ATTRIBUTES
-        query = sqlalchemy.select(table.c.study_id, table.c.key, table.c.value_json).where(table.c.key.in_(keys))
-        texts: dict[int, dict[str, str]] = defaultdict(dict)
+        # An outer join: a study without any of them counts too.
+        joined = _STUDIES.outerjoin(table, (table.c.study_id == _STUDIES.c.study_id) & table.c.key.in_(keys))
+        query = sqlalchemy.select(
+            _STUDIES.c.study_id, _STUDIES.c.study_name, table.c.key, table.c.value_json
+        ).select_from(joined)
+        found: dict[int, tuple[str, dict[str, str]]] = {}
         with self._engine.connect() as connection:
-            for study_id, key, value in connection.execute(query):
-                texts[study_id][key] = value
-        return dict(texts)
+            for study_id, name, key, value in connection.execute(query):
+                texts = found.setdefault(study_id, (name, {}))[1]
+                if key is not None:
+                    texts[key] = value
+        return found
 
     def trial_counts(self) -> dict[int, int]:
         """Return how many trials each study has, by study number; read from an index alone."""
@@ -228,7 +254,7 @@ class Reader:
             for trial_id, key, text in self._rows(
                 connection, _TRIAL_ATTRIBUTES, study_id, "trial_id", "key", "value_json"
             ):
-                attributes[trial_id][key] = json.loads(text)
+                attributes[trial_id][key] = stored_values(text)
         return [
             TrialRow(
                 number=trial.number,
@@ -280,6 +306,14 @@ class Reader:
 def _batched(study_ids: Sequence[int]) -> Iterator[Sequence[int]]:
     for first in range(0, len(study_ids), _MOST_STUDIES):
         yield study_ids[first : first + _MOST_STUDIES]
+
+
+def stored_values(text: str) -> Any:
+    """Return JSON values; of a text that is damaged, the text itself, which no record is: others stay readable."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 @lru_cache(maxsize=4096)

@@ -1,24 +1,28 @@
 """Writer of one experiment's progress and results: attempts, epochs, outcomes, state, baselines.
 
 Also here: how unfinished trials are settled after a kill; which failures no longer count after a resume; how often the
-test lines were used; whether a stop or more trials are asked for; that a trial begun again keeps its seed and XLA.
+test lines were used; whether a stop or more trials are asked for; that a trial begun again keeps its seed and XLA; that
+the experiment's folder holds whatever is written here, and holds it first; how long an attempt took.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from gwas_core.errors import FailureKind
+from gwas_core.errors import ExperimentError, FailureKind
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
-from gwas_core.serialization import to_json_values
+from gwas_core.serialization import JsonObject, to_json_values
 from gwas_core.tuning.attributes import (
     ATTEMPT,
     BASELINES,
@@ -28,6 +32,7 @@ from gwas_core.tuning.attributes import (
     PARALLEL_TRIALS,
     RESULT,
     STATUS,
+    STOP_REQUESTED,
     Attempt,
     BaselinesAttribute,
     CalibrationFailure,
@@ -37,6 +42,7 @@ from gwas_core.tuning.attributes import (
     read_record,
 )
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
+from gwas_core.tuning.folder_record import FolderRecord, RecordedTrial
 from gwas_core.tuning.parallel_trials import ParallelTrials
 from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.store import Store
@@ -48,6 +54,26 @@ _OPTUNA_STATES = {
 }
 
 
+_Class = TypeVar("_Class", bound=type[Any])
+
+
+def _through_store(cls: _Class) -> _Class:
+    """Have every method use the store as ``Store.using`` does: its errors in words, and no file that was deleted."""
+
+    def wrapped(method: Any) -> Any:
+        @functools.wraps(method)
+        def use(self: ExperimentWriter, *args: Any, **kwargs: Any) -> Any:
+            with self.store.using():
+                return method(self, *args, **kwargs)
+
+        return use
+
+    for name, attribute in list(vars(cls).items()):
+        if callable(attribute) and not name.startswith("_"):
+            setattr(cls, name, wrapped(attribute))
+    return cls
+
+
 @dataclass(frozen=True, kw_only=True)
 class Requests:
     """Requests to the process that runs the experiment."""
@@ -56,15 +82,17 @@ class Requests:
     max_trials: int
 
 
+@_through_store
 class ExperimentWriter:
     """Writer of an experiment's Optuna study; its progress is written in no other way.
 
     A trial counts as finished when its state is told to Optuna, in one transaction. What
     belongs to it is written before; a process killed in between leaves an outcome that
-    ``take_over`` completes.
+    ``take_over`` completes. Everything is in the experiment's folder (``folder_record``) before it is in the store.
 
     Raises:
         ExperimentError: there is no such experiment, or the database cannot be used.
+        DiskError: from every method, when the disk is full.
     """
 
     def __init__(
@@ -75,16 +103,19 @@ class ExperimentWriter:
         sampler: optuna.samplers.BaseSampler | None = None,
         pruner: optuna.pruners.BasePruner | None = None,
     ) -> None:
-        self._store = store  # which closes its connections when it goes
+        self.store = store  # which closes its connections when it goes
         self._storage = store.storage
         self._study_id = store.study_id(name)
         self.experiment: Experiment = store.load(name).experiment
-        self.study = optuna.load_study(
-            study_name=name,
-            storage=store.storage,
-            sampler=sampler or optuna.samplers.RandomSampler(seed=self.experiment.seed),
-            pruner=pruner or optuna.pruners.NopPruner(),
-        )
+        self._record = FolderRecord(store.workspace.experiment_directory(name))
+        self._began: dict[int, float] = {}
+        with store.using():
+            self.study = optuna.load_study(
+                study_name=name,
+                storage=store.storage,
+                sampler=sampler or optuna.samplers.RandomSampler(seed=self.experiment.seed),
+                pruner=pruner or optuna.pruners.NopPruner(),
+            )
         self.forgiven_failures: int = self._attributes().status.forgiven_failures
 
     def requests(self) -> Requests:
@@ -118,11 +149,26 @@ class ExperimentWriter:
 
     def _attributes(self) -> StudyAttributes:
         attributes = StudyAttributes.read(self.study.user_attrs)
-        assert attributes is not None
+        if attributes is None:
+            raise ExperimentError(f"{self.experiment.name} was just deleted")
         return attributes
 
     def _set_status(self, status: ExperimentStatus) -> None:
-        self.study.set_user_attr(STATUS, to_json_values(status))
+        self._set(STATUS, to_json_values(status))
+
+    def _set(self, key: str, values: JsonObject) -> None:
+        self._record.write_attribute(key, values)
+        self.study.set_user_attr(key, values)
+
+    def complete_record(self) -> None:
+        """Write what the experiment's folder lacks of what the store holds, as of versions that kept no record."""
+        recorded = self._record.attributes()
+        for key, values in self.study.user_attrs.items():
+            if key != STOP_REQUESTED and recorded.get(key) != values:
+                self._record.write_attribute(key, values)
+        for trial in self.trials():
+            if not self._record.holds_trial(trial.number):
+                self._record.write_trial(_recorded(trial))
 
     def has_baselines(self) -> bool:
         """Return whether the baselines are stored."""
@@ -135,7 +181,7 @@ class ExperimentWriter:
         Args:
             results: by name of the baseline.
         """
-        self.study.set_user_attr(BASELINES, to_json_values(BaselinesAttribute(results=results)))
+        self._set(BASELINES, to_json_values(BaselinesAttribute(results=results)))
 
     def set_baselines_failure(self, reason: str) -> None:
         """Store why there are no baselines.
@@ -143,7 +189,7 @@ class ExperimentWriter:
         Args:
             reason: one sentence. Baselines are tried again when the experiment is resumed.
         """
-        self.study.set_user_attr(BASELINES, to_json_values(BaselinesAttribute(results=None, reason=reason)))
+        self._set(BASELINES, to_json_values(BaselinesAttribute(results=None, reason=reason)))
 
     def measured_xla(self) -> bool | None:
         """Return whether XLA pays here, False if measuring it failed; None if it was not measured yet."""
@@ -151,7 +197,7 @@ class ExperimentWriter:
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Store the timing of the network, with the choice of XLA that follows from it."""
-        self.study.set_user_attr(CALIBRATION, to_json_values(calibration))
+        self._set(CALIBRATION, to_json_values(calibration))
 
     def set_calibration_failure(self, reason: str) -> None:
         """Store why the network could not be timed; its trials run without XLA.
@@ -159,11 +205,11 @@ class ExperimentWriter:
         Args:
             reason: one sentence. The network is not timed again.
         """
-        self.study.set_user_attr(CALIBRATION, to_json_values(CalibrationFailure(reason=reason)))
+        self._set(CALIBRATION, to_json_values(CalibrationFailure(reason=reason)))
 
     def set_parallel_trials(self, parallel: ParallelTrials) -> None:
         """Store how many trials are worked on at a time, and why not as many as were asked for."""
-        self.study.set_user_attr(PARALLEL_TRIALS, to_json_values(parallel))
+        self._set(PARALLEL_TRIALS, to_json_values(parallel))
 
     def final_evaluation(self) -> FinalMetrics | None:
         """Return the stored evaluation of the best trial on the test lines."""
@@ -184,7 +230,7 @@ class ExperimentWriter:
             test=test,
             test_evaluations=1 if before is None else before.test_evaluations + 1,
         )
-        self.study.set_user_attr(RESULT, to_json_values(evaluation))
+        self._set(RESULT, to_json_values(evaluation))
 
     def trials(self, states: Iterable[OptunaState] | None = None) -> list[FrozenTrial]:
         """Return Optuna's trials, which must not be changed.
@@ -213,6 +259,7 @@ class ExperimentWriter:
             distributions=distributions,
             user_attrs={FOLDER: folder},
         )
+        self._record.write_trial(replace(_recorded(trial), number=len(self.trials())))
         return self._storage.get_trial_number_from_id(self._storage.create_new_trial(self._study_id, trial))
 
     def add_finished(
@@ -248,6 +295,7 @@ class ExperimentWriter:
             user_attrs={FOLDER: folder, ATTEMPT: to_json_values(attempt), OUTCOME: to_json_values(outcome)},
             intermediate_values=dict(history),
         )
+        self._record.write_trial(replace(_recorded(trial), number=number))
         self._storage.create_new_trial(self._study_id, trial)
 
     def begin(
@@ -275,7 +323,8 @@ class ExperimentWriter:
             running=True,
             xla=xla if before.xla is None else before.xla,
         )
-        self._set_attempt(trial_id, attempt)
+        self._began[number] = time.monotonic()
+        self._set_attempt(trial_id, attempt, state=OptunaState.RUNNING)
         if self._storage.get_trial(trial_id).state is OptunaState.WAITING:
             self._storage.set_trial_state_values(trial_id, OptunaState.RUNNING)
         return attempt
@@ -310,7 +359,7 @@ class ExperimentWriter:
             reason=reason or before.reason,
         )
         trial_id = self._trial_id(number)
-        self._set_attempt(trial_id, attempt)
+        self._set_attempt(trial_id, attempt, state=OptunaState.WAITING)
         # As Optuna's own enqueue_trial leaves it; without, a sampler would not know that its point is taken.
         self._storage.set_trial_system_attr(trial_id, "fixed_params", self._storage.get_trial(trial_id).params)
         self._storage.set_trial_state_values(trial_id, OptunaState.WAITING)
@@ -351,7 +400,17 @@ class ExperimentWriter:
             number: of a trial that was begun.
             outcome: found by ``take_over`` if this process ends before the second half.
         """
-        self._storage.set_trial_user_attr(self._trial_id(number), OUTCOME, to_json_values(outcome))
+        began = self._began.pop(number, None)
+        if outcome.finished is None:
+            # The times of a trial that ended elsewhere come with it; both clocks are of one machine here.
+            seconds = None if began is None else round(time.monotonic() - began, 3)
+            outcome = replace(outcome, finished=now(), seconds=seconds)
+        trial_id, values = self._trial_id(number), to_json_values(outcome)
+        recorded = _recorded(self._storage.get_trial(trial_id), {OUTCOME: values})
+        is_success = outcome.state is TrialState.SUCCEEDED
+        value = outcome.value if is_success else None
+        self._record.write_trial(replace(recorded, state=_OPTUNA_STATES[outcome.state].name, value=value))
+        self._storage.set_trial_user_attr(trial_id, OUTCOME, values)
 
     def take_over(self, *, maximum_crashes: int) -> None:
         """Settle the trials that were under way when an earlier process ended.
@@ -382,8 +441,26 @@ class ExperimentWriter:
         else:
             self.study.tell(number, state=_OPTUNA_STATES[outcome.state])
 
-    def _set_attempt(self, trial_id: int, attempt: Attempt) -> None:
-        self._storage.set_trial_user_attr(trial_id, ATTEMPT, to_json_values(attempt))
+    def _set_attempt(self, trial_id: int, attempt: Attempt, *, state: OptunaState | None = None) -> None:
+        values, trial = to_json_values(attempt), self._storage.get_trial(trial_id)
+        recorded = _recorded(trial, {ATTEMPT: values})
+        self._record.write_trial(recorded if state is None else replace(recorded, state=state.name))
+        self._storage.set_trial_user_attr(trial_id, ATTEMPT, values)
 
     def _trial_id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+
+def _recorded(trial: FrozenTrial, attributes: JsonObject | None = None) -> RecordedTrial:
+    """Return a trial as the folder keeps it, with attributes that the store is about to be told."""
+    history = sorted((step, value) for step, value in trial.intermediate_values.items() if not math.isnan(value))
+    return RecordedTrial(
+        number=trial.number,
+        state=trial.state.name,
+        value=trial.value,
+        parameters=dict(trial.params),
+        history=tuple(history),
+        attributes={**trial.user_attrs, **(attributes or {})},
+        started=None if trial.datetime_start is None else trial.datetime_start.isoformat(),
+        finished=None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
+    )

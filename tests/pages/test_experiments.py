@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.study import StudyDirection
 from streamlit.testing.v1 import AppTest
 
 from gwas_core.tuning.demo import DEMO_FILE, DEMO_NAME
@@ -182,3 +183,39 @@ def test_a_workspace_that_was_deleted_and_made_again_is_shown_as_it_is_now(open_
     assert open_page(PAGE).dataframe[0].value["Experiment"].tolist() == ["new"]
     shutil.rmtree(root)
     assert "There are no experiments yet" in open_page(PAGE).markdown[0].value
+
+
+def test_a_broken_one_is_listed_and_can_only_be_deleted(open_page: OpenPage, root: Path) -> None:
+    store = Store(Workspace(root))
+    new_experiment(root, "sound")
+    new_experiment(root, "damaged")
+    store.storage.set_study_user_attr(store.study_id("damaged"), "status", "nonsense")
+    store.storage.create_new_study([StudyDirection.MINIMIZE], "half")
+    app = open_page(PAGE)
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Experiment")
+    assert table.loc[["damaged", "half"], "State"].tolist() == ["✗ broken", "✗ broken"]
+    assert "status must be" in table.loc["damaged", "Note"]
+    assert "broken off" in table.loc["half", "Note"]
+    for name in ("damaged", "half"):
+        select(app, name)
+        enabled = {key for key in ("stop", "resume", "delete") if not app.button(key=f"list-{name}-{key}").disabled}
+        assert enabled == {"delete"}
+        assert app.button(key="list-open").disabled
+        app.button(key=f"list-{name}-delete").click().run()
+        app.text_input(key=f"delete-{name}-name").set_value(name).run()
+        app.button(key=f"delete-{name}-yes").click().run()
+        app = open_page(PAGE)
+        assert name not in app.dataframe[0].value["Experiment"].tolist()
+
+
+def test_folders_that_the_store_does_not_know_are_told(open_page: OpenPage, root: Path) -> None:
+    new_experiment(root, "known")
+    new_experiment(root, "lost")
+    store = Store(Workspace(root))
+    assert not open_page(PAGE).warning
+    store.storage.delete_study(store.study_id("lost"))
+    (warning,) = open_page(PAGE).warning
+    assert "holds an experiment that the store does not know" in warning.value
+    assert "lost" in warning.value
+    assert "recover" in warning.value

@@ -83,6 +83,10 @@ def misbehave(behaviour: str, directory: Path, epoch: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "exits":
         os._exit(7)
+    once = directory.parent / f"{directory.name}-was-full"
+    if behaviour == "full_once" and epoch == 2 and not once.exists():
+        once.touch()
+        Path("/dev/full").write_text("no room for this")
     once = directory.parent / f"{directory.name}-was-killed"
     if behaviour == "killed_once" and epoch == 2 and not once.exists():
         once.touch()

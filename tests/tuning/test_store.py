@@ -10,6 +10,7 @@ import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import optuna
@@ -187,6 +188,26 @@ def test_a_trial_begun_again_is_compiled_as_before(store: Store) -> None:
     assert store.load("quick").trials[1].xla is None
     writer.finish(1, Outcome(state=TrialState.SUCCEEDED, result=TrialResult(val_mean_absolute_error=0.5, xla=True)))
     assert [trial.to_dict()["xla"] for trial in store.load("quick").trials] == [True, True]
+
+
+def test_a_clock_set_back_shortens_no_trial(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create(quick_experiment(HASH))
+    writer = ExperimentWriter(store, "quick")
+    begun(writer, 2)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    monkeypatch.setattr("gwas_core.tuning.writer.now", lambda: yesterday)
+    writer.finish(0, Outcome(state=TrialState.SUCCEEDED, result=TrialResult(val_mean_absolute_error=0.5)))
+    # As where another process begun it, or an older version: there are only the two times, which tell nothing.
+    writer = ExperimentWriter(store, "quick")
+    writer.finish(1, Outcome(state=TrialState.PRUNED, reason="worse"))
+    first, second = store.load("quick").trials
+    assert first.started is not None
+    assert first.finished is not None
+    assert first.finished < first.started
+    assert first.seconds is not None
+    assert 0 <= first.seconds < 3600
+    assert second.seconds is None
+    assert [trial.to_dict()["seconds"] for trial in (first, second)] == [first.seconds, None]
 
 
 def test_requests_reach_the_writer(store: Store) -> None:

@@ -38,7 +38,7 @@ def name_field(entry: LibraryEntry, form: str, refusals: Refusals) -> str | None
     Returns:
         The name; None if it is refused.
     """
-    taken = {summary.name for summary in engines().store.experiments()}
+    taken = engines().store.taken_names()
     name: str = st.text_input(
         "Name of the experiment",
         value=free_name(entry.source, taken=taken),
