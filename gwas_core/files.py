@@ -226,7 +226,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if not is_disk_full(error) and error.errno not in _DISK_ERRORS:
             raise
-        number = errno.ENOSPC if is_disk_full(error) else error.errno
+        number = errno.ENOSPC if error.errno is None else error.errno
         raise DiskError(describe_os_error(error, path), number=number) from error
 
 

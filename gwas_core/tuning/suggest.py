@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -143,6 +143,9 @@ def suggest(study: Study, *, sampler: SpaceSampler, space: SearchSpace, use_defa
     study.sampler = sampler
     try:
         return study.ask(fixed_distributions=space.to_distributions())
+    except StorageInternalError:
+        # As on a full disk: it is no trial that failed. Whoever takes the experiment over gives it its parameters.
+        raise
     except Exception:
         # Optuna creates the trial before it samples: do not leave it running for ever.
         for trial in study.get_trials(deepcopy=False)[len(trials) :]:

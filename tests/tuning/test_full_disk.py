@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.errors import DiskError, FailureKind, describe_unexpected
+from gwas_core.errors import DiskError, ExperimentError, FailureKind, describe_unexpected
 from gwas_core.files import atomic_path, has_room
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import make_split, save_split
@@ -17,6 +17,7 @@ from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store
+from gwas_core.tuning.suggest import make_sampler, suggest
 from gwas_core.tuning.writer import ExperimentWriter
 from tests.commands.conftest import command_here
 from tests.small_disk import fill, make_room, small_disk
@@ -144,6 +145,26 @@ def test_a_trial_that_finds_no_room_is_begun_again_and_the_reason_says_so(tmp_pa
         engine.resume("quick")
     check_complete(wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active()))
     wait_until_gone(workspace)
+
+
+def test_a_suggestion_that_the_store_does_not_take_fails_no_trial(tmp_path: Path) -> None:
+    """Optuna makes the trial first and its parameters after; here the second half finds no place."""
+    workspace, dataset = quick_workspace(tmp_path / "workspace")
+    store = Store(workspace)
+    store.create(quick_experiment(dataset))
+    writer = ExperimentWriter(store, "quick")
+    space, sampler = writer.experiment.space, make_sampler("random", writer.experiment.space, seed=0)
+    with store.storage.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE trial_params RENAME TO elsewhere")
+    with pytest.raises(ExperimentError, match="no such table"), store.using():
+        suggest(writer.study, sampler=sampler, space=space)
+    with store.storage.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO trial_params")
+    assert store.load("quick").counts[TrialState.FAILED] == 0
+    writer.take_over(maximum_crashes=5)
+    trial = suggest(writer.study, sampler=sampler, space=space)
+    assert trial.number == 0
+    assert set(trial.params) == {"penalty"}
 
 
 def test_whoever_writes_says_that_the_disk_is_full(disk: Path) -> None:
