@@ -77,6 +77,7 @@ with st.spinner("Reading the experiments …"):  # the first visit after a serve
     listed = read()
 live = listed.may_change
 st.fragment(run_every=REFRESH_SECONDS if live else None)(experiments)(live=live, first=[listed])
-with errors_shown():
-    show_unknown_folders(engines().store.unknown_folders(entry.name for entry in listed.summaries))
+if listed.error is None:
+    with errors_shown():
+        show_unknown_folders(engines().store.unknown_folders(entry.name for entry in listed.summaries))
 cluster_experiments()
