@@ -11,7 +11,6 @@ import io
 import json
 import os
 import platform
-import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -36,6 +35,7 @@ from gwas_core.model.bundle import (
     NetworkMetrics,
     write_bundle,
 )
+from gwas_core.model.bundle_files import MAXIMUM_JSON_BYTES, read_beginning
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
@@ -178,12 +178,13 @@ def bundle_is_current(workspace: Workspace, record: ExperimentRecord) -> bool:
         workspace: of the experiment.
         record: of the experiment.
     """
+    # Only a beginning of one file is read: a page asks, and another bundle may have been put there.
+    manifest = read_beginning(bundle_path(workspace, record), MANIFEST, limit=MAXIMUM_JSON_BYTES)
     try:
-        with zipfile.ZipFile(bundle_path(workspace, record)) as archive:
-            manifest = json.loads(archive.read(MANIFEST))
-        return isinstance(manifest, dict) and manifest.get("made_of") == made_of(record)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        values = json.loads(manifest or b"")
+    except (ValueError, RecursionError):
         return False
+    return isinstance(values, dict) and values.get("made_of") == made_of(record)
 
 
 def made_of(record: ExperimentRecord) -> str:
