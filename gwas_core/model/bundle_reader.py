@@ -131,7 +131,7 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedBundle:
-    """What a checked bundle says, beside its arrays.
+    """Contents of a checked bundle, beside its arrays.
 
     Attributes:
         manifest: origin of the model and the files of the bundle.
