@@ -189,7 +189,8 @@ class LocalEngine:
 
         Locks and files of another machine cannot be seen from here: what its supervisor writes is all that is known.
         """
-        if self.workspace.experiment_directory(name).is_dir():
+        # Not the folder: extending an experiment of another machine from here makes one, with nothing in it to run.
+        if (self.workspace.experiment_directory(name) / SPLIT_FILE).is_file():
             return None
         runner = read_record(Runner, self.store.engine_attribute(name, _RUNNER))
         if runner is None or runner == Runner.of(self.workspace):
