@@ -140,7 +140,7 @@ def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
 
 
 def _selected_actions(summary: ExperimentSummary) -> None:
-    st.markdown(f"**{summary.name}**", width="content")
+    st.markdown(f"**{markdown_text(summary.name)}**", width="content")
     parameters = {"experiment": summary.name}
     if st.button(
         "Open",
