@@ -15,6 +15,7 @@ from gwas_core.kubeflow.cluster import connect
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.workspace import Workspace
+from tests import waiting
 from tests.kubeflow.katib_server import Fault, KatibServer
 from tests.kubeflow.quick_cluster import external_manifest, on_this_cluster, quick_cluster
 from tests.pages.conftest import OpenPage
@@ -62,10 +63,7 @@ def set_space(app: AppTest, content: str = QUICK) -> None:
 
 
 def rerun_until(app: AppTest, condition: Callable[[AppTest], bool]) -> None:
-    for _ in range(30):
-        if condition(app.run()):
-            return
-    pytest.fail(said(app))
+    waiting.wait_until(lambda: condition(app.run()), told=lambda: said(app))
 
 
 def test_without_a_cluster_there_is_no_choice_but_what_it_takes_is_said(
