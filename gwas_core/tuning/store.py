@@ -106,11 +106,12 @@ class Store:
                     record.write_attribute(key, values)
                 with self.using():
                     study_id = create_study(self.storage, experiment.name, attributes)
+                if study_id is None:
+                    # To another machine on the same store, whose folder this is not.
+                    raise ExperimentError(_taken(experiment.name))
             except Exception:
                 shutil.rmtree(directory, ignore_errors=True)
                 raise
-        if study_id is None:
-            raise ExperimentError(_taken(experiment.name))
 
     def _check_free(self, name: str) -> None:
         with self.using():

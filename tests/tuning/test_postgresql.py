@@ -182,4 +182,4 @@ def test_a_name_is_given_once_to_two_machines_at_the_same_moment(machines: tuple
     (refusal,) = refusals
     assert refusal.startswith("there is already an experiment named quick")
     record = wait_until(lambda: machines[0].engine.sync("quick"), lambda record: not record.state.is_active())
-    assert record.counts == {TrialState.SUCCEEDED: 1}
+    assert record.counts == {TrialState.SUCCEEDED: 1}, (record.state, record.reason)

@@ -46,11 +46,12 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalEng
 
 
 def fork_server_of(engine: LocalEngine) -> psutil.Process:
-    (server,) = (
-        child
-        for child in supervisor_of(engine.store.workspace).children()
-        if "gwas_core.tuning.worker" in child.cmdline()
-    )
+    def servers() -> list[psutil.Process]:
+        children = supervisor_of(engine.store.workspace).children()
+        return [child for child in children if "gwas_core.tuning.worker" in child.cmdline()]
+
+    # A worker counts as the supervisor's child too until it has left the process that forked it.
+    (server,) = waiting.wait_until(lambda: found if len(found := servers()) == 1 else None)
     return server
 
 
