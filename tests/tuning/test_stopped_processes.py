@@ -46,13 +46,14 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalEng
 
 
 def fork_server_of(engine: LocalEngine) -> psutil.Process:
-    def servers() -> list[psutil.Process]:
-        children = supervisor_of(engine.store.workspace).children()
-        return [child for child in children if "gwas_core.tuning.worker" in child.cmdline()]
-
-    # A worker counts as the supervisor's child too until it has left the process that forked it.
-    (server,) = waiting.wait_until(lambda: found if len(found := servers()) == 1 else None)
+    (server,) = fork_servers_of(engine)
     return server
+
+
+def fork_servers_of(engine: LocalEngine) -> list[psutil.Process]:
+    """There may be another one for a moment, while the first is ended."""
+    children = supervisor_of(engine.store.workspace).children()
+    return [child for child in children if "gwas_core.tuning.worker" in child.cmdline()]
 
 
 def complete(engine: LocalEngine) -> None:
@@ -80,7 +81,7 @@ def test_a_worker_stopped_again_fails_its_trial_and_says_why(engine: LocalEngine
     stopped: set[int] = set()
 
     def failed() -> bool:
-        for worker in fork_server_of(engine).children():
+        for worker in (worker for server in fork_servers_of(engine) for worker in server.children()):
             if worker.pid not in stopped:
                 stopped.add(worker.pid)
                 worker.suspend()
