@@ -226,12 +226,20 @@ def go_through_it(page: Page, base: str, folder: Path) -> None:
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
         assert page.url.split("?")[0] == f"{base}/{name.lower()}"
     upload(page)
+    wait_until_all_is_there(page)
     page.goto(f"{base}/association?experiment=quick")
     download(page, folder)
+    wait_until_all_is_there(page)
     page.goto(f"{base}/")
     expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
     assert page.url.startswith(base)
     assert page.get_by_test_id("stException").count() == 0
+    wait_until_all_is_there(page)
+
+
+def wait_until_all_is_there(page: Page) -> None:
+    """What a page still asks for when it is left counts as given up by the browser (499), which is no answer."""
+    page.wait_for_load_state("networkidle")
 
 
 def watch(page: Page) -> None:
