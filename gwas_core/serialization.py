@@ -122,7 +122,8 @@ def from_json_values(
 
     try:
         # As text: only from JSON does pydantic's strict mode take a list for a tuple and a text for an enum.
-        text = json.dumps(values)
+        # Half characters, as in paths that are no UTF-8, come back as question marks: pydantic takes none.
+        text = json.dumps(values, ensure_ascii=False).encode("utf-8", errors="replace")
     except (TypeError, ValueError, RecursionError) as unwritable:
         raise _error(error, name, f"{name} holds a value that JSON cannot express", field or name) from unwritable
     try:

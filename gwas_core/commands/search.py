@@ -86,9 +86,9 @@ def _launch(options: argparse.Namespace, dataset: Dataset, notes: tuple[str, ...
         **experiment_settings(options),
     )
     give_back_memory()  # that reading the file took: from here on this process only watches
-    parallel = engine.store.load(experiment.name).parallel_trials
-    say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {parallel} at a time.")
-    _follow_or_leave(engine, experiment.name, options)
+    record = engine.store.load(experiment.name)
+    say(f"Experiment {experiment.name}: {experiment.max_trials} trials, {record.parallel_trials} at a time.")
+    _follow_or_leave(engine, record, options)
 
 
 def experiment_settings(options: argparse.Namespace) -> SearchOptions:
@@ -152,10 +152,10 @@ def _option(options: argparse.Namespace, name: str) -> Any:
 # Following an experiment
 
 
-def _follow_or_leave(engine: Engines, name: str, options: argparse.Namespace) -> None:
-    parallel = engine.store.load(name).parallel
-    if parallel is not None and parallel.reason:
-        say(f"Trials: {parallel.reason}.")
+def _follow_or_leave(engine: Engines, record: ExperimentRecord, options: argparse.Namespace) -> None:
+    name = record.name
+    if record.parallel is not None and record.parallel.reason:
+        say(f"Trials: {record.parallel.reason}.")
     if options.detach:
         say(f"It runs in the background: `status {name}` shows its progress, `stop {name}` stops it.")
         if options.json:
@@ -363,15 +363,13 @@ def stop(options: argparse.Namespace) -> None:
 def resume(options: argparse.Namespace) -> None:
     """Continue an experiment and follow it."""
     engine = Engines(Workspace.from_environment())
-    engine.resume(options.name)
-    _follow_or_leave(engine, options.name, options)
+    _follow_or_leave(engine, engine.resume(options.name), options)
 
 
 def extend(options: argparse.Namespace) -> None:
     """Add trials to an experiment and follow it."""
     engine = Engines(Workspace.from_environment())
-    engine.extend(options.name, options.trials)
-    _follow_or_leave(engine, options.name, options)
+    _follow_or_leave(engine, engine.extend(options.name, options.trials), options)
 
 
 def delete(options: argparse.Namespace) -> None:

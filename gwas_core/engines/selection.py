@@ -116,10 +116,9 @@ class Engines:
         Returns:
             Entries of the list of experiments, without their trials; broken ones too.
         """
-        summaries = self.local.experiments()
-        if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in summaries):
-            return (*self.kubeflow.experiments(), *self.store.half_made())
-        return summaries
+        if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in self.store.experiments()):
+            self.kubeflow.experiments()  # which writes to the store what the cluster says
+        return self.local.experiments()
 
     def delete(self, name: str) -> None:
         """Remove an experiment, broken or not, and its files.

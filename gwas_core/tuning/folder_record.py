@@ -84,7 +84,7 @@ class FolderRecord:
         Raises:
             DiskError: the disk is full, or does not let it be written.
         """
-        assert _KEY.fullmatch(key), key
+        assert can_record(key), key
         self._write(f"{key}.json", values)
 
     def write_trial(self, trial: RecordedTrial) -> None:
@@ -123,12 +123,17 @@ class FolderRecord:
     def _write(self, name: str, values: Any) -> None:
         # The folder itself is never made here: one that was deleted is to stay so.
         if self._directory.is_dir():
-            write_text(self._folder / name, json.dumps(values, ensure_ascii=False) + "\n")
+            write_text(self._folder / name, json.dumps(values) + "\n")
 
     def _files(self) -> list[Path]:
         if not self._folder.is_dir():
             return []
         return sorted(path for path in self._folder.glob("*.json") if not path.name.startswith("."))
+
+
+def can_record(key: str) -> bool:
+    """Return whether an attribute of a study can be in a record: all of ours can, others may have any name."""
+    return _KEY.fullmatch(key) is not None
 
 
 def _read(path: Path) -> Any:

@@ -24,6 +24,7 @@ from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.serialization import JsonObject, to_json_values
 from gwas_core.tuning.attributes import EXPERIMENT, STATUS, ExperimentStatus
+from gwas_core.tuning.broken import UNREADABLE
 from gwas_core.tuning.experiment import Experiment, ExperimentState, now
 from gwas_core.tuning.folder_record import FolderRecord, RecordedTrial, holds_record, trial_folders
 from gwas_core.tuning.space import SearchSpace
@@ -178,13 +179,15 @@ def _recover_experiment(store: Store, name: str, *, is_known: bool) -> Recovered
                 with store.using():
                     store.storage.delete_study(store.study_id(name))
             with store.using():
-                create_study(store.storage, name, attributes, trials=trials)
+                study_id = create_study(store.storage, name, attributes, trials=trials)
         except InputError as error:
             return RecoveredExperiment(name=name, is_recovered=False, lost=(str(error),))
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             # Settings of a newer version, or a file that somebody changed.
             reason = str(error) if isinstance(error, SettingsError) else describe_unexpected(error)
             return RecoveredExperiment(name=name, is_recovered=False, lost=(f"its record cannot be read: {reason}",))
+    if study_id is None:
+        return RecoveredExperiment(name=name, is_recovered=False, lost=("another one was just created under its name",))
     finished = sum(trial.state.is_finished() for trial in trials)
     return RecoveredExperiment(name=name, is_recovered=True, finished_trials=finished, lost=lost)
 

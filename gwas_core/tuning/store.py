@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.storages import RDBStorage
 
@@ -53,6 +53,8 @@ from gwas_core.workspace import Workspace, check_experiment_name
 _CREATION_SECONDS = 1.0
 _EXTENSION_SECONDS = 60.0
 _TRASH = "_deleted-"
+
+Part = TypeVar("Part")
 
 
 class Store:
@@ -180,9 +182,21 @@ class Store:
         Raises:
             ExperimentError: there is none of this name.
         """
+        return self._part(name, lambda attributes: attributes.header.engine)
+
+    def experiment(self, name: str) -> Experiment:
+        """Return an experiment as it was created and extended, without reading its trials.
+
+        Raises:
+            BrokenExperimentError: it cannot be read.
+            ExperimentError: there is none of this name.
+        """
+        return self._part(name, StudyAttributes.experiment)
+
+    def _part(self, name: str, read: Callable[[StudyAttributes], Part]) -> Part:
         attributes = self._attributes(self.study_id(name), name)
         try:
-            return attributes.header.engine
+            return read(attributes)
         except UNREADABLE as error:
             raise broken_error(name, error) from error
 
@@ -271,16 +285,6 @@ class Store:
         """Take back a request to stop, before the experiment is started again."""
         self._set(name, STOP_REQUESTED, False)
 
-    def set_max_trials(self, name: str, max_trials: int) -> None:
-        """Change the number of trials after which the experiment ends; the process that runs it notices.
-
-        Args:
-            name: of the experiment.
-            max_trials: finished trials that end it.
-        """
-        replace(self.load(name).experiment, max_trials=max_trials)  # refuses what an experiment would refuse
-        self._set(name, MAX_TRIALS, max_trials)
-
     def add_trials(self, name: str, extra_trials: int) -> int:
         """Raise the number of trials after which the experiment ends, and return it; none of several at once is lost.
 
@@ -292,7 +296,7 @@ class Store:
             SettingsError: that would be more than an experiment may have.
         """
         study_id = self.study_id(name)
-        experiment = self.load(name).experiment
+        experiment = self.experiment(name)
         record = FolderRecord(self.workspace.experiment_directory(name))
 
         def added(stored: Any) -> int:

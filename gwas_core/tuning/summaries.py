@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gwas_core.tuning.attributes import BASELINES, EXPERIMENT, MAX_TRIALS, STATUS, StudyAttributes
 from gwas_core.tuning.broken import UNREADABLE, broken_reason, broken_summary
@@ -107,12 +107,10 @@ class SummaryReader:
         ]
         outcomes = self._reader.outcomes(changed)
         return entries | {
-            study_id: _Entry(
-                name=entries[study_id].name,
-                texts=entries[study_id].texts,
-                attributes=entries[study_id].attributes,
+            study_id: replace(
+                ours[study_id],
                 trials=trials[study_id],
-                summary=_summary(entries[study_id].attributes, outcomes.get(study_id, ())),
+                summary=_summary(ours[study_id].attributes, outcomes.get(study_id, ())),
             )
             for study_id in changed
         }

@@ -118,7 +118,7 @@ class Supervisor:
     def __init__(self, workspace: Workspace, name: str, lock: FileLock) -> None:
         store = Store(workspace)
         self._lock = lock
-        self._experiment = experiment = store.load(name).experiment
+        self._experiment = experiment = store.experiment(name)
         self._workspace = workspace
         self._directory = workspace.experiment_directory(name)
         self._sampler = make_sampler(
@@ -282,7 +282,7 @@ class Supervisor:
     # Whether XLA pays here: measured once, so that all trials of an experiment run alike.
 
     def _needs_calibration(self) -> bool:
-        return self._experiment.xla == "auto" and self._can_calibrate and self._writer.measured_xla() is None
+        return self._experiment.xla == "auto" and self._can_calibrate and self._writer.measured_xla is None
 
     def _calibration_job(self) -> CalibrationJob:
         space = self._experiment.space
@@ -291,7 +291,7 @@ class Supervisor:
     def _xla(self) -> Literal["on", "off"]:
         if self._experiment.xla != "auto":
             return self._experiment.xla
-        return "on" if self._writer.measured_xla() else "off"
+        return "on" if self._writer.measured_xla else "off"
 
     # Trials: suggested, begun, put back.
 

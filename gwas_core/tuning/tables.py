@@ -198,11 +198,11 @@ class Reader:
                     states[study_id][state] = count
         return dict(states)
 
-    def outcomes(self, study_ids: Sequence[int] | None = None) -> dict[int, list[TrialOutcome]]:
+    def outcomes(self, study_ids: Sequence[int]) -> dict[int, list[TrialOutcome]]:
         """Return (number, state, objective) of every trial, by study number, in order of number.
 
         Args:
-            study_ids: of the studies that are read; all if None.
+            study_ids: of the studies that are read.
 
         Returns:
             ``state`` is the name of an ``optuna.trial.TrialState``; the objective is None unless the trial succeeded.
@@ -210,17 +210,15 @@ class Reader:
         table = _TRIALS.outerjoin(_VALUES, (_VALUES.c.trial_id == _TRIALS.c.trial_id) & (_VALUES.c.objective == 0))
         outcomes: dict[int, list[TrialOutcome]] = defaultdict(list)
         with self._engine.connect() as connection:
-            for some in [None] if study_ids is None else _batched(study_ids):
+            for some in _batched(study_ids):
                 query = (
                     sqlalchemy.select(_TRIALS.c.study_id, _TRIALS.c.number, _TRIALS.c.state, _VALUES.c.value)
                     .select_from(table)
                     # A trial is given its number in the transaction that creates it; on databases
                     # that show rows earlier it must not appear as a trial without one.
-                    .where(_TRIALS.c.number.is_not(None))
+                    .where(_TRIALS.c.study_id.in_(some), _TRIALS.c.number.is_not(None))
                     .order_by(_TRIALS.c.study_id, _TRIALS.c.number)
                 )
-                if some is not None:
-                    query = query.where(_TRIALS.c.study_id.in_(some))
                 for study_id, number, state, value in connection.execute(query):
                     outcomes[study_id].append((number, state, value))
         return dict(outcomes)

@@ -18,7 +18,7 @@ import optuna
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from gwas_core.errors import ExperimentError, FailureKind
+from gwas_core.errors import ExperimentError, FailureKind, InputError
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
@@ -42,7 +42,7 @@ from gwas_core.tuning.attributes import (
     read_record,
 )
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
-from gwas_core.tuning.folder_record import FolderRecord, RecordedTrial
+from gwas_core.tuning.folder_record import FolderRecord, RecordedTrial, can_record
 from gwas_core.tuning.parallel_trials import ParallelTrials
 from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.store import Store
@@ -90,6 +90,11 @@ class ExperimentWriter:
     belongs to it is written before; a process killed in between leaves an outcome that
     ``take_over`` completes. Everything is in the experiment's folder (``folder_record``) before it is in the store.
 
+    Attributes:
+        experiment: as it was created and extended.
+        forgiven_failures: number of failed trials that no longer count towards ``max_failed_trials``.
+        measured_xla: whether XLA pays here, False if measuring it failed; None if it was not measured yet.
+
     Raises:
         ExperimentError: there is no such experiment, or the database cannot be used.
         DiskError: from every method, when the disk is full.
@@ -106,7 +111,7 @@ class ExperimentWriter:
         self.store = store  # which closes its connections when it goes
         self._storage = store.storage
         self._study_id = store.study_id(name)
-        self.experiment: Experiment = store.load(name).experiment
+        self.experiment: Experiment = store.experiment(name)
         self._record = FolderRecord(store.workspace.experiment_directory(name))
         self._began: dict[int, float] = {}
         with store.using():
@@ -116,7 +121,9 @@ class ExperimentWriter:
                 sampler=sampler or optuna.samplers.RandomSampler(seed=self.experiment.seed),
                 pruner=pruner or optuna.pruners.NopPruner(),
             )
-        self.forgiven_failures: int = self._attributes().status.forgiven_failures
+        attributes = self._attributes()
+        self.forgiven_failures: int = attributes.status.forgiven_failures
+        self.measured_xla: bool | None = attributes.measured_xla
 
     def requests(self) -> Requests:
         """Return what is asked now; one small query."""
@@ -162,9 +169,12 @@ class ExperimentWriter:
 
     def complete_record(self) -> None:
         """Write what the experiment's folder lacks of what the store holds, as of versions that kept no record."""
-        recorded = self._record.attributes()
+        try:
+            recorded = self._record.attributes()
+        except InputError:
+            recorded = {}  # a file is damaged: all are written anew
         for key, values in self.study.user_attrs.items():
-            if key != STOP_REQUESTED and recorded.get(key) != values:
+            if key != STOP_REQUESTED and can_record(key) and recorded.get(key) != values:
                 self._record.write_attribute(key, values)
         for trial in self.trials():
             if not self._record.holds_trial(trial.number):
@@ -191,13 +201,10 @@ class ExperimentWriter:
         """
         self._set(BASELINES, to_json_values(BaselinesAttribute(results=None, reason=reason)))
 
-    def measured_xla(self) -> bool | None:
-        """Return whether XLA pays here, False if measuring it failed; None if it was not measured yet."""
-        return self._attributes().measured_xla
-
     def set_calibration(self, calibration: Calibration) -> None:
         """Store the timing of the network, with the choice of XLA that follows from it."""
         self._set(CALIBRATION, to_json_values(calibration))
+        self.measured_xla = calibration.xla
 
     def set_calibration_failure(self, reason: str) -> None:
         """Store why the network could not be timed; its trials run without XLA.
@@ -205,7 +212,9 @@ class ExperimentWriter:
         Args:
             reason: one sentence. The network is not timed again.
         """
-        self._set(CALIBRATION, to_json_values(CalibrationFailure(reason=reason)))
+        failure = CalibrationFailure(reason=reason)
+        self._set(CALIBRATION, to_json_values(failure))
+        self.measured_xla = failure.xla
 
     def set_parallel_trials(self, parallel: ParallelTrials) -> None:
         """Store how many trials are worked on at a time, and why not as many as were asked for."""

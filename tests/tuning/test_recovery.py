@@ -17,7 +17,7 @@ from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
-from gwas_core.tuning.folder_record import RECORD_FOLDER
+from gwas_core.tuning.folder_record import RECORD_FOLDER, FolderRecord
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.recovery import recover
 from gwas_core.tuning.store import Store
@@ -234,6 +234,34 @@ def test_a_damaged_record_is_said_and_keeps_the_others(tmp_path: Path) -> None:
     assert "'trial-0001.json' is not readable as JSON: it is damaged" in found["damaged"].lost[0]
     assert "format 99" in found["newer-format"].lost[0]
     assert "rename the folder" in found["renamed"].lost[0]
+
+
+def test_a_damaged_record_of_what_the_store_has_is_written_anew(tmp_path: Path) -> None:
+    """It keeps neither the experiment from going on, nor others from coming back."""
+    workspace = Workspace(tmp_path)
+    store = Store(workspace)
+    made(store, "here")
+    made(store, "lost")
+    store.storage.set_study_user_attr(store.study_id("here"), "Somebody.else", 1)
+    store.storage.delete_study(store.study_id("lost"))
+    status = tmp_path / "here" / RECORD_FOLDER / "status.json"
+    whole = status.read_text()
+    status.write_text('{"state": "run')
+    ExperimentWriter(store, "here").complete_record()
+    assert status.read_text() == whole
+    status.write_text("")
+    assert [entry.name for entry in recover(workspace).experiments if entry.is_recovered] == ["lost"]
+    assert status.read_text() == whole
+
+
+def test_any_text_can_be_recorded(tmp_path: Path) -> None:
+    """Paths whose bytes are no UTF-8 are text with half characters, which the store takes too."""
+    store = Store(Workspace(tmp_path))
+    store.create(quick_experiment(HASH))
+    reason = "no file /home/\udcff/x: Füße"
+    ExperimentWriter(store, "quick").set_status(ExperimentState.FAILED, reason)
+    assert FolderRecord(tmp_path / "quick").attributes()["status"]["reason"] == reason
+    assert store.load("quick").reason == reason.replace("\udcff", "?")
 
 
 def test_the_folder_is_told_before_the_store(tmp_path: Path) -> None:

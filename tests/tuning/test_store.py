@@ -216,14 +216,14 @@ def test_requests_reach_the_writer(store: Store) -> None:
     writer.set_status(ExperimentState.RUNNING)
     assert (writer.requests().stop, writer.requests().max_trials) == (False, 4)
     store.request_stop("quick")
-    store.set_max_trials("quick", 9)
+    assert store.add_trials("quick", 5) == 9
     assert (writer.requests().stop, writer.requests().max_trials) == (True, 9)
     record = store.load("quick")
     assert (record.state, record.experiment.max_trials) == (ExperimentState.STOPPING, 9)
     store.clear_stop_request("quick")
     assert not writer.requests().stop
     with pytest.raises(SettingsError, match="max_trials"):
-        store.set_max_trials("quick", 1_000_000)
+        store.add_trials("quick", 1_000_000)
 
 
 def test_names_are_taken_once(store: Store) -> None:
@@ -297,7 +297,7 @@ def test_reads_what_optuna_reads(store: Store) -> None:
         assert row.attributes == trial.user_attrs
         for ours, theirs in ((row.started, trial.datetime_start), (row.finished, trial.datetime_complete)):
             assert (None if ours is None else ours.timestamp()) == (None if theirs is None else theirs.timestamp())
-    outcomes = Reader(store.storage).outcomes()[store.study_id("quick")]
+    outcomes = Reader(store.storage).outcomes([store.study_id("quick")])[store.study_id("quick")]
     assert outcomes == [(trial.number, trial.state.name, trial.value) for trial in trials]
 
 
@@ -324,7 +324,7 @@ def test_what_another_version_wrote_in_another_form_is_passed_over(store: Store)
     record = store.load("quick")
     assert record.baselines == {"good": BaselineMetrics(validation=metrics(1.0), test=metrics(1.5))}
     assert (record.calibration, record.final_evaluation) == (None, None)
-    assert ExperimentWriter(store, "quick").measured_xla() is False
+    assert ExperimentWriter(store, "quick").measured_xla is False
     assert store.experiments()[0].baselines == record.baselines
 
 

@@ -68,7 +68,7 @@ def test_whatever_changes_the_list_is_what_a_fresh_look_says(store: Store) -> No
             shutil.rmtree(path)  # a trial that was put back is begun again
 
     def extend(name: str) -> None:
-        other.set_max_trials(name, int(random.integers(1, 50)))
+        other.add_trials(name, int(random.integers(1, 50)))
 
     def add_baselines(name: str) -> None:
         error = float(random.uniform())
