@@ -116,9 +116,11 @@ class Engines:
         Returns:
             Entries of the list of experiments, without their trials; broken ones too.
         """
-        if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in self.store.experiments()):
+        summaries = self.local.experiments()
+        if any(summary.engine == "kubeflow" and summary.state.is_active() for summary in summaries):
             self.kubeflow.experiments()  # which writes to the store what the cluster says
-        return self.local.experiments()
+            return self.local.experiments()
+        return summaries
 
     def delete(self, name: str) -> None:
         """Remove an experiment, broken or not, and its files.
