@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Hashable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +58,7 @@ def marked_table(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: to be shown where a person can save it as CSV, as every table of a page can be.
     """
-    marked = table.rename(columns=_marked)
-    for place, kind in enumerate(table.dtypes):
-        # Numbers and truth values cannot act; all else may hold text.
-        if kind.kind not in "iufb":
-            marked.isetitem(place, table.iloc[:, place].map(_marked).array)
-    return marked
-
-
-def _marked(value: Any) -> Any:
-    return with_formula_mark(value) if isinstance(value, str) else value
+    return _with_texts(table, with_formula_mark)
 
 
 def read_csv(source: Path | bytes, *, separator: str = ",", **options: Any) -> pd.DataFrame:
@@ -83,12 +74,18 @@ def read_csv(source: Path | bytes, *, separator: str = ",", **options: Any) -> p
     table: pd.DataFrame = pd.read_csv(
         io.BytesIO(source) if isinstance(source, bytes) else source, sep=separator, **options
     )
-    table = table.rename(columns=_unmarked)
+    return _with_texts(table, without_formula_mark)
+
+
+def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return a copy of a table whose texts and names of columns were changed."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
+    copy = table.rename(columns=changed)
     for place, kind in enumerate(table.dtypes):
+        # Numbers and truth values hold no text; all else may.
         if kind.kind not in "iufb":
-            table.isetitem(place, table.iloc[:, place].map(_unmarked).array)
-    return table
-
-
-def _unmarked(value: Hashable) -> Any:
-    return without_formula_mark(value) if isinstance(value, str) else value
+            copy.isetitem(place, table.iloc[:, place].map(changed).array)
+    return copy

@@ -15,11 +15,12 @@ from gwas_core.errors import InputError
 from gwas_core.files import open_regular_file
 from gwas_core.messages import quoted
 
-# What numpy 2.4 raised for files of ours with a few bytes changed (tests/fuzz).
-_DAMAGE = (
+# As numpy 2.4 and zipfile raised them for files of ours with a few bytes changed (tests/fuzz).
+ARRAY_ERRORS = (
     *(OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
     *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
 )
+"""Errors that reading a damaged array raises."""
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -34,7 +35,7 @@ def open_array(path: Path) -> NDArray[Any]:
     try:
         open_regular_file(path).close()  # numpy would wait for a pipe
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _DAMAGE as error:
+    except ARRAY_ERRORS as error:
         raise InputError(f"{quoted(path.name)} is gone or damaged") from error
     return array
 
@@ -51,5 +52,5 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with open_regular_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except _DAMAGE as error:
+    except ARRAY_ERRORS as error:
         raise InputError(f"{quoted(path.name)} is gone or damaged") from error

@@ -7,7 +7,6 @@ once.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 import tempfile
@@ -20,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from gwas_core.errors import InputError, SettingsError
-from gwas_core.files import read_json, read_regular_file, synchronise, write_json
+from gwas_core.files import read_json, synchronise, write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.genotypes.text_stream import SIZE_LIMIT
@@ -139,8 +138,8 @@ class DatasetLibrary:
             raise InputError(f"there is no dataset {content_hash[:12]} here: it was deleted, so load its file again")
         return Dataset.load(directory)
 
-    def has_quality(self, content_hash: str) -> bool:
-        """Return whether the quality report of a dataset is there, so that ``quality`` need not compute it.
+    def kept_quality(self, content_hash: str) -> QualityReport | None:
+        """Return the quality report of a dataset if it was computed before, else None.
 
         Args:
             content_hash: of the dataset, 64 hexadecimal digits.
@@ -148,7 +147,7 @@ class DatasetLibrary:
         Raises:
             SettingsError: ``content_hash`` is no hash.
         """
-        return _kept_quality(self._directory(content_hash) / _QUALITY) is not None
+        return _kept_quality(self._directory(content_hash) / _QUALITY)
 
     def quality(self, content_hash: str) -> QualityReport:
         """Return the quality report of a dataset, which is computed the first time and then kept.
@@ -248,19 +247,17 @@ def _kept_quality(path: Path) -> QualityReport | None:
     try:
         values = read_json(path, limit=_LARGEST_QUALITY)
         return from_json_values(QualityReport, values, name="quality report", error=InputError)
-    except (OSError, ValueError, RecursionError):  # ``InputError`` is a ``ValueError``
+    except (OSError, ValueError):  # ``InputError`` is a ``ValueError``
         return None
 
 
 def _entry(folder: Path) -> LibraryEntry | None:
     try:
-        content = read_regular_file(folder / _ABOUT, limit=_LARGEST_ABOUT)
+        values = read_json(folder / _ABOUT, limit=_LARGEST_ABOUT)
         # Entries that a later version adds are ignored.
-        entry = from_json_values(
-            LibraryEntry, json.loads(content), name="library entry", error=InputError, ignore_unknown=True
-        )
+        entry = from_json_values(LibraryEntry, values, name="library entry", error=InputError, ignore_unknown=True)
         return replace(entry, hash=folder.name)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
 
 

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from gwas_core.errors import InputError
-from gwas_core.files import write_json
+from gwas_core.files import read_json, synchronise, write_json
+from gwas_core.genotypes.arrays import open_array
 from gwas_core.genotypes.cell_decoding import Delimiter
 from gwas_core.genotypes.column_roles import ColumnRoles, guess_roles, make_dataset
 from gwas_core.genotypes.genotype_table import GenotypeTable
@@ -40,6 +41,7 @@ MOST_COLUMNS_SHOWN = 2_000
 _FIRST_LINES, _FIRST_SNPS, _LONGEST_CELL = 10, 8, 200
 _FOLDER, _KEPT, _KEPT_SECONDS = "_reading", 4, 24 * 3600
 _ABOUT, _GENOTYPES = "table.json", "genotypes.npy"
+_LARGEST_ABOUT = 1024**3
 _MODULE = "gwas_core.genotypes.limited_reading"
 
 
@@ -138,13 +140,14 @@ def limited_quality(workspace: Workspace, content_hash: str) -> QualityReport:
         InputError: there is no dataset with this hash, or a limit was exceeded.
     """
     library = DatasetLibrary(workspace)
-    if not library.has_quality(content_hash):
-        call_limited(
-            f"{_MODULE}:make_quality",
-            {"workspace": str(workspace.root.absolute()), "content_hash": content_hash},
-            limits=reading_limits(),
-            subject="checking the dataset",
-        )
+    if (kept := library.kept_quality(content_hash)) is not None:
+        return kept
+    call_limited(
+        f"{_MODULE}:make_quality",
+        {"workspace": str(workspace.root.absolute()), "content_hash": content_hash},
+        limits=reading_limits(),
+        subject="checking the dataset",
+    )
     return library.quality(content_hash)
 
 
@@ -208,8 +211,8 @@ def _table(reader: LimitedReader) -> GenotypeTable:
     if reader.version:
         try:
             return _load(folder)
-        except (OSError, ValueError, KeyError):
-            pass  # not read yet, or removed meanwhile
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not read yet, removed meanwhile, or damaged
     table = read_table(reader.path, file_name=reader.name, snp_columns=reader.snp_columns)
     if reader.version:
         _keep(table, folder)
@@ -222,8 +225,6 @@ def _kept_table(reader: LimitedReader) -> Path:
 
 
 def _keep(table: GenotypeTable, folder: Path) -> None:
-    if not isinstance(table.columns, TextColumns):
-        raise TypeError("only a table that was read is kept")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
@@ -238,6 +239,8 @@ def _keep(table: GenotypeTable, folder: Path) -> None:
                 "notes": list(table.notes),
             }
             write_json(temporary / _ABOUT, about)
+            for file in temporary.iterdir():
+                synchronise(file)  # before it has a name under which it counts as whole
             shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)
         finally:
@@ -250,11 +253,11 @@ def _keep(table: GenotypeTable, folder: Path) -> None:
 
 
 def _load(folder: Path) -> GenotypeTable:
-    about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    about = read_json(folder / _ABOUT, limit=_LARGEST_ABOUT)
     return GenotypeTable(
         file_name=about["file_name"],
         delimiter=Delimiter(about["delimiter"]),
-        genotypes=np.load(folder / _GENOTYPES, mmap_mode="r", allow_pickle=False),
+        genotypes=open_array(folder / _GENOTYPES),
         snps=snp_table(about["snps"]),
         columns=TextColumns.load(folder, about["columns"]),
         notes=tuple(about["notes"]),

@@ -56,9 +56,6 @@ MOST_LINES = 5_000_000
 MEMORY_MULTIPLE = 5
 """Most bytes of memory that reading takes for each byte of text, after decompression."""
 
-MEMORY_BESIDE = 1024**3
-"""Most bytes of memory that reading takes beside those: column names, and the cells of the longest row."""
-
 # Rows by which SNPs are told from traits if names do not tell.
 _ROWS_TO_JUDGE = 50
 
@@ -178,7 +175,7 @@ def read_table(
 
     It takes one byte of memory for each genotype, the text of the other columns with four bytes for each of their
     cells, and what a block of rows and the column names take: at most ``MEMORY_MULTIPLE`` bytes for each byte of text,
-    and ``MEMORY_BESIDE`` beside.
+    and 1 GiB beside.
 
     Args:
         path: plain or gzip text.

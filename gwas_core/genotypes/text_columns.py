@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gwas_core.errors import InputError
+from gwas_core.genotypes.arrays import open_array
 from gwas_core.genotypes.cell_decoding import Cells, Columns, without_quotes
 from gwas_core.spreadsheets import without_formula_mark
 
@@ -183,11 +185,11 @@ class TextColumns(Mapping[str, list[str]]):
             names: of the columns, in the order in which they were saved.
 
         Raises:
-            OSError, ValueError: they cannot be read.
+            InputError: they cannot be read.
         """
-        text, ends = (np.load(directory / name, mmap_mode="r", allow_pickle=False) for name in (_TEXT, _ENDS))
+        text, ends = (open_array(directory / name) for name in (_TEXT, _ENDS))
         if ends.ndim != 2 or ends.shape[1] != len(names):
-            raise ValueError("the columns are not those that were saved")
+            raise InputError("the columns are not those that were saved")
         return cls(names, [TextBlock(text, ends)])
 
 

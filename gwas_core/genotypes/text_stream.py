@@ -15,7 +15,7 @@ from typing import BinaryIO
 from gwas_core.errors import InputError
 from gwas_core.files import open_regular_file
 from gwas_core.messages import byte_size, quoted
-from gwas_core.processes.limits import size_setting
+from gwas_core.processes.settings import size_setting
 
 SIZE_LIMIT = 4 * 1024**3
 """Largest size of a table in bytes after decompression, unless ``GWAS_TABLE_SIZE`` gives another.

@@ -29,7 +29,7 @@ import pandas as pd
 from gwas_core.association.regression import COUNTED_ALLELE, associate
 from gwas_core.association.thresholds import genomic_inflation
 from gwas_core.errors import FailureKind, GwasError, InputError, SettingsError
-from gwas_core.files import write_json, write_text
+from gwas_core.files import read_json, write_json, write_text
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
@@ -56,6 +56,7 @@ PIPELINE_RUNS = "_pipelines"
 """Name in place of the experiment's for runs that belong to none."""
 
 _DATASET = "dataset"
+_LARGEST_CALIBRATION = 1024**2
 _KIND_SUFFIX = ".kind"  # beside a step's log: the ``FailureKind``
 _MODEL_FILES = (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)
 _TRIAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -341,9 +342,9 @@ def _measured_xla(
 def _read_calibration(path: Path) -> Calibration | None:
     """Return the calibration in a file, or None if there is none that can be read."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, limit=_LARGEST_CALIBRATION)
         return from_json_values(Calibration, values, name="calibration", error=InputError, ignore_unknown=True)
-    except (OSError, ValueError, InputError):
+    except (OSError, ValueError):  # ``InputError`` is a ``ValueError``
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gwas_core.errors import FailureKind, InputError
-from gwas_core.files import read_regular_file
+from gwas_core.files import read_json, read_regular_file
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.model.trial_folder import FAILURE_FILE, METRICS_FILE, RESULT_FILE
 from gwas_core.serialization import CustomForm, JsonObject, from_json_values, to_json_values
@@ -100,15 +100,15 @@ class TrialFailure:
 def read_result(directory: Path) -> RecordedResult | None:
     """Return the result in a trial's folder, or None if there is none that can be read."""
     try:
-        return RecordedResult.from_dict(json.loads((directory / RESULT_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, InputError):
+        return RecordedResult.from_dict(read_json(directory / RESULT_FILE, limit=_LARGEST_FILE))
+    except (OSError, ValueError):
         return None
 
 
 def read_failure(directory: Path) -> TrialFailure | None:
     """Return the failure in a trial's folder, or None if there is none with a reason."""
     try:
-        values = json.loads((directory / FAILURE_FILE).read_text(encoding="utf-8"))
+        values = read_json(directory / FAILURE_FILE, limit=_LARGEST_FILE)
     except (OSError, ValueError):
         return None
     reason = values.get("reason") if isinstance(values, dict) else None

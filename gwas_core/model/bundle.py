@@ -39,7 +39,7 @@ from gwas_core.model.bundle_files import (
 from gwas_core.model.bundle_reader import ARRAYS_FILE, CHECKED_FILE, WEIGHTS_FILE, CheckedBundle
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
 from gwas_core.model.trainer import Standardisation
-from gwas_core.processes.limits import MEMORY_VARIABLE, Limits, call_limited, reading_limits, size_setting
+from gwas_core.processes.limits import call_limited, reading_limits
 from gwas_core.serialization import JsonObject, from_json_values, to_json_values
 
 __all__ = [
@@ -168,14 +168,14 @@ def open_bundle(path: Path) -> Bundle:
         BundleError: the file is not a zip or not a bundle, is damaged, or holds something that does not belong to a
             model.
         InputError: reading it takes more memory or time than it may.
+        SettingsError: a variable that limits these holds no size or number.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        limits = Limits(memory=size_setting(MEMORY_VARIABLE, READING_MEMORY), seconds=reading_limits().seconds)
         call_limited(
             "gwas_core.model.bundle_reader:check_bundle",
             {"path": str(path.absolute()), "folder": str(folder)},
-            limits=limits,
+            limits=reading_limits(default_memory=READING_MEMORY),
             subject=f"reading {quoted(path.name)}",
         )
         checked = from_json_values(

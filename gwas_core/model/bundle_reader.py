@@ -17,9 +17,7 @@ import hashlib
 import io
 import json
 import math
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import BundleError, InputError
+from gwas_core.genotypes.arrays import ARRAY_ERRORS
 from gwas_core.messages import quoted
 from gwas_core.model.bundle_files import (
     BUNDLE_FILES,
@@ -191,9 +190,9 @@ def _check(bundle: Path, results: Path, what: str) -> None:
             trait, mean, deviation = _phenotype(preprocessing)
             snps = _snps(files.read("snps.csv", limit=MAXIMUM_SNPS * _BYTES_OF_A_SNP), what)
             arrays, families = _imputation(files, snps)
-        except (csv.Error, *_NPZ_ERRORS) as error:
-            if isinstance(error, BundleError):
-                raise
+        except BundleError:
+            raise
+        except (csv.Error, *ARRAY_ERRORS) as error:
             raise BundleError(
                 f"{what} describes its preprocessing in a way that cannot be read: make the bundle again"
             ) from error
@@ -383,13 +382,6 @@ def _imputation(files: _Files, snps: _Snps) -> tuple[dict[str, NDArray[np.int8]]
     return arrays, families
 
 
-# What zipfile and numpy raise for an archive or a header with a few bytes changed.
-_NPZ_ERRORS = (
-    *(OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError),
-    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError),
-)
-
-
 def _array(archive: zipfile.ZipFile, name: str, *, kind: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Return an array of an npz file whose size fits what is expected, as its header says before it is read.
 
@@ -468,16 +460,9 @@ def _network(path: Path, folder: Path, what: str, *, packed: int) -> tuple[JsonO
     inside = f"the network in {what}"
     if not zipfile.is_zipfile(path):
         raise BundleError(f"{inside} is damaged: make the bundle again")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-        if set(names) != _KERAS_FILES or len(names) != len(_KERAS_FILES):
-            raise BundleError(f"{inside} holds other files than a Keras network: do not use it")
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-        if isinstance(error, BundleError):
-            raise
-        raise BundleError(f"{inside} is damaged: make the bundle again") from error
     with open_zip(path, allowed=_KERAS_FILES, what=inside) as archive:
+        if set(archive.namelist()) != _KERAS_FILES:
+            raise BundleError(f"{inside} lacks a file of a Keras network: make the bundle again")
         config = parse_json(
             read_member(archive, "config.json", limit=_SMALL_JSON_BYTES, what=inside), "config.json", what=inside
         )

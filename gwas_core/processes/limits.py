@@ -1,7 +1,7 @@
 """Limits of memory and time of a process that reads what is not trusted, and how it ended in words.
 
-Also here: sizes and durations given as environment variables; the memory that reading a file may take; where a system
-has no such limits; why no ``preexec_fn``.
+Also here: the memory and time that reading a file may take, and the variables that change them; where a system has no
+such limits; why no ``preexec_fn``.
 
 Reading a file that someone else made can take any amount of memory and time, whatever its size. So it is read in a
 process of its own, and only this process ends by it: ``run_limited`` runs one of our modules so, ``call_limited`` one
@@ -14,7 +14,6 @@ import contextlib
 import json
 import math
 import os
-import re
 import runpy
 import signal
 import subprocess
@@ -31,6 +30,7 @@ from gwas_core.messages import byte_size, duration, quoted
 from gwas_core.processes.channel import die_with
 from gwas_core.processes.detached import import_environment, module_command
 from gwas_core.processes.memory import usable_bytes
+from gwas_core.processes.settings import seconds_setting, size_setting
 from gwas_core.processes.threads import thread_environment
 from gwas_core.serialization import JsonObject
 
@@ -45,8 +45,6 @@ _DEFAULT_SECONDS = 600.0
 _LEAST_MEMORY, _LEAST_DEFAULT = 256 * 1024**2, 512 * 1024**2
 # What a process writes is a small record; large results are files.
 _LARGEST_OUTPUT, _LARGEST_LOG = 64 * 1024**2, 1024**2
-_SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
-_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 _MODULE, _CALL = "gwas_core.processes.limits", "gwas_core.processes.limited_call"
 # What libraries print, and nothing else, where the system refuses them memory and they give up.
@@ -59,8 +57,8 @@ class Limits:
 
     Attributes:
         memory: bytes of memory of its own; Linux refuses it more. Libraries take a part of it.
-        seconds: from its start to its end, after which its parent ends it.
-        processor_seconds: of processor time, after which the system ends it; twice ``seconds`` if not given.
+        seconds: from its start to its end, after which its parent ends it; the system does after twice as much
+            processor time.
 
     Raises:
         ValueError: a limit is not positive.
@@ -68,14 +66,13 @@ class Limits:
 
     memory: int
     seconds: float
-    processor_seconds: int | None = None
 
     def __post_init__(self) -> None:
-        if self.memory <= 0 or not 0 < self.seconds < math.inf or self.processor_seconds == 0:
+        if self.memory <= 0 or not 0 < self.seconds < math.inf:
             raise ValueError("limits must be positive numbers")
 
 
-def reading_limits(environment: Mapping[str, str] | None = None) -> Limits:
+def reading_limits(environment: Mapping[str, str] | None = None, *, default_memory: int | None = None) -> Limits:
     """Return the limits under which a file of somebody else is read.
 
     Memory is that of ``GWAS_READING_MEMORY``, by default half of what this machine or container has; seconds are those
@@ -83,12 +80,15 @@ def reading_limits(environment: Mapping[str, str] | None = None) -> Limits:
 
     Args:
         environment: environment variables; those of this process if not given.
+        default_memory: bytes in place of half of the machine's.
 
     Raises:
         SettingsError: a variable holds no size or number, or too little memory.
     """
     environment = os.environ if environment is None else environment
-    memory = size_setting(MEMORY_VARIABLE, max(_LEAST_DEFAULT, usable_bytes() // 2), environment)
+    if default_memory is None:
+        default_memory = max(_LEAST_DEFAULT, usable_bytes() // 2)
+    memory = size_setting(MEMORY_VARIABLE, default_memory, environment)
     if memory < _LEAST_MEMORY:
         raise SettingsError(
             f"{MEMORY_VARIABLE} must be at least {byte_size(_LEAST_MEMORY)}, which Python and its libraries take, not "
@@ -97,45 +97,10 @@ def reading_limits(environment: Mapping[str, str] | None = None) -> Limits:
         )
     return Limits(
         memory=memory,
-        seconds=_seconds_setting(SECONDS_VARIABLE, _DEFAULT_SECONDS, environment),
+        seconds=seconds_setting(
+            SECONDS_VARIABLE, _DEFAULT_SECONDS, most=7 * 86_400, such_as=", such as 600", environment=environment
+        ),
     )
-
-
-def size_setting(variable: str, default: int, environment: Mapping[str, str] | None = None) -> int:
-    """Return the bytes that an environment variable gives as in ``4 GiB``, ``500M`` or ``1000000``.
-
-    Args:
-        variable: its name.
-        default: used where it is not set or empty.
-        environment: environment variables; those of this process if not given.
-
-    Raises:
-        SettingsError: it holds no size.
-    """
-    text = (os.environ if environment is None else environment).get(variable, "").strip()
-    if not text:
-        return default
-    match = _SIZE.fullmatch(text)
-    size = 0.0
-    if match is not None:
-        number, unit, binary = match.groups()
-        size = float(number) * (1024 if binary or unit else 1000) ** _UNITS[unit.lower()]
-    if not 1 <= size < 2**62:
-        raise SettingsError(f"{variable} must be a size such as 4 GiB or 500 MiB, not {quoted(text)}", field=variable)
-    return int(size)
-
-
-def _seconds_setting(variable: str, default: float, environment: Mapping[str, str]) -> float:
-    text = environment.get(variable, "").strip()
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= 7 * 86_400:
-        raise SettingsError(f"{variable} must be a number of seconds, such as 600, not {quoted(text)}", field=variable)
-    return seconds
 
 
 def run_limited(
@@ -280,7 +245,7 @@ def _raised(name: str, text: str, field: Any) -> GwasError:
 
 def _processor_seconds(limits: Limits) -> int:
     # The parent's own clock comes first. This one ends the process where the parent was stopped, and cannot.
-    return limits.processor_seconds or math.ceil(limits.seconds * 2) + 10
+    return math.ceil(limits.seconds * 2) + 10
 
 
 def _whole(file: IO[bytes]) -> bytes:

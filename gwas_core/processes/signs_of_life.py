@@ -7,7 +7,6 @@ was stopped, which does not count.
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import time
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gwas_core.errors import InputError, SettingsError
-from gwas_core.messages import quoted
+from gwas_core.errors import InputError
+from gwas_core.processes.settings import seconds_setting
 from gwas_core.serialization import from_json_values, to_json_values
 
 SILENCE_VARIABLE = "GWAS_SILENCE_SECONDS"
@@ -44,19 +43,9 @@ def silence_seconds() -> float:
     Raises:
         SettingsError: ``GWAS_SILENCE_SECONDS`` is no such number.
     """
-    text = os.environ.get(SILENCE_VARIABLE, "").strip()
-    if not text:
-        return SILENCE_SECONDS
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not _LEAST_SILENCE <= seconds < math.inf:
-        raise SettingsError(
-            f"{SILENCE_VARIABLE} must be a number of seconds from {_LEAST_SILENCE:g} up, not {quoted(text)}",
-            field=SILENCE_VARIABLE,
-        )
-    return seconds
+    return seconds_setting(
+        SILENCE_VARIABLE, SILENCE_SECONDS, least=_LEAST_SILENCE, such_as=f" from {_LEAST_SILENCE:g} up"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from gwas_core.model.bundle import (
     NetworkMetrics,
     write_bundle,
 )
-from gwas_core.model.bundle_files import MAXIMUM_JSON_BYTES, read_beginning
+from gwas_core.model.bundle_files import MAXIMUM_JSON_BYTES, MODEL_CARD, read_beginning
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
@@ -150,7 +150,7 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         "trials.csv": csv_text(trials_table(record.trials)).encode(),
         "space.yaml": yaml.safe_dump(record.experiment.space.to_dict(), sort_keys=False).encode(),
         "experiment.json": _json(record.experiment.to_dict()),
-        "MODEL_CARD.md": model_card(record, dataset, split, preparation.sentences).encode(),
+        MODEL_CARD: model_card(record, dataset, split, preparation.sentences).encode(),
     }
     missing = [name for name, content in files.items() if isinstance(content, Path) and not content.is_file()]
     if missing:

@@ -19,6 +19,8 @@ _WORD_JOINER = "\u2060"  # invisible
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _BLOCK = re.compile(r"(#{1,3} |- |)(.*)")
 _RULE = re.compile(r"\|(:?-{3,}:?\|)+")
+# Possessive, so that a long line which is no row is not looked through again from each of its cells.
+_ROW = re.compile(r"\|(?:(?:\\.|[^\\|])*+\|)++")
 _CELL = re.compile(r"((?:\\.|[^\\|])*)\|")
 # A hash or a name in a monospaced font: of what is in it, nothing acts.
 _CODE = re.compile(r"(?<!\\)(`[\w.-]{1,100}`)")
@@ -44,7 +46,7 @@ def harmless_card(card: str) -> str:
 def _harmless_line(line: str) -> str:
     if _RULE.fullmatch(line):
         return line
-    if line.startswith("|") and line.endswith("|") and len(line) > 1:
+    if _ROW.fullmatch(line):
         cells = [_harmless_text(cell.strip()) for cell in _CELL.findall(line[1:])]
         return f"| {' | '.join(cells)} |"
     block = _BLOCK.fullmatch(line)

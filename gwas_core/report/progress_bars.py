@@ -6,14 +6,17 @@ Also here: where there are none (files and pipes); lines above them.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from gwas_core.evaluation.run import TaskProgress
 from gwas_core.messages import duration, duration_range
 from gwas_core.report.estimate import remaining_seconds
-from gwas_core.tuning.records import ExperimentRecord
+
+if TYPE_CHECKING:
+    # The evaluation and its worker pool, which most commands with a bar do without.
+    from gwas_core.evaluation.run import TaskProgress
+    from gwas_core.tuning.records import ExperimentRecord
 
 
 class ProgressBars:

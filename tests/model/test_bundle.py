@@ -205,7 +205,7 @@ ATTACKS: dict[str, tuple[Callable[[dict[str, bytes]], None], str]] = {
     "pickled weights": (lambda members: keras_with(members, pickled_weights), "weights .* are damaged"),
     "another file in the network": (
         lambda members: keras_with(members, lambda inside: inside.update({"assets/x.py": b""})),
-        "other files than a Keras network",
+        "network in .* holds 'assets/x.py'",
     ),
     "SNPs cut off": (
         lambda members: members.update({"snps.csv": b"\n".join(members["snps.csv"].splitlines()[:50])}),

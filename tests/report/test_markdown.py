@@ -103,3 +103,10 @@ def test_nothing_of_a_foreign_card_acts(lines: list[str]) -> None:
 @given(st.text())
 def test_any_text_shows_as_it_is(text: str) -> None:
     assert set(tokens(markdown_text(text))) <= {"paragraph_open", "paragraph_close"}
+
+
+def test_a_long_line_that_is_no_row_takes_no_longer_than_its_length() -> None:
+    """Looked through from each of its cells, a card of this length would take minutes."""
+    line = "|" + "a" * 200_000
+    assert harmless_card(line + "\\|") == harmless_card(line) + "\\|"
+    assert harmless_card(line + "|").startswith("| aaa")
