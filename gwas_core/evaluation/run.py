@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from gwas_core.errors import ExperimentError
+from gwas_core.errors import ExperimentError, GwasError
 from gwas_core.evaluation.folds import HeldOutSet
 from gwas_core.evaluation.intervals import Floats, HeldOutPredictions, compare, held_out_metrics
 from gwas_core.evaluation.methods import method_sentences
@@ -32,6 +33,7 @@ from gwas_core.evaluation.tasks import do_tasks
 from gwas_core.evaluation.tuning import OnTuning, reuse, tune
 from gwas_core.files import write_text
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores, worker_threads
 from gwas_core.processes.worker_pool import WorkerPool
 from gwas_core.serialization import to_json_values
@@ -97,8 +99,8 @@ def evaluate(
 
     Raises:
         SettingsError: if the plan does not fit the data.
-        ExperimentError: if the evaluation is already running, was begun with another plan, or a task failed; what is
-            finished is kept.
+        ExperimentError: if the evaluation is already running, was begun with another plan, its folder was deleted
+            meanwhile, or a task failed; what is finished is kept.
         InputError: if a file of the evaluation is damaged.
     """
     held_out_sets = plan.held_out_sets(dataset)
@@ -107,29 +109,35 @@ def evaluate(
         if not lock.acquire(seconds=1.0):
             raise ExperimentError(f"the evaluation {plan.name} is already running")
         check_plan(store, plan)
-        store.save_plan(plan)
-        parallel = parallel or min(_MOST_PARALLEL, usable_cores())
-        dataset.save(engine.workspace.dataset_directory(plan.dataset))
-        chosen = store.chosen()
-        if chosen is None:
-            if plan.tuning is None:
-                chosen = reuse(engine, dataset, plan)
-            else:
-                chosen = tune(engine, dataset, plan, plan.tuning, parallel=parallel, notes=notes, on_tuning=on_tuning)
-            store.save_chosen(chosen)
-        finished = _do_tasks(
-            engine,
-            store,
-            plan,
-            held_out_sets,
-            genotypes=dataset.genotypes.size,
-            parallel=parallel,
-            on_progress=on_progress,
-        )
-        predictions = _held_out_predictions(dataset, held_out_sets, finished)
-        result = _result(dataset, plan, chosen, held_out_sets, predictions, finished, notes)
-        _write_predictions(store, dataset, held_out_sets, predictions)
-        store.save_result(result)
+        with _told_if_deleted(lock, store):
+            store.save_plan(plan)
+            parallel = parallel or min(_MOST_PARALLEL, usable_cores())
+            dataset.save(engine.workspace.dataset_directory(plan.dataset))
+            chosen = store.chosen()
+            if chosen is None:
+                if plan.tuning is None:
+                    chosen = reuse(engine, dataset, plan)
+                else:
+                    chosen = tune(
+                        engine, dataset, plan, plan.tuning, parallel=parallel, notes=notes, on_tuning=on_tuning
+                    )
+                _check_folder(lock, store)
+                store.save_chosen(chosen)
+            finished = _do_tasks(
+                engine,
+                store,
+                lock,
+                plan,
+                held_out_sets,
+                genotypes=dataset.genotypes.size,
+                parallel=parallel,
+                on_progress=on_progress,
+            )
+            predictions = _held_out_predictions(dataset, held_out_sets, finished)
+            _check_folder(lock, store)
+            result = _result(dataset, plan, chosen, held_out_sets, predictions, finished, notes)
+            _write_predictions(store, dataset, held_out_sets, predictions)
+            store.save_result(result)
     return result
 
 
@@ -160,6 +168,7 @@ def remaining_task_seconds(
 def _do_tasks(
     engine: LocalEngine,
     store: EvaluationStore,
+    lock: FileLock,
     plan: EvaluationPlan,
     held_out_sets: Sequence[HeldOutSet],
     *,
@@ -198,6 +207,7 @@ def _do_tasks(
     on_progress(TaskProgress(done=len(finished), total=len(tasks), seconds_left=estimated))
     try:
         for done in do_tasks(pool, left):
+            _check_folder(lock, store)
             for task in done:
                 value = store.finished(task)
                 assert value is not None
@@ -209,6 +219,28 @@ def _do_tasks(
     finally:
         pool.close()
     return finished
+
+
+@contextmanager
+def _told_if_deleted(lock: FileLock, store: EvaluationStore) -> Iterator[None]:
+    """Have whatever fails because the folder was deleted say so: what it meets first is a file that is not there."""
+    try:
+        yield
+    except (GwasError, OSError):
+        _check_folder(lock, store)
+        raise
+
+
+def _check_folder(lock: FileLock, store: EvaluationStore) -> None:
+    """Check that the evaluation's folder was not deleted, as with its workspace.
+
+    Raises:
+        ExperimentError: it was.
+    """
+    if not lock.is_in_place():
+        raise ExperimentError(
+            f"the folder {store.directory} was deleted or replaced while the evaluation was running: begin it again"
+        )
 
 
 def _held_out_predictions(

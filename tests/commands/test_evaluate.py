@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,15 +68,24 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     return Evaluated(run, Workspace(root), arguments, answer, first_model, written)
 
 
+def begun(root: Path, arguments: tuple[str, ...]) -> subprocess.Popen[str]:
+    """A command that was begun; only its messages are kept."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gwas_core", *arguments],
+        env={**os.environ, "GWAS_WORKSPACE": str(root), "PYTHONPATH": str(REPOSITORY)},
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def kill_when(root: Path, arguments: tuple[str, ...], condition: Callable[[], bool]) -> None:
     """Begin a command, kill it without warning, and see that the processes it began end too."""
-    environment = {**os.environ, "GWAS_WORKSPACE": str(root), "PYTHONPATH": str(REPOSITORY)}
-    with subprocess.Popen(
-        [sys.executable, "-m", "gwas_core", *arguments],
-        env=environment, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
+    with begun(root, arguments) as process:
         wait_until(lambda: condition() or process.poll() is not None)
-        assert process.poll() is None, process.stderr and process.stderr.read().decode()
+        assert process.poll() is None, process.stderr and process.stderr.read()
         # Those of the search, which is over, end by themselves.
         workers = [one for one in psutil.Process(process.pid).children(recursive=True) if is_worker(one)]
         process.send_signal(signal.SIGKILL)
@@ -218,6 +228,22 @@ def test_a_family_is_predicted_by_models_of_the_others(evaluated: Evaluated, her
     # No line of the family was trained on, so its mean is that of all others.
     assert family.metrics["family_mean"] == family.metrics["mean"]
     assert json.loads((folder.directory / "chosen.json").read_text())["experiment"] == "pop-tuning"
+
+
+def test_a_folder_that_is_deleted_meanwhile_ends_it_with_a_sentence(evaluated: Evaluated) -> None:
+    folder = EvaluationStore.of(evaluated.workspace, "gone").directory
+    arguments = ("evaluate", "pop.txt.gz", "--name", "gone", "--reuse", "pop-tuning", "--test-folds", "6-7")
+    with begun(evaluated.workspace.root, arguments) as process:
+        wait_until((folder / "chosen.json").is_file)
+        process.send_signal(signal.SIGSTOP)
+        shutil.rmtree(folder)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate()
+    assert process.returncode == 1
+    assert err.splitlines()[-1].endswith(
+        f"the folder {folder} was deleted or replaced while the evaluation was running: begin it again"
+    )
+    assert not (folder / "result.json").exists()
 
 
 def test_fewer_networks_at_a_time_than_asked_for_are_said(evaluated: Evaluated) -> None:
