@@ -67,7 +67,7 @@ class FailureKind(StrEnum):
         match error:
             case TrialFailed():
                 return error.kind
-            case MemoryError():
+            case _ if is_out_of_memory(error):
                 return cls.OUT_OF_MEMORY
             case InputError() | SettingsError():
                 return cls.INVALID_SETTINGS
@@ -160,7 +160,7 @@ OUT_OF_MEMORY = (
 
 def describe_unexpected(error: BaseException) -> str:
     """Return an unexpected error as one line of text."""
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "memory ran out: use fewer parallel trials, a smaller batch size or fewer units"
     if isinstance(error, OSError) and is_disk_full(error):
         return describe_os_error(error)

@@ -41,12 +41,13 @@ def peak_bytes() -> int:
 def available_bytes() -> int | None:
     """Return the bytes that new processes can take without others being swapped out; None if that is not known.
 
-    That is what the machine has left, and at most what the container has: caches of files count as free.
+    That is what the machine has left, and at most what the container has: caches of files count as free. Of a control
+    group of version 1 only the limit is taken.
     """
     machine = _kilobytes(_MACHINE, "MemAvailable:")
     container = container_bytes(_CONTAINER)
     known = [bytes_ for bytes_ in (machine, container) if bytes_ is not None]
-    return min(known, default=None)
+    return min(*known, usable_bytes()) if known else None
 
 
 def container_bytes(folder: Path) -> int | None:
