@@ -112,11 +112,24 @@ async def _refusal(request: Request, policy: Access) -> Response | None:
     elif is_admitted:
         return None
     if is_admitted or (shown and policy.is_token(shown)):
-        return _without_token(request, policy)
+        return _without_slash(request) or _without_token(request, policy)
     sentence = _WRONG if shown else _WHAT_TO_DO
     if "text/html" in request.headers.get("Accept", ""):
         return HTMLResponse(_PAGE.format(sentence=html.escape(sentence), field=_FIELD), 403, _HEADERS)
     return PlainTextResponse(f"{sentence}\n", 403, {"Cache-Control": "no-store"})
+
+
+def _without_slash(request: Request) -> Response | None:
+    """Send a browser that asks for a page as if it were a folder to the page; None if it does not.
+
+    A cookie set there would be one of that folder, and so not be shown to the rest of the dashboard.
+    """
+    path = str(request.scope["path"])
+    if not path.endswith("/") or path.strip("/") == _base():
+        return None
+    query = f"?{request.url.query}" if request.url.query else ""
+    # With what was typed into the form, too.
+    return RedirectResponse(f"../{quote(path.rstrip('/').rsplit('/', 1)[-1])}{query}", 307, _HEADERS)
 
 
 def _without_token(request: Request, policy: Access) -> Response:
@@ -165,8 +178,13 @@ async def _typed(request: Request) -> str:
 
 def _is_health(request: Request) -> bool:
     """Return whether a probe asks if the server lives, which is no secret."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    base = _base()
     return bool(request.scope["path"] == f"{'/' + base if base else ''}/_stcore/health")
+
+
+def _base() -> str:
+    """Return the path that all addresses of the dashboard begin with, without slashes around it."""
+    return str(st.get_option("server.baseUrlPath") or "").strip("/")
 
 
 def _is_from_elsewhere(request: HTTPConnection) -> bool:

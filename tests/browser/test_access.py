@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
@@ -181,6 +181,22 @@ def test_the_printed_address_opens_the_dashboard_and_loses_its_token(server: Ser
     log = server.log.read_text()
     assert log.count(printed_address(server)) == 1
     assert TOKEN not in log.replace(printed_address(server), "")
+
+
+@pytest.mark.parametrize("way", ["in the address", "typed"])
+def test_a_page_asked_for_as_a_folder_opens_the_whole_dashboard(
+    way: str, server: Server, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    query = f"experiment=quick&token={quote(TOKEN)}" if way == "in the address" else "experiment=quick"
+    page.goto(f"{server.url}/experiment/?{query}")
+    if way == "typed":
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Open").click()
+    # What it shows comes through the web socket, which needs the cookie too.
+    expect(page.get_by_test_id("stMetric").first).to_be_visible()
+    assert page.url.startswith(f"{server.url}/experiment?experiment=quick")
+    assert "token" not in page.url
 
 
 def test_without_a_token_of_ours_each_start_has_one(
