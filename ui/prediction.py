@@ -18,6 +18,7 @@ from gwas_core.processes.command_messages import CommandMessage, MessageKind, js
 from gwas_core.processes.limits import MEMORY_VARIABLE, Limits, exceeded, reading_limits, run_limited
 from gwas_core.processes.threads import usable_cores
 from gwas_core.workspace import Workspace
+from ui.limited_work import turn
 
 _KEPT = 20
 # TensorFlow takes half a gigabyte, and more for each thread.
@@ -74,13 +75,14 @@ def run_prediction(bundle: Path, genotypes: Path) -> Prediction:
     table = genotypes.parent / f"{_bundle_key(bundle)}-{_TABLE}"
     try:
         limits = Limits(memory=max(_LEAST_MEMORY, reading_limits().memory), seconds=_TIMEOUT_SECONDS)
-        done = run_limited(
-            "gwas_core",
-            *("predict", str(bundle), str(genotypes), "--out", str(table)),
-            environment=json_messages({**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}),
-            limits=limits,
-            threads=min(_MOST_THREADS, usable_cores()),
-        )
+        with turn():
+            done = run_limited(
+                "gwas_core",
+                *("predict", str(bundle), str(genotypes), "--out", str(table)),
+                environment=json_messages({**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}),
+                limits=limits,
+                threads=min(_MOST_THREADS, usable_cores()),
+            )
     except subprocess.TimeoutExpired as error:
         raise ExperimentError(f"the prediction took more than {duration(_TIMEOUT_SECONDS)} and was ended") from error
     messages = read_messages(done.stderr)

@@ -24,6 +24,7 @@ from gwas_core.report.quality_charts import (
 from gwas_core.spreadsheets import marked_table
 from gwas_core.workspace import Workspace
 from ui.charts import chart_with_table
+from ui.limited_work import raised, result_or_refusal
 from ui.store import show_error
 from ui.text import markdown_text
 
@@ -36,7 +37,7 @@ def show_quality(entry: LibraryEntry) -> None:
     st.subheader(f"Quality of {markdown_text(entry.source)}")
     try:
         with st.spinner("Checking every genotype. This is done once per dataset"):
-            report = limited_quality(Workspace.from_environment(), entry.hash)
+            report = _report(entry.hash)
     except GwasError as error:
         show_error(error)
         return
@@ -47,6 +48,24 @@ def show_quality(entry: LibraryEntry) -> None:
     if entry.notes:
         with st.expander("How the file was read"):
             st.markdown("\n".join(f"- {markdown_text(note)}" for note in entry.notes))
+
+
+def _report(content_hash: str) -> QualityReport:
+    """Return the quality report of a dataset.
+
+    A refusal is kept for the session: the page runs at every click, and what took minutes to be refused would take
+    them again.
+
+    Raises:
+        GwasError: the dataset cannot be read, or a limit was exceeded.
+    """
+    key = f"quality-refused-{content_hash}"
+    if key in st.session_state:
+        raise st.session_state[key]
+    result = result_or_refusal(lambda: limited_quality(Workspace.from_environment(), content_hash))
+    if isinstance(result, GwasError):
+        st.session_state[key] = result
+    return raised(result)
 
 
 def _quality_metrics(report: QualityReport) -> None:

@@ -5,14 +5,12 @@ Also here: which rows and columns are previewed; two files are read at a time, e
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from gwas_core.errors import GwasError, InputError, SettingsError
+from gwas_core.errors import GwasError, InputError
 from gwas_core.genotypes.column_roles import ColumnRoles
 from gwas_core.genotypes.dataset import MISSING
 from gwas_core.genotypes.limited_reading import LimitedReader, TableOutline
@@ -23,15 +21,12 @@ from gwas_core.workspace import Workspace
 from ui.data.datasets import SEARCH_PAGE
 from ui.data.roles import roles_form
 from ui.data.sources import Source
+from ui.limited_work import raised, result_or_refusal
 from ui.refusals import Refusals
 from ui.store import show_error
 from ui.text import markdown_text
 
 _PREVIEW_LINES, _PREVIEW_SNPS = 10, 8
-# Others wait: each may take the memory that its limits allow.
-_AT_ONCE = threading.BoundedSemaphore(2)
-
-Result = TypeVar("Result")
 
 
 def show_source(source: Source, refusals: Refusals) -> None:
@@ -143,7 +138,7 @@ def _outline(reader: LimitedReader) -> TableOutline:
     Raises:
         GwasError: as the reader does.
     """
-    return _raised(_kept_outline(reader) if reader.version else _limited(reader.outline))
+    return raised(_kept_outline(reader) if reader.version else result_or_refusal(reader.outline))
 
 
 def _notes(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> tuple[str, ...]:
@@ -152,34 +147,19 @@ def _notes(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> tuple[str, 
     Raises:
         GwasError: as the reader does.
     """
-    return _raised(_kept_notes(reader, roles, drop))
+    return raised(_kept_notes(reader, roles, drop))
 
 
 def _add(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> str:
-    return _raised(_limited(lambda: reader.add(roles, drop_missing_phenotype=drop)))
+    return raised(result_or_refusal(lambda: reader.add(roles, drop_missing_phenotype=drop)))
 
 
 # Refusals are kept too: a page runs at every click, and a file that took minutes to be refused would take them again.
 @st.cache_resource(max_entries=20, show_spinner=False, hash_funcs={LimitedReader: repr})
 def _kept_outline(reader: LimitedReader) -> TableOutline | GwasError:
-    return _limited(reader.outline)
+    return result_or_refusal(reader.outline)
 
 
 @st.cache_resource(max_entries=20, show_spinner=False, hash_funcs={LimitedReader: repr, ColumnRoles: repr})
 def _kept_notes(reader: LimitedReader, roles: ColumnRoles, drop: bool) -> tuple[str, ...] | GwasError:
-    return _limited(lambda: reader.check(roles, drop_missing_phenotype=drop))
-
-
-def _limited(read: Callable[[], Result]) -> Result | GwasError:
-    """Return what a reader returns or, as a value, why it refuses the file."""
-    with _AT_ONCE:
-        try:
-            return read()
-        except (InputError, SettingsError) as refusal:
-            return refusal
-
-
-def _raised(result: Result | GwasError) -> Result:
-    if isinstance(result, GwasError):
-        raise result
-    return result
+    return result_or_refusal(lambda: reader.check(roles, drop_missing_phenotype=drop))

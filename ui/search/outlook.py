@@ -14,9 +14,11 @@ from gwas_core.engines.selection import Engines
 from gwas_core.errors import GwasError
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.messages import duration_range
+from gwas_core.processes.threads import usable_cores
 from gwas_core.report.projection import PastSearch, Projection, past_search, project, project_measured
 from gwas_core.tuning.experiment import EngineName, Experiment
 from gwas_core.tuning.measurement import Measurement, MeasurementRequest, Measurements, MeasurementStatus
+from gwas_core.tuning.parallel_trials import fitting_trials
 from gwas_core.workspace import Workspace
 from ui.search.fields import MEDIUM_FIELD
 from ui.search.lines import PreparedLines
@@ -66,15 +68,19 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
         lines: dataset as it will be after the filters, and its division.
         plan: the search as it would be launched now.
     """
-    parallel_trials = plan.parallel_trials
+    parallel_trials = measured_trials = plan.parallel_trials
     if plan.engine == "local":
         parallel_trials = fitting_parallel_trials(lines, parallel_trials).used
+        # Whatever memory is free at this moment: a measurement would be lost from sight whenever that changes.
+        measured_trials = fitting_trials(
+            measured_trials, genotypes=lines.prepared.dataset.lines * lines.snps, cores=usable_cores(), memory=None
+        ).used
     request = MeasurementRequest.of(
         plan.dataset,
         space=plan.space,
         preprocessing=plan.preprocessing,
         split=plan.split,
-        parallel_trials=parallel_trials,
+        parallel_trials=measured_trials,
         xla=plan.xla,
     )
     status = measurements().status(request)
