@@ -11,6 +11,7 @@ from gwas_core.kubeflow.client_cache import ClientCache
 from gwas_core.kubeflow.cluster import NotConfigured
 from gwas_core.kubeflow.kubernetes_api import KubernetesApi
 from gwas_core.kubeflow.settings import ClusterSettings
+from tests.concurrency import at_once
 
 
 class Connections:
@@ -80,9 +81,5 @@ def test_threads_that_connect_at_the_same_time_share_one_client() -> None:
         return cast(KubernetesApi, object())
 
     cache, found = ClientCache(connect), list[KubernetesApi]()
-    threads = [threading.Thread(target=lambda: found.append(cache.get(of("a")))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[lambda: found.append(cache.get(of("a")))] * 2)
     assert found[0] is found[1]

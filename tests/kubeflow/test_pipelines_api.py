@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from gwas_core.errors import InputError
 from gwas_core.kubeflow.kubernetes_api import Invalid, NotAllowed, NotFound, Unreachable
 from gwas_core.kubeflow.pipelines_api import PipelinesApi, Run, RunState, RunStep
+from tests.concurrency import at_once
 from tests.kubeflow.pipelines_server import Fault, PipelinesServer
 
 NAME = "soy-abcd1234"
@@ -55,11 +57,7 @@ def test_a_run_is_made_once_and_then_taken_up(multi_user: bool, package: Path) -
 def test_drivers_that_start_together_share_pipeline_and_group(server: PipelinesServer, package: Path) -> None:
     server.faults.append(Fault("GET /pipelines/names", status=200, times=4, seconds=0.3))
     names = [f"soy-{number}" for number in range(4)]
-    threads = [threading.Thread(target=start, args=(client(server), package, name)) for name in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(start, client(server), package, name) for name in names))
     assert sorted(run["display_name"] for run in server.runs.values()) == names
     assert len(server.pipelines) == len(server.experiments) == 1
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
 from gwas_core.model.initial_weights import InitialWeights, TrainingLines, fit_initial_weights
+from tests.concurrency import at_once
 
 
 def lines_of(dataset: Dataset, rows: np.ndarray) -> TrainingLines:
@@ -42,11 +42,7 @@ def test_a_start_is_worked_out_once_for_a_folder(dataset: Dataset, split: Split,
     def work() -> None:
         found.append(fit_initial_weights(lines, block=10, prototypes=4, sharpness=2.0, cache=tmp_path))
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, work, work)
     (file,) = tmp_path.glob("start-*.npz")
     written = file.stat().st_mtime_ns
     work()

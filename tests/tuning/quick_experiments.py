@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,37 @@ def supervisor_of(workspace: Workspace) -> psutil.Process:
     # For an instant, a worker that is being started looks like the supervisor it is a copy of.
     (leader,) = (process for process in processes_of(workspace, SUPERVISOR) if os.getsid(process.pid) == process.pid)
     return leader
+
+
+def fork_servers_of(workspace: Workspace) -> list[psutil.Process]:
+    """The processes that workers are forked from: one, and another for a moment while the first is ended."""
+    supervisor = supervisor_of(workspace).pid
+    found = []
+    for process in processes_of(workspace, WORKER):
+        with suppress(psutil.NoSuchProcess):
+            if process.ppid() == supervisor:
+                found.append(process)
+    return found
+
+
+def fork_server_of(workspace: Workspace) -> psutil.Process:
+    """The one process that workers are forked from."""
+    servers: list[psutil.Process] = []
+
+    def is_alone() -> bool:
+        servers[:] = fork_servers_of(workspace)
+        return len(servers) == 1
+
+    waiting.wait_until(is_alone)
+    return servers[0]
+
+
+def workers_of(server: psutil.Process) -> list[psutil.Process]:
+    """Processes that were forked from a fork server; none if that is gone."""
+    try:
+        return server.children()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def wait_until_gone(workspace: Workspace) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,28 +14,10 @@ from gwas_core.tuning.store import Store
 from gwas_core.tuning.transactions import change_attribute
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
+from tests.concurrency import at_once
 from tests.tuning.quick_experiments import quick_experiment
 
 HASH = "0123456789abcdef" * 4
-
-
-def at_once(*work: Callable[[], object]) -> None:
-    """Call all functions at the same moment, each in a thread of its own, and wait for them."""
-    barrier, errors = threading.Barrier(len(work)), []
-
-    def run(function: Callable[[], object]) -> None:
-        barrier.wait()
-        try:
-            function()
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=[function]) for function in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
 
 
 def test_six_extensions_at_once_are_six(tmp_path: Path) -> None:

@@ -17,10 +17,9 @@ from gwas_core.tuning.parallel_trials import (
     TRIALS_PER_CORE,
     WORKER_BYTES,
     fitting_trials,
-    parallel_trials_here,
 )
 from tests.commands.conftest import command
-from tests.tuning.quick_experiments import WORKER, processes_of, quick_experiment, quick_workspace, wait_until
+from tests.tuning.quick_experiments import fork_server_of, quick_experiment, quick_workspace, wait_until, workers_of
 from tests.waiting import hold_trials, release_trials
 
 GB = 10**9
@@ -82,9 +81,7 @@ def test_a_search_that_asks_for_too_many_gets_what_fits_and_keeps_what_was_asked
     assert record.parallel.reason.startswith(f"{used} instead of {MANY} at a time: ")
     record = wait_until(lambda: engine.sync("quick"), lambda record: record.counts[TrialState.RUNNING] == used)
     assert record.counts[TrialState.WAITING] == 0
-    # The supervisor's copies for an instant, the process that forks, and the workers.
-    (server,) = [process for process in processes_of(workspace, WORKER) if process.children()]
-    assert len(server.children()) == used
+    assert len(workers_of(fork_server_of(workspace))) == used
     run = command(tmp_path)
     assert record.parallel.reason in run("status", "quick").out
     assert run("status", "quick", "--json").json["parallel_trials"] == {
@@ -96,4 +93,4 @@ def test_a_search_that_asks_for_too_many_gets_what_fits_and_keeps_what_was_asked
     record = wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active())
     assert record.counts == {TrialState.SUCCEEDED: MANY}
     # Another attempt, on a larger machine, begins with what was asked for.
-    assert parallel_trials_here(record.experiment.parallel_trials, genotypes=1).used == used
+    assert record.experiment.parallel_trials == MANY

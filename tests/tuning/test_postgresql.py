@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
+from tests.concurrency import at_once
 from tests.postgresql import postgresql
 from tests.tuning import test_store as of_a_file
 from tests.tuning import test_summaries as summaries_of_a_file
@@ -165,20 +165,14 @@ def test_one_machine_leaves_to_the_other_what_runs_there(machines: tuple[Machine
 
 def test_a_name_is_given_once_to_two_machines_at_the_same_moment(machines: tuple[Machine, Machine]) -> None:
     refusals: list[str] = []
-    together = threading.Barrier(2)
 
     def start(machine: Machine) -> None:
-        together.wait()
         try:
             machine.engine.start(quick_experiment(machine.dataset, max_trials=1))
         except ExperimentError as error:
             refusals.append(str(error))
 
-    threads = [threading.Thread(target=start, args=[machine]) for machine in machines]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(start, machine) for machine in machines))
     (refusal,) = refusals
     assert refusal.startswith("there is already an experiment named quick")
     record = wait_until(lambda: machines[0].engine.sync("quick"), lambda record: not record.state.is_active())

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 
 from gwas_core.engines.selection import Engines
@@ -18,12 +17,15 @@ from tests import waiting
 from tests.commands.conftest import command
 from tests.tuning.engine_contract import check_complete
 from tests.tuning.quick_experiments import (
+    fork_server_of,
+    fork_servers_of,
     processes_of,
     quick_experiment,
     quick_workspace,
     supervisor_of,
     wait_until,
     wait_until_gone,
+    workers_of,
 )
 from tests.waiting import hold_trials, release_trials
 
@@ -45,17 +47,6 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalEng
         process.kill()
 
 
-def fork_server_of(engine: LocalEngine) -> psutil.Process:
-    (server,) = fork_servers_of(engine)
-    return server
-
-
-def fork_servers_of(engine: LocalEngine) -> list[psutil.Process]:
-    """There may be another one for a moment, while the first is ended."""
-    children = supervisor_of(engine.store.workspace).children()
-    return [child for child in children if "gwas_core.tuning.worker" in child.cmdline()]
-
-
 def complete(engine: LocalEngine) -> None:
     release_trials(engine.store.workspace.root)
     record = wait_until(lambda: engine.sync("quick"), lambda record: not record.state.is_active())
@@ -66,7 +57,7 @@ def complete(engine: LocalEngine) -> None:
 
 
 def test_a_stopped_worker_is_replaced_and_its_trial_begun_again(engine: LocalEngine) -> None:
-    workers = fork_server_of(engine).children()
+    workers = workers_of(fork_server_of(engine.store.workspace))
     assert len(workers) == 2
     workers[0].suspend()
     record = wait_until(lambda: engine.sync("quick"), lambda record: any(t.attempts == 2 for t in record.trials))
@@ -81,7 +72,7 @@ def test_a_worker_stopped_again_fails_its_trial_and_says_why(engine: LocalEngine
     stopped: set[int] = set()
 
     def failed() -> bool:
-        for worker in (worker for server in fork_servers_of(engine) for worker in server.children()):
+        for worker in (worker for server in fork_servers_of(engine.store.workspace) for worker in workers_of(server)):
             if worker.pid not in stopped:
                 stopped.add(worker.pid)
                 worker.suspend()
@@ -95,16 +86,14 @@ def test_a_worker_stopped_again_fails_its_trial_and_says_why(engine: LocalEngine
 
 
 def test_a_stopped_fork_server_is_replaced(engine: LocalEngine) -> None:
-    server = fork_server_of(engine)
-    workers = server.children()
+    server = fork_server_of(engine.store.workspace)
+    workers = workers_of(server)
     server.suspend()
     workers[0].kill()
     # The trial needs a worker, which this server does not fork; the other worker is left alone.
     waiting.wait_until(
         lambda: [
-            child
-            for child in supervisor_of(engine.store.workspace).children()
-            if child.pid != server.pid and child.children()
+            other for other in fork_servers_of(engine.store.workspace) if other.pid != server.pid and workers_of(other)
         ]
     )
     assert workers[1].is_running()
@@ -113,7 +102,8 @@ def test_a_stopped_fork_server_is_replaced(engine: LocalEngine) -> None:
 
 def test_all_stopped_and_let_go_on_lose_nothing(engine: LocalEngine) -> None:
     """As a laptop that was suspended, or a container that was paused."""
-    everyone = [supervisor_of(engine.store.workspace), fork_server_of(engine), *fork_server_of(engine).children()]
+    server = fork_server_of(engine.store.workspace)
+    everyone = [supervisor_of(engine.store.workspace), server, *workers_of(server)]
     for process in everyone:
         process.suspend()
     time.sleep(2 * LIMIT)

@@ -7,10 +7,10 @@ import math
 import sqlite3
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -29,6 +29,7 @@ from gwas_core.tuning.store import Store
 from gwas_core.tuning.tables import Reader
 from gwas_core.tuning.writer import ExperimentWriter
 from gwas_core.workspace import Workspace
+from tests.concurrency import at_once
 from tests.counting import counted_statements
 from tests.tuning.quick_experiments import quick_experiment
 
@@ -399,29 +400,20 @@ def multiply_trial(database: Path, count: int) -> None:
 
 def test_writers_and_readers_do_not_lock_each_other_out(store: Store) -> None:
     names = ("one", "two", "three")
-    errors: list[BaseException] = []
 
     def work(name: str) -> None:
-        try:
-            own = Store(store.workspace)
-            own.create(quick_experiment(HASH, name))
-            writer = ExperimentWriter(own, name)
-            writer.set_status(ExperimentState.RUNNING)
-            for number in range(5):
-                begun(writer, 1)
-                writer.report(number, 1, 1.0)
-                store.request_stop(name)
-                writer.finish(number, Outcome(state=TrialState.FAILED, reason="as told"))
-                own.experiments()
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread
-            errors.append(error)
+        own = Store(store.workspace)
+        own.create(quick_experiment(HASH, name))
+        writer = ExperimentWriter(own, name)
+        writer.set_status(ExperimentState.RUNNING)
+        for number in range(5):
+            begun(writer, 1)
+            writer.report(number, 1, 1.0)
+            store.request_stop(name)
+            writer.finish(number, Outcome(state=TrialState.FAILED, reason="as told"))
+            own.experiments()
 
-    threads = [threading.Thread(target=work, args=[name]) for name in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    at_once(*(partial(work, name) for name in names))
     assert {summary.counts[TrialState.FAILED] for summary in store.experiments()} == {5}
     with closing(sqlite3.connect(store.workspace.root / "_experiments.sqlite3")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
