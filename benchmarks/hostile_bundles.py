@@ -1,6 +1,6 @@
 """Command ``python -m benchmarks.hostile_bundles``: what each hostile bundle costs, and what is said of it.
 
-    python -m benchmarks.hostile_bundles [--only TEXT] [--out FILE]
+    python -m benchmarks.hostile_bundles [--only TEXT] [--keep FOLDER]
 
 Every bundle of ``tests/model/hostile_bundles.py`` is given to ``predict`` in a process of its own, as a person or the
 dashboard would do. The table tells the bytes of the file, the largest memory of any process, the processor time of all
