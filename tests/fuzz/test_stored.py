@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import strategies as st
@@ -97,10 +97,15 @@ def test_records(case: tuple[str, Any]) -> None:
         ORIGINALS[name][0](values)
 
 
+# Removed when the process ends.
+_FOLDERS: list[TemporaryDirectory[str]] = []
+
+
 @cache
 def stored() -> Path:
     """A workspace's folders, each file as it is written."""
-    folder = Path(mkdtemp())
+    _FOLDERS.append(TemporaryDirectory())
+    folder = Path(_FOLDERS[0].name)
     dataset().save(folder / "dataset")
     library = DatasetLibrary(Workspace(folder / "workspace"))
     content_hash = library.add(dataset(), source="good.txt")
