@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import gwas_core
+from gwas_core.errors import InputError
+from gwas_core.files import open_regular_file
 
 _READ_BYTES = 65_536
 
@@ -111,11 +113,11 @@ def last_line(log: Path) -> str:
         log: may be missing; only its last 64 kB are read.
     """
     try:
-        with log.open("rb") as file:
+        with open_regular_file(log) as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - _READ_BYTES))
             lines = file.read().decode("utf-8", errors="replace").split("\n")
-    except OSError:
+    except (OSError, InputError):
         return ""
     written = [line.strip() for line in lines if line.strip()]
     return "".join(c if c.isprintable() else "?" for c in written[-1])[:300] if written else ""

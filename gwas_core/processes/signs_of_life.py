@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gwas_core.errors import InputError
+from gwas_core.files import open_regular_file
 from gwas_core.processes.settings import seconds_setting
 from gwas_core.serialization import from_json_values, to_json_values
 
@@ -200,7 +201,7 @@ def write_sign_of_life(descriptor: int) -> None:
 def read_sign_of_life(path: Path) -> SignOfLife | None:
     """Return the sign of life that a file holds; None if it holds none."""
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             text = file.read(_LENGTH)
         sign = from_json_values(SignOfLife, json.loads(text), name="sign of life", error=InputError)
         return sign if datetime.fromisoformat(sign.time).tzinfo is not None else None

@@ -22,7 +22,8 @@ import pandas as pd
 import yaml
 
 import gwas_core
-from gwas_core.errors import ExperimentError
+from gwas_core.errors import ExperimentError, InputError
+from gwas_core.files import open_regular_file
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import PREPARATION_FILES, Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingReport, PreprocessingSettings
@@ -191,7 +192,8 @@ def made_of(record: ExperimentRecord) -> str:
     """Return a checksum of everything that a bundle of the experiment's best trial is made of.
 
     Args:
-        record: of an experiment whose files are there; a file that is lost counts as empty.
+        record: of an experiment whose files are there; one that is lost, or no
+            ordinary file, counts as empty.
     """
     trials = [
         {name: value for name, value in trial.to_dict().items() if name != "directory"} for trial in record.trials
@@ -209,9 +211,9 @@ def made_of(record: ExperimentRecord) -> str:
     files = [record.best.directory / name for name in best if record.best is not None]
     for path in (*files, *(record.directory / name for name in (PREDICTIONS_FILE, SPLIT_FILE, *PREPARATION_FILES))):
         try:
-            with path.open("rb") as file:
+            with open_regular_file(path) as file:
                 digest.update(f"\n{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
-        except FileNotFoundError:
+        except (FileNotFoundError, InputError):
             digest.update(f"\n{path.name}".encode())
     return digest.hexdigest()
 

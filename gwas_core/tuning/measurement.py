@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gwas_core.errors import GwasError, InputError, describe_unexpected
-from gwas_core.files import write_json
+from gwas_core.files import read_json, write_json
 from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import SplitSettings, make_split
@@ -51,6 +51,7 @@ LONGEST_SECONDS = 600.0
 """A measurement that takes longer is given up: the search itself would tell as soon."""
 
 _REQUEST, _RESULT, _LOG, _LOCK = "request.json", "result.json", "log.txt", ".lock"
+_LARGEST_FILE = 1024**2
 _POLL_SECONDS = 0.1
 _START_SECONDS, _END_SECONDS = 60.0, 5.0
 _logger = logging.getLogger(__name__)
@@ -197,7 +198,7 @@ class Measurements:
             return MeasurementStatus(running_since=asked)
         # Looked for after the lock: a process writes it before it lets go.
         try:
-            found = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+            found = read_json(folder / _RESULT, limit=_LARGEST_FILE)
             if isinstance(found, dict) and "reason" in found:
                 return MeasurementStatus(reason=str(found["reason"]))
             measurement = from_json_values(Measurement, found, name="measurement", error=InputError)
@@ -345,7 +346,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         threading.Thread(target=_watch, args=(folder, options.longest), daemon=True).start()
         try:
-            values = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+            values = read_json(folder / _REQUEST, limit=_LARGEST_FILE)
             request = from_json_values(MeasurementRequest, values, name="request", error=InputError)
             result = to_json_values(measure(Workspace(options.workspace), request, started=started))
         except GwasError as error:

@@ -65,5 +65,10 @@ def test_the_last_line_is_short_and_harmless(tmp_path: Path, content: bytes, lin
     assert last_line(tmp_path / "log") == line
 
 
+def test_a_pipe_in_place_of_a_log_has_no_last_line(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    assert last_line(tmp_path / "log") == ""
+
+
 def test_a_log_that_is_not_there_has_no_last_line(tmp_path: Path) -> None:
     assert last_line(tmp_path / "log") == ""

@@ -160,6 +160,15 @@ def test_a_killed_process_is_said(workspace: Workspace, content_hash: str) -> No
     assert "was killed" in status.reason
 
 
+def test_a_pipe_in_place_of_a_result_is_no_measurement(workspace: Workspace, content_hash: str) -> None:
+    measurements, request = Measurements(workspace), request_for(content_hash)
+    folder = workspace.root / "_measurements" / request.key
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text("{}")
+    os.mkfifo(folder / "result.json")
+    assert measurements.status(request) == MeasurementStatus()
+
+
 def test_a_dataset_that_is_gone_is_said(workspace: Workspace, content_hash: str) -> None:
     DatasetLibrary(workspace).delete(content_hash)
     measurements, request = Measurements(workspace), request_for(content_hash)
