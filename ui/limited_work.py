@@ -6,27 +6,20 @@ Also here: a refusal as a value, which a cache can keep.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from gwas_core.errors import GwasError, InputError, SettingsError
 
-_AT_ONCE = threading.BoundedSemaphore(2)
+TURNS = threading.BoundedSemaphore(2)
+"""The places of this dashboard for work in a process with limits: hold one meanwhile."""
 
 Result = TypeVar("Result")
 
 
-@contextmanager
-def turn() -> Iterator[None]:
-    """Hold one of the two places of this dashboard for work in a process with limits; wait until one is free."""
-    with _AT_ONCE:
-        yield
-
-
 def result_or_refusal(work: Callable[[], Result]) -> Result | GwasError:
     """Return what work returns when its turn has come or, as a value, why it refuses its file."""
-    with turn():
+    with TURNS:
         try:
             return work()
         except (InputError, SettingsError) as refusal:
@@ -40,5 +33,6 @@ def raised(result: Result | GwasError) -> Result:
         GwasError: the result is this refusal.
     """
     if isinstance(result, GwasError):
-        raise result
+        # Without where it was raised before: that would grow each time.
+        raise result.with_traceback(None)
     return result

@@ -18,7 +18,7 @@ from gwas_core.processes.command_messages import CommandMessage, MessageKind, js
 from gwas_core.processes.limits import MEMORY_VARIABLE, Limits, exceeded, reading_limits, run_limited
 from gwas_core.processes.threads import usable_cores
 from gwas_core.workspace import Workspace
-from ui.limited_work import turn
+from ui.limited_work import TURNS
 
 _KEPT = 20
 # TensorFlow takes half a gigabyte, and more for each thread.
@@ -75,7 +75,7 @@ def run_prediction(bundle: Path, genotypes: Path) -> Prediction:
     table = genotypes.parent / f"{_bundle_key(bundle)}-{_TABLE}"
     try:
         limits = Limits(memory=max(_LEAST_MEMORY, reading_limits().memory), seconds=_TIMEOUT_SECONDS)
-        with turn():
+        with TURNS:
             done = run_limited(
                 "gwas_core",
                 *("predict", str(bundle), str(genotypes), "--out", str(table)),

@@ -53,6 +53,11 @@ class PreparedLines:
         """Number of SNPs that are kept."""
         return len(self.prepared.dataset.snps)
 
+    @property
+    def genotypes(self) -> int:
+        """Number of genotypes that are kept: lines times SNPs."""
+        return self.prepared.dataset.genotypes.size
+
 
 def lines_form(entry: LibraryEntry, form: str, refusals: Refusals) -> PreparedLines | None:
     """Show filters and division of the lines, with what they leave.

@@ -73,7 +73,7 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
         parallel_trials = fitting_parallel_trials(lines, parallel_trials).used
         # Whatever memory is free at this moment: a measurement would be lost from sight whenever that changes.
         measured_trials = fitting_trials(
-            measured_trials, genotypes=lines.prepared.dataset.lines * lines.snps, cores=usable_cores(), memory=None
+            measured_trials, genotypes=lines.genotypes, cores=usable_cores(), memory=None
         ).used
     request = MeasurementRequest.of(
         plan.dataset,
@@ -96,7 +96,7 @@ def look_ahead(lines: PreparedLines, plan: Experiment) -> Outlook:
         )
     past = project(
         past_searches(engines(), plan.engine),
-        genotypes=lines.prepared.dataset.lines * lines.snps,
+        genotypes=lines.genotypes,
         space=plan.space,
         max_trials=plan.max_trials,
         parallel_trials=parallel_trials,

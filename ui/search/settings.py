@@ -145,7 +145,7 @@ def fitting_parallel_trials(lines: PreparedLines, asked: int) -> ParallelTrials:
         lines: dataset after the filters.
         asked: trials at a time.
     """
-    return parallel_trials_here(asked, genotypes=lines.prepared.dataset.lines * lines.snps)
+    return parallel_trials_here(asked, genotypes=lines.genotypes)
 
 
 def show_fewer_parallel_trials(lines: PreparedLines, choices: SearchChoices) -> None:
