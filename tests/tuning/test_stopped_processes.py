@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gwas_core.engines.selection import Engines
@@ -54,6 +57,24 @@ def complete(engine: LocalEngine) -> None:
     assert record.state is ExperimentState.SUCCEEDED
     assert record.counts == {TrialState.SUCCEEDED: 4}
     wait_until_gone(engine.store.workspace)
+
+
+def suspend_between_writes(engine: LocalEngine, process: psutil.Process) -> None:
+    """Stop a process at a moment at which it does not write: else it keeps the database locked for as long."""
+    database = engine.store.workspace.root / "_experiments.sqlite3"
+
+    def is_suspended() -> bool:
+        process.suspend()
+        waiting.wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+        with closing(sqlite3.connect(database, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.resume()
+                return False
+        return True
+
+    waiting.wait_until(is_suspended)
 
 
 def test_a_stopped_worker_is_replaced_and_its_trial_begun_again(engine: LocalEngine) -> None:
@@ -118,7 +139,7 @@ def test_what_is_said_of_a_stopped_supervisor(engine: LocalEngine) -> None:
     workspace = engine.store.workspace
     supervisor = supervisor_of(workspace)
     assert engine.sync("quick").reason == ""
-    supervisor.suspend()
+    suspend_between_writes(engine, supervisor)
     record = wait_until(partial(engine.sync, "quick"), lambda record: bool(record.reason))
     assert record.state is ExperimentState.RUNNING, "it can go on"
     assert record.reason.startswith("nothing was heard since ")
