@@ -27,7 +27,11 @@ SCATTER = '.gwas-live-plot[aria-label="Errors"]'
 
 ORDER = f"() => document.querySelector('{PLOT} .js-plotly-plot').data[0].dimensions.map((entry) => entry.name)"
 ZOOM = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullLayout.xaxis.range"
-POINTS = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData.map((trace) => trace.x.length)"
+# Nothing while Streamlit draws the plot anew: whoever waits for points waits on.
+POINTS = f"""() => {{
+  const traces = document.querySelector('{SCATTER} .js-plotly-plot')?._fullData ?? [];
+  return traces.map((trace) => trace.x.length);
+}}"""
 NAMES = f"() => document.querySelector('{SCATTER} .js-plotly-plot')._fullData.map((trace) => trace.name)"
 FOUND = f"""() => {{
   const graph = document.querySelector('{SCATTER} .js-plotly-plot');
