@@ -86,6 +86,25 @@ def read_regular_file(path: Path, *, limit: int, name: str = "") -> bytes:
     return content
 
 
+def read_whole_lines_at_end(path: Path, *, limit: int) -> bytes:
+    """Return the whole lines at the end of an ordinary file, such as a log, of any length.
+
+    Args:
+        path: of the file.
+        limit: most bytes to read; the line that is cut by it is left out, unless it is the only one.
+
+    Raises:
+        InputError: it is no ordinary file.
+        OSError: it cannot be read.
+    """
+    with open_regular_file(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - limit))
+        data = file.read(limit)
+    _, newline, whole = data.partition(b"\n")
+    return whole if size > limit and newline and whole else data
+
+
 def read_json(path: Path, *, limit: int) -> Any:
     """Return the JSON values in an ordinary file that is not too large.
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.errors import GwasError, InputError
+from gwas_core.errors import FailureKind, GwasError, InputError
 from gwas_core.evaluation.store import EvaluationStore
-from gwas_core.files import atomic_path, open_regular_file, read_regular_file, write_text
+from gwas_core.files import atomic_path, open_regular_file, read_regular_file, read_whole_lines_at_end, write_text
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.readers import read_table
 from gwas_core.genotypes.splits import load_split
+from gwas_core.kubeflow.driver import MetricsTail
+from gwas_core.kubeflow.steps import PreparedData, read_failure_kind
 from gwas_core.kubeflow.trial_files import read_history
 from gwas_core.report.learning_curves import read_training_errors
 from gwas_core.report.observed_predicted import read_predictions
@@ -82,6 +84,22 @@ def test_ordinary_files_are_read_through_links_too(tmp_path: Path) -> None:
         open_regular_file(tmp_path / "other")
 
 
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (b"", b""),
+        (b"one\ntwo", b"one\ntwo"),
+        (b"the first line\ntwo\n", b"two\n"),
+        (b"the first line\ntwo\nthr", b"two\nthr"),
+        (b"only one long line", b"ong line"),
+        (b"only one long line\n", b"ng line\n"),
+    ],
+)
+def test_a_long_file_is_read_from_a_whole_line_on(content: bytes, end: bytes, tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(content)
+    assert read_whole_lines_at_end(tmp_path / "log", limit=8) == end
+
+
 @pytest.mark.parametrize("path", ["a\0b", "\ud800"])
 def test_what_is_no_path_is_refused(path: str) -> None:
     with pytest.raises(InputError, match="is no path of a file"):
@@ -116,8 +134,9 @@ def _fifo(folder: Path, *names: str) -> Path:
         (load_split, ("split.json",)),
         (read_predictions, ("predictions.csv",)),
         (lambda folder: EvaluationStore(folder).result(), ("result.json", "plan.json")),
+        (PreparedData.load, ("settings.json",)),
     ],
-    ids=["dataset", "preparation", "split", "predictions", "evaluation"],
+    ids=["dataset", "preparation", "split", "predictions", "evaluation", "prepared"],
 )
 def test_a_pipe_in_the_workspace_is_a_damaged_file(
     read: Callable[[Path], object], names: tuple[str, ...], tmp_path: Path
@@ -127,10 +146,12 @@ def test_a_pipe_in_the_workspace_is_a_damaged_file(
 
 
 def test_a_pipe_in_a_trial_is_no_file(tmp_path: Path) -> None:
-    folder = _fifo(tmp_path, "metrics.jsonl", "log.txt")
+    folder = _fifo(tmp_path, "metrics.jsonl", "log.txt", "train.kind")
     assert read_training_errors(folder) == {}
     assert read_history(folder) == []
     assert log_tail(folder / "log.txt") is None
+    assert MetricsTail(folder / "metrics.jsonl").read() == []
+    assert read_failure_kind(folder / "train.log") is FailureKind.UNKNOWN
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gwas_core.errors import OUT_OF_MEMORY, ExperimentError, InputError
-from gwas_core.files import atomic_path, write_text
+from gwas_core.files import atomic_path, read_regular_file, write_text
 from gwas_core.messages import byte_size, duration
 from gwas_core.processes.command_messages import CommandMessage, MessageKind, json_messages, read_messages
 from gwas_core.processes.limits import MEMORY_VARIABLE, Limits, exceeded, reading_limits, run_limited
@@ -27,6 +27,7 @@ _TIMEOUT_SECONDS = 1_800
 _FOLDER = "_predictions"
 _TABLE = "predictions.csv"
 _CHUNK = 1024**2
+_LONGEST_NOTES = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +115,8 @@ def kept_prediction(bundle: Path, genotypes: Path) -> Prediction | None:
     """Return the result of an earlier prediction of the same lines with the same bundle, or None."""
     table = genotypes.parent / f"{_bundle_key(bundle)}-{_TABLE}"
     try:
-        notes = _notes_path(table).read_text(encoding="utf-8").splitlines()
-    except OSError:
+        notes = read_regular_file(_notes_path(table), limit=_LONGEST_NOTES).decode("utf-8").splitlines()
+    except (OSError, ValueError, InputError):
         return None
     return Prediction(table=table, notes=tuple(notes)) if table.is_file() else None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from gwas_core.errors import InputError
-from gwas_core.files import open_regular_file
+from gwas_core.files import read_whole_lines_at_end
 from gwas_core.messages import counted, elapsed
 from gwas_core.model.trial_folder import LOG_FILE
 from gwas_core.report.bundle_export import trials_table
@@ -218,15 +218,10 @@ def log_tail(path: Path) -> str | None:
         path: of the log, of any length: only its end is read.
     """
     try:
-        with open_regular_file(path) as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _LOG_TAIL_BYTES))
-            data = file.read()
+        data = read_whole_lines_at_end(path, limit=_LOG_TAIL_BYTES)
     except (OSError, InputError):
         return None
     text = data.decode("utf-8", errors="replace")
-    if size > _LOG_TAIL_BYTES:
-        text = text.partition("\n")[2]
     return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gwas_core.errors import GwasError, InputError
-from gwas_core.files import atomic_path, parse_json
+from gwas_core.files import atomic_path, open_regular_file, parse_json
 from gwas_core.messages import quoted
 from gwas_core.serialization import from_json_values
 
@@ -32,7 +32,8 @@ HASH_PREFIX = "sha256 "
 """Beginning of the last line of stderr, once the answer is complete."""
 
 # All our files have such names; a file that begins with a dot is being written.
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_LONGEST_PATH = 1000
 _BLOCK = 1 << 20
 
 
@@ -63,7 +64,7 @@ def check_path(path: str, *, under: Collection[str] | None = None) -> str:
     """
     parts = path.split("/")
     is_inside = under is None or any(path.startswith(f"{folder}/") for folder in under)
-    if not is_inside or not all(map(_NAME.fullmatch, parts)):
+    if not is_inside or len(path) > _LONGEST_PATH or not all(map(_NAME.fullmatch, parts)):
         raise InputError(f"{quoted(path)} is no path of the workspace")
     return path
 
@@ -99,7 +100,7 @@ def digests(root: Path, folders: Collection[str]) -> dict[str, str]:
     """
     found = {}
     for path in files_in(root, folders):
-        with (root / path).open("rb") as file:
+        with open_regular_file(root / path) as file:
             found[path] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
@@ -134,7 +135,8 @@ def pack(root: Path, paths: Collection[str]) -> bytes:
             try:
                 # The time before the content: what is written after that changes the time, and is taken the next time.
                 changed = (root / path).stat().st_mtime_ns
-                content = (root / path).read_bytes()
+                with open_regular_file(root / path) as file:
+                    content = file.read()
             except FileNotFoundError:
                 continue
             entry = tarfile.TarInfo(path)

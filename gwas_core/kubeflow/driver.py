@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gwas_core.errors import FailureKind, GwasError, InputError, TrialFailed, describe_unexpected
-from gwas_core.files import write_json
+from gwas_core.files import open_regular_file, read_whole_lines_at_end, write_json
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import load_split
 from gwas_core.kubeflow.kubernetes_api import ClusterError
@@ -237,12 +237,12 @@ class MetricsTail:
         """Return the values since the last call, of complete lines; those that are not finite are left out."""
         try:
             # Opened anew each time: on a network volume only that shows what others wrote.
-            with self._path.open("rb") as file:
+            with open_regular_file(self._path) as file:
                 if file.seek(0, os.SEEK_END) < self._offset:
                     self._offset = 0  # training began again
                 file.seek(self._offset)
                 data = file.read()
-        except OSError:
+        except (OSError, InputError):
             return []
         lines, newline, _ = data.rpartition(b"\n")
         self._offset += len(lines) + len(newline)
@@ -252,7 +252,7 @@ class MetricsTail:
 def _epoch_objective(line: bytes) -> float | None:
     try:
         value = json.loads(line)[OBJECTIVE]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
@@ -275,7 +275,8 @@ def _failure(run: Run, directory: Path) -> TrialFailed:
         return TrialFailed("the pipeline run was cancelled")
     for log in (log for folder in (directory, directory.parent) for log in sorted((folder / STEP_LOGS).glob("*.log"))):
         print_message(_last_lines(log))
-        return TrialFailed(f"step {log.stem} failed: {last_line(log)}", kind=read_failure_kind(log))
+        words = last_line(log) or "without a word; see the log of its pod"
+        return TrialFailed(f"step {log.stem} failed: {words}", kind=read_failure_kind(log))
     for step in run.steps:
         if step.state is RunState.FAILED and step.name:
             words = step.message or run.message or "without a word; see the log of its pod"
@@ -286,9 +287,10 @@ def _failure(run: Run, directory: Path) -> TrialFailed:
 
 
 def _last_lines(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
-        text = file.read().decode("utf-8", errors="replace")
+    try:
+        text = read_whole_lines_at_end(log, limit=_LOG_BYTES).decode("utf-8", errors="replace")
+    except (OSError, InputError):
+        return ""
     return "\n".join(text.splitlines()[-_LOG_LINES:])
 
 

@@ -29,7 +29,7 @@ import pandas as pd
 from gwas_core.association.regression import COUNTED_ALLELE, associate
 from gwas_core.association.thresholds import genomic_inflation
 from gwas_core.errors import FailureKind, GwasError, InputError, SettingsError
-from gwas_core.files import read_json, write_json, write_text
+from gwas_core.files import read_json, read_regular_file, write_json, write_text
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.preparation import Preparation
 from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
@@ -58,6 +58,8 @@ PIPELINE_RUNS = "_pipelines"
 _DATASET = "dataset"
 _LARGEST_CALIBRATION = 1024**2
 _KIND_SUFFIX = ".kind"  # beside a step's log: the ``FailureKind``
+_LONGEST_KIND = 100
+_LARGEST_SETTINGS = 1_000_000
 _MODEL_FILES = (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)
 _TRIAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -122,8 +124,9 @@ def read_failure_kind(log: Path) -> FailureKind:
         log: file in ``STEP_LOGS``; the kind stands in another one beside it.
     """
     try:
-        return FailureKind.read(log.with_suffix(_KIND_SUFFIX).read_text(encoding="utf-8").strip())
-    except (OSError, ValueError):
+        content = read_regular_file(log.with_suffix(_KIND_SUFFIX), limit=_LONGEST_KIND)
+        return FailureKind.read(content.decode("ascii").strip())
+    except (OSError, ValueError, InputError):
         return FailureKind.UNKNOWN
 
 
@@ -210,8 +213,8 @@ class PreparedData:
             InputError: the folder does not hold what ``save`` wrote.
         """
         try:
-            settings = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            settings = read_json(directory / "settings.json", limit=_LARGEST_SETTINGS)
+        except (OSError, InputError) as error:
             raise InputError(
                 "the result of the preprocessing step is lost or damaged: run the pipeline again"
             ) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import gwas_core
 from gwas_core.errors import InputError
-from gwas_core.files import open_regular_file
+from gwas_core.files import read_whole_lines_at_end
 
 _READ_BYTES = 65_536
 
@@ -113,10 +113,7 @@ def last_line(log: Path) -> str:
         log: may be missing; only its last 64 kB are read.
     """
     try:
-        with open_regular_file(log) as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _READ_BYTES))
-            lines = file.read().decode("utf-8", errors="replace").split("\n")
+        lines = read_whole_lines_at_end(log, limit=_READ_BYTES).decode("utf-8", errors="replace").split("\n")
     except (OSError, InputError):
         return ""
     written = [line.strip() for line in lines if line.strip()]

@@ -52,7 +52,10 @@ def test_only_what_has_changed_and_is_small(root: Path) -> None:
     assert "quick/quick-2/model.keras" in changed_files(root, ["quick"], known={}, most_bytes=1000)
 
 
-@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "quick/../../x", "quick//x", "quick/.lock", "", "quick/a\nb"])
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "/etc/passwd", "quick/../../x", "quick//x", "quick/.lock", "", "quick/a\nb", "a" * 300, "a/" * 600 + "a"],
+)
 def test_paths_that_lead_elsewhere(path: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no path of the workspace"):
         check_path(path)

@@ -221,6 +221,19 @@ def test_a_failed_step_is_named_with_the_end_of_its_log(
     assert "step train failed: TrialFailed: ?[31mloss?[0m became nan" in reason(directory)
 
 
+def test_a_pipe_in_place_of_the_log_of_a_failed_step_is_not_waited_for(
+    server: PipelinesServer, experiment: Experiment, directory: Path
+) -> None:
+    def run(made: dict[str, Any]) -> None:
+        (directory / "steps").mkdir(parents=True)
+        os.mkfifo(directory / "steps" / "train.log")
+        server.end(TRIAL, "FAILED", error={"code": 2, "message": "failed"})
+
+    server.started = run
+    assert drive(directory) == 1
+    assert reason(directory) == "step train failed: without a word; see the log of its pod"
+
+
 def test_a_step_that_left_no_log_is_named_by_the_api(
     server: PipelinesServer, experiment: Experiment, directory: Path
 ) -> None:
@@ -287,7 +300,7 @@ def test_tail_waits_for_whole_lines_and_starts_again_with_the_file(tmp_path: Pat
     path.write_text(line + line[:10], encoding="utf-8")
     assert tail.read() == [0.5]
     assert tail.read() == []
-    path.write_text(line + line + "damaged\n[]\n", encoding="utf-8")
+    path.write_text(line + line + "damaged\n[]\n" + "[" * 100_000 + "\n", encoding="utf-8")
     assert tail.read() == [0.5]
     path.write_text(line, encoding="utf-8")
     assert tail.read() == [0.5]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,9 @@ from gwas_core.model.prediction import predict_lines
 from tests.model.hostile_bundles import (
     HONEST,
     HOSTILE,
+    arrays,
+    change_json,
+    header,
     make_hostile,
     read_members,
     write_directory_of_many_files,
@@ -80,3 +86,84 @@ def test_memory_has_a_limit_and_the_refusal_names_it(tmp_path: Path, monkeypatch
     monkeypatch.setenv("GWAS_READING_MEMORY", "256 MiB")
     with pytest.raises(InputError, match=r"256 MiB of memory.*GWAS_READING_MEMORY"):
         open_bundle(path)
+
+
+VALUES = header("|i1", (99,)) + bytes(99)
+FAMILIES = header("<U1", (2,)) + "ab".encode("utf-32-le")
+# None of them takes much memory, and each would be taken for what it is not.
+TABLES = {
+    "of another length": {"values": header("|i1", (98,)) + bytes(98)},
+    "of two dimensions": {"values": header("|i1", (1, 99)) + bytes(99)},
+    "of fractions": {"values": header("<f8", (99,)) + bytes(8 * 99)},
+    "of families named in bytes": {
+        "values": VALUES,
+        "families": header("|S1", (2,)) + b"ab",
+        "family_values": header("|i1", (2, 99)) + bytes(2 * 99),
+    },
+    "of more families than are named": {
+        "values": VALUES,
+        "families": FAMILIES,
+        "family_values": header("|i1", (3, 99)) + bytes(3 * 99),
+    },
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_imputation_table_of_another_form_is_refused(table: str, tmp_path: Path) -> None:
+    members = read_members(HONEST)
+    arrays(members, **TABLES[table])
+    with pytest.raises(BundleError, match="preprocessing in a way that cannot be read"):
+        open_bundle(write_members(members, tmp_path / "best.zip"))
+
+
+def test_families_that_unpack_to_more_than_a_table_may_have_are_refused(tmp_path: Path) -> None:
+    """Each has a name that a family may have; all together they take 320 MB, packed into 0.3."""
+    members = read_members(HONEST)
+    families = header("<U4000", (20_000,)) + bytes(4 * 4000 * 20_000)
+    arrays(members, values=VALUES, families=families, family_values=header("|i1", (20_000, 99)) + bytes(20_000 * 99))
+    with pytest.raises(BundleError, match="preprocessing in a way that cannot be read"):
+        open_bundle(write_members(members, tmp_path / "best.zip"))
+
+
+def test_the_header_of_an_array_is_not_read_to_its_claimed_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused for what it is, long before memory runs out."""
+    members = read_members(HONEST)
+    length = 300 * 1024**2
+    arrays(members, values=b"\x93NUMPY\x02\x00" + struct.pack("<I", length) + b" " * length)
+    path = write_members(members, tmp_path / "best.zip")
+    monkeypatch.setenv("GWAS_READING_MEMORY", "256 MiB")
+    with pytest.raises(BundleError, match="preprocessing in a way that cannot be read"):
+        open_bundle(path)
+
+
+def test_an_imputation_table_packed_otherwise_is_not_unpacked(tmp_path: Path) -> None:
+    """The dictionary of LZMA can have 4 GB, whatever is packed by it."""
+    members = read_members(HONEST)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("values.npy", VALUES)
+    members["imputation.npz"] = buffer.getvalue()
+    with pytest.raises(BundleError, match="preprocessing in a way that cannot be read"):
+        open_bundle(write_members(members, tmp_path / "best.zip"))
+
+
+def test_files_that_claim_gigabytes_together_are_not_unpacked(tmp_path: Path) -> None:
+    """Each claims less than a bundle may have, and to be packed no better than text is."""
+    path = write_members(read_members(HONEST), tmp_path / "best.zip")
+    with zipfile.ZipFile(path) as archive:
+        at = archive.start_dir
+    data = bytearray(path.read_bytes())
+    while data[at : at + 4] == b"PK\x01\x02":
+        struct.pack_into("<2L", data, at + 20, 10_000_000, 1_500_000_000)
+        at += 46 + sum(struct.unpack_from("<3H", data, at + 28))
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match="would unpack to more than 2 GB"):
+        open_bundle(path)
+
+
+@pytest.mark.parametrize("scale", [{"standard_deviation": 0}, {"standard_deviation": -1}, {"mean": "nan"}], ids=str)
+def test_a_scale_that_is_none_is_refused(scale: dict[str, object], tmp_path: Path) -> None:
+    members = read_members(HONEST)
+    change_json(members, "preprocessing.json", lambda values: values["phenotype"].update(scale))
+    with pytest.raises(BundleError, match="preprocessing in a way that cannot be read"):
+        open_bundle(write_members(members, tmp_path / "best.zip"))
