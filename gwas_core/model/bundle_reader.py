@@ -395,48 +395,45 @@ def _array(archive: zipfile.ZipFile, name: str, *, kind: str, shape: tuple[int |
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("compression")
     with archive.open(name) as stream:
-        found, dtype, header = _array_header(stream)
+        found, dtype = _array_header(stream)
         # Text takes four bytes for each character of the longest name.
         known = dtype == np.int8 if kind == "i" else dtype.kind == kind and dtype.itemsize <= 4 * _LONGEST_CELL
         fits = len(found) == len(shape) and all(
             wanted in (None, size) and size >= 0 for size, wanted in zip(found, shape, strict=False)
         )
         size = math.prod(found) * dtype.itemsize
-        if not (known and fits and size <= _MAXIMUM_FAMILY_VALUES and entry.file_size == header + size):
+        if not (known and fits and size <= _MAXIMUM_FAMILY_VALUES):
             raise ValueError(name)
-        data = stream.read(size + 1)
+        data = stream.read(size + 1)  # one more than there may be: nothing may follow
         if len(data) != size:
             raise ValueError(name)
     return np.frombuffer(data, dtype=dtype).reshape(found)
 
 
-def _array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape and type of an array in numpy's format, and the bytes before its numbers."""
-    counting = _Counting(stream)
-    version = np.lib.format.read_magic(counting)
+def _array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of an array in numpy's format, as they stand before its numbers."""
+    short = _ShortHeader(stream)
+    version = np.lib.format.read_magic(short)
     readers: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
-    shape, is_fortran, dtype = readers[version](counting)
+    shape, is_fortran, dtype = readers[version](short)
     if is_fortran and len(shape) > 1:
         raise ValueError("order")
-    return shape, dtype, counting.count
+    return shape, dtype
 
 
-class _Counting(io.RawIOBase):
-    """Stream that counts what is read of it, and refuses a header of more than 64 kB before it is read."""
+class _ShortHeader(io.RawIOBase):
+    """Stream that refuses a header of more than 64 kB before it is read."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self.count = 0
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= 2**16:
             raise ValueError("header")
-        data = self._stream.read(size)
-        self.count += len(data)
-        return data
+        return self._stream.read(size)
 
 
 def _allele_counts(values: NDArray[Any]) -> NDArray[np.int8]:

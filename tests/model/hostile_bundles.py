@@ -393,6 +393,14 @@ def zero_weights(members: Members) -> None:
     change_network(members, lambda inside: inside.update({_WEIGHTS: bytes(300_000_000)}))
 
 
+@hostile("weights that pack fiftyfold", "zip bomb")
+def packing_weights(members: Members) -> None:
+    """Each file of it packs no better than text does."""
+    numbers = np.zeros(10_000_000, dtype="<f4")
+    numbers[::40] = np.random.default_rng(1).random(len(numbers) // 40)
+    change_weights(members, lambda file: file.create_dataset("more", data=numbers) and None)
+
+
 # The imputation table
 
 
@@ -510,6 +518,19 @@ def many_snps(members: Members) -> None:
 @hostile("a million columns of SNPs", "preprocessing in a way that cannot be read|zip bomb")
 def many_columns(members: Members) -> None:
     members["snps.csv"] = b",".join(b"c%d" % number for number in range(1_000_000)) + b"\n"
+
+
+@hostile("thirty columns of SNPs", "preprocessing in a way that cannot be read")
+def many_good_columns(members: Members) -> None:
+    first, *rows = snp_rows(members)
+    more = ",".join(f"c{number}" for number in range(30))
+    members["snps.csv"] = "\n".join([f"{first},{more}", *(f"{row}{',' * 30}" for row in rows if row)]).encode()
+
+
+@hostile("a name of 5,000 letters", "preprocessing in a way that cannot be read")
+def longer_name(members: Members) -> None:
+    first, second, *rows = snp_rows(members)
+    members["snps.csv"] = "\n".join([first, "n" * 5_000 + second, *rows]).encode()
 
 
 @hostile("a name of 100 MB", "preprocessing in a way that cannot be read|zip bomb")

@@ -90,15 +90,18 @@ def test_memory_has_a_limit_and_the_refusal_names_it(tmp_path: Path, monkeypatch
 
 VALUES = header("|i1", (99,)) + bytes(99)
 FAMILIES = header("<U1", (2,)) + "ab".encode("utf-32-le")
+FAMILY_VALUES = header("|i1", (2, 99)) + bytes(2 * 99)
 # None of them takes much memory, and each would be taken for what it is not.
 TABLES = {
+    "with one more array": {"values": VALUES, "families": FAMILIES, "family_values": FAMILY_VALUES, "more": VALUES},
+    "with a number too many": {"values": VALUES + b"\0"},
     "of another length": {"values": header("|i1", (98,)) + bytes(98)},
     "of two dimensions": {"values": header("|i1", (1, 99)) + bytes(99)},
     "of fractions": {"values": header("<f8", (99,)) + bytes(8 * 99)},
     "of families named in bytes": {
         "values": VALUES,
         "families": header("|S1", (2,)) + b"ab",
-        "family_values": header("|i1", (2, 99)) + bytes(2 * 99),
+        "family_values": FAMILY_VALUES,
     },
     "of more families than are named": {
         "values": VALUES,

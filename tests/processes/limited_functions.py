@@ -39,6 +39,12 @@ def wait(*, pid_file: str) -> None:
     time.sleep(600)
 
 
+def compute() -> None:
+    """Take processor time, and never end."""
+    while True:
+        pass
+
+
 def refuse_bundle() -> None:
     """Refuse, with a class of ours."""
     raise BundleError("'b.zip' is damaged")

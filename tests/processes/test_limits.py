@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,11 +14,13 @@ import pytest
 
 from gwas_core.errors import BundleError, ExperimentError, InputError, SettingsError
 from gwas_core.messages import duration
-from gwas_core.processes.limits import Limits, call_limited, reading_limits
+from gwas_core.processes.detached import import_environment, module_command
+from gwas_core.processes.limits import Limits, call_limited, exceeded, reading_limits
 from gwas_core.processes.settings import size_setting
 from gwas_core.serialization import JsonObject
 from tests.waiting import wait_until
 
+LIMITED_CALL = "gwas_core.processes.limited_call"
 GENEROUS = Limits(memory=2 * 1024**3, seconds=300)
 
 
@@ -64,6 +69,39 @@ def test_ends_what_takes_too_long_with_all_that_it_started(tmp_path: Path) -> No
 
     for pid in map(int, noted.read_text(encoding="ascii").split()):
         wait_until(lambda pid=pid: has_ended(pid))
+
+
+def test_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    noted = tmp_path / "pids"
+    program = (
+        "import sys\n"
+        "from tests.processes.test_limits import GENEROUS, call\n"
+        "call('wait', GENEROUS, pid_file=sys.argv[1])\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(noted)], env=import_environment(os.environ)) as parent:
+        try:
+            wait_until(lambda: noted.is_file() and " " in noted.read_text(encoding="ascii"))
+        finally:
+            parent.kill()
+    limited, started_by_it = map(int, noted.read_text(encoding="ascii").split())
+    try:
+        wait_until(lambda: not psutil.pid_exists(limited) or psutil.Process(limited).status() == psutil.STATUS_ZOMBIE)
+    finally:
+        os.kill(started_by_it, signal.SIGKILL)
+
+
+def test_processor_time_is_limited_where_nobody_watches() -> None:
+    """As where its parent was stopped, and cannot end it."""
+    question = b'{"function": "tests.processes.limited_functions:compute", "arguments": {}}'
+    done = subprocess.run(
+        module_command("gwas_core.processes.limits", str(2 * 1024**3), "2", str(os.getpid()), LIMITED_CALL),
+        env=import_environment(os.environ),
+        input=question,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert exceeded(done, Limits(memory=2 * 1024**3, seconds=5)) == "takes more than 20 s of processor time"
 
 
 def test_errors_of_ours_keep_their_class() -> None:
