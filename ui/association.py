@@ -21,11 +21,12 @@ from gwas_core.messages import counted
 from gwas_core.report.manhattan import manhattan, manhattan_figure
 from gwas_core.report.quantile_plot import quantile_figure, quantile_plot
 from gwas_core.report.snp_effect import snp_effect, snp_effect_figure
-from gwas_core.spreadsheets import csv_text, marked_table
+from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
 from ui.charts import show
 from ui.live_plot import PlotPoint
+from ui.tables import data_table
 from ui.text import markdown_text
 
 _QUANTILE_WIDTH = 620  # pixels: about as wide as high
@@ -237,9 +238,8 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
     """
     st.subheader("All SNPs")
     ranked = associations.sort_values("neg_log10_p_value", ascending=False, na_position="last")
-    st.dataframe(
-        marked_table(ranked),
-        hide_index=True,
+    data_table(
+        ranked,
         height=380,
         column_config={
             "p_value": st.column_config.NumberColumn(format="scientific"),
@@ -249,6 +249,7 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
             "standard_error": st.column_config.NumberColumn(format="%.4f"),
             "effect_allele_frequency": st.column_config.NumberColumn(format="%.3f"),
         },
+        alt="All SNPs, smallest p-value first",
     )
     how = "within-families" if settings.family_effects else "plain"
     st.download_button(

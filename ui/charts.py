@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from gwas_core.spreadsheets import csv_text, marked_table
+from gwas_core.spreadsheets import csv_text
 from ui.live_plot import PlotPoint, live_plot
+from ui.tables import data_table
 from ui.text import markdown_text
 
 
@@ -44,7 +45,7 @@ def show(
     )
     if table is not None:
         with st.popover("Table", icon=":material/table:"):
-            st.dataframe(marked_table(table), hide_index=True, height=300, alt=f"{label}: the numbers")
+            data_table(table, height=300, alt=f"{label}: the numbers")
             st.download_button(
                 "Download as CSV",
                 data=lambda: csv_text(table).encode(),

@@ -17,6 +17,7 @@ from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace, program_name
 from ui.charts import show
 from ui.store import show_error
+from ui.tables import data_table
 from ui.text import markdown_text
 
 
@@ -73,7 +74,7 @@ def _show(folder: EvaluationStore) -> None:
     st.caption(f"The network less each baseline, with 95 % confidence intervals. {MARKS_LEGEND}")
     for title, rows in evaluation_rows(result).items():
         columns = [title.capitalize(), *FIGURE_TITLES.values()]
-        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, alt=f"{title}, with intervals")
+        data_table(pd.DataFrame(rows, columns=columns), alt=f"{title}, with intervals")
     path = folder.directory / PREDICTIONS_FILE
     if path.is_file():
         st.download_button(

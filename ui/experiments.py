@@ -14,12 +14,12 @@ import streamlit as st
 
 from gwas_core.report.history import sparkline
 from gwas_core.report.titles import model_title
-from gwas_core.spreadsheets import marked_table
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.folder_record import unknown_folders_sentence
 from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import experiment_actions
 from ui.states import STATE_LABELS
+from ui.tables import data_table
 from ui.text import markdown_text
 
 if TYPE_CHECKING:
@@ -120,9 +120,8 @@ def show_experiments(summaries: Sequence[ExperimentSummary]) -> None:
     # A new key if the rows changed: Streamlit keeps a selection by row number, and it must stay with its experiment.
     key = f"experiments-{hash(tuple(names))}"
     actions = st.container()
-    st.dataframe(
-        marked_table(experiments_table(summaries)),
-        hide_index=True,
+    data_table(
+        experiments_table(summaries),
         key=key,
         on_select=lambda: _remember(key, names),
         selection_mode="single-row",

@@ -25,13 +25,14 @@ from gwas_core.report.observed_predicted import (
     trait_of,
 )
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
-from gwas_core.spreadsheets import marked_table, read_csv
+from gwas_core.spreadsheets import read_csv
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.records import ExperimentRecord
 from gwas_core.workspace import Workspace
 from ui.charts import show
 from ui.prediction import Prediction, kept_prediction, lines_predicted, run_prediction, store_upload
 from ui.store import errors_shown, show_error
+from ui.tables import data_table
 from ui.text import markdown_text
 
 _FIGURES = {
@@ -94,9 +95,8 @@ def show_judgement(record: ExperimentRecord) -> None:
 
 def _judgement_table(record: ExperimentRecord, part: str, note: str) -> None:
     st.subheader(f"{part.capitalize()} lines")
-    st.dataframe(
-        judgement_rows(record, part),
-        hide_index=True,
+    data_table(
+        pd.DataFrame(judgement_rows(record, part)),
         column_config={
             "MAE": st.column_config.NumberColumn(format="%.4f", help="Mean absolute error; lower is better"),
             "RMSE": st.column_config.NumberColumn(format="%.4f", help="Root mean squared error; lower is better"),
@@ -245,9 +245,8 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
         key="predicted-csv",
         on_click="ignore",
     )
-    st.dataframe(
-        marked_table(table),
-        hide_index=True,
+    data_table(
+        table,
         height=320,
         column_config={
             "line": "Line",

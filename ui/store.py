@@ -5,6 +5,7 @@ Also here: that all sessions share one open store; a reason with capital letter 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from gwas_core.tuning.storage import storage_identity
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from ui.text import markdown_text
+
+_NAME = re.compile(r"[a-z][^\s:,;]*?([-_./][a-z0-9]|[0-9])")
 
 
 def engines() -> Engines:
@@ -57,7 +60,7 @@ def show_error(error: GwasError) -> None:
 
 
 def sentence(text: str) -> str:
-    """Return a reason as a sentence: with a capital letter and a full stop.
+    """Return a reason as a sentence: with a capital letter, unless it begins with a name, and a full stop.
 
     Args:
         text: from an error, or a stored reason.
@@ -65,7 +68,9 @@ def sentence(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?)`" else ".")
+    # Names of experiments, hyperparameters and files are such words, and lose their meaning by a capital letter.
+    is_name = _NAME.match(text) is not None
+    return (text[0] if is_name else text[0].upper()) + text[1:] + ("" if text[-1] in ".!?)`" else ".")
 
 
 @contextmanager

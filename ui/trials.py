@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from gwas_core.errors import InputError
@@ -25,7 +26,7 @@ from gwas_core.report.trial_table import (
     trial_rows,
     trials_json,
 )
-from gwas_core.spreadsheets import csv_text, marked_table
+from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 from gwas_core.tuning.space import Scale
@@ -33,6 +34,7 @@ from ui import url
 from ui.charts import show
 from ui.states import TRIAL_STATE_LABELS
 from ui.store import sentence
+from ui.tables import data_table
 from ui.text import markdown_text
 
 _URL = "trial"
@@ -83,9 +85,8 @@ def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) ->
     key = f"trials-{record.name}-{hash(tuple(numbers))}"
     chosen = set(chosen_trials())
     by_powers = {entry.name for entry in record.experiment.space.parameters if entry.scale is Scale.LOG}
-    st.dataframe(
-        marked_table(table),
-        hide_index=True,
+    data_table(
+        table,
         key=key,
         height=min(420, 38 + 35 * max(1, len(table))),
         on_select=lambda: _table_chosen(key, numbers),
@@ -158,13 +159,15 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
         st.info(markdown_text(sentence(trial.reason)), icon=":material/info:")
     _trial_curve(record, trial)
     searched = searched_names(record)
-    st.dataframe(
+    hyperparameters = pd.DataFrame(
         {
             "Hyperparameter": list(trial.parameters),
             "Value": [str(value) for value in trial.parameters.values()],
             "Searched": [name in searched for name in trial.parameters],
-        },
-        hide_index=True,
+        }
+    )
+    data_table(
+        hyperparameters,
         height=min(420, 38 + 35 * max(1, len(trial.parameters))),
         alt=f"Hyperparameters of trial {trial.number}",
     )
@@ -258,9 +261,8 @@ def _compared(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
             table=facts.curves,
             file_name=f"{record.name}-compared",
         )
-    st.dataframe(
-        marked_table(compare_trials(trials)),
-        hide_index=True,
+    data_table(
+        compare_trials(trials),
         height=420,
         column_config={"Differs": st.column_config.CheckboxColumn(width="small")},
         alt="The trials side by side; hyperparameters that differ come first",

@@ -34,8 +34,25 @@ def broken_error(name: str, error: Exception) -> BrokenExperimentError:
         error: one of ``UNREADABLE``.
     """
     reason = broken_reason(error)
-    advice = f"use the version that wrote it, or `delete {name}`"
-    return BrokenExperimentError(f"{name} is broken and cannot be read: {reason}; {advice}", reason=reason)
+    return BrokenExperimentError(
+        f"experiment {name} is broken and cannot be read: {reason}; use the version that wrote it, or {_removal(name)}",
+        reason=reason,
+    )
+
+
+def half_made_error(name: str) -> BrokenExperimentError:
+    """Return the error for a study without content, with what to do.
+
+    Args:
+        name: of the study.
+    """
+    return BrokenExperimentError(
+        f"experiment {name} is a study of another program, or {HALF_MADE}: {_removal(name)}", reason=HALF_MADE
+    )
+
+
+def _removal(name: str) -> str:
+    return f"delete it (on the page Experiments, or by `delete {name}`)"
 
 
 def broken_summary(name: str, reason: str) -> ExperimentSummary:

@@ -21,6 +21,7 @@ from optuna.storages import RDBStorage
 
 from gwas_core.errors import DiskError, ExperimentError, SettingsError, describe_os_error
 from gwas_core.files import has_room
+from gwas_core.messages import duration
 from gwas_core.processes.locks import FileLock
 from gwas_core.workspace import Workspace
 
@@ -35,6 +36,7 @@ _FULL = re.compile(
 )
 # What SQLite says where a file beside the database cannot be made or grow, for whatever reason.
 _MAY_BE_FULL = re.compile(r"disk I/O error|unable to open database file|readonly database")
+_LOCKED = re.compile(r"database (table )?is locked")
 _DAMAGED = re.compile(r"file is not a database|disk image is malformed|file is encrypted")
 
 
@@ -193,5 +195,11 @@ def translated_errors(file: Path | None = None) -> Iterator[None]:
             raise DamagedStorage(
                 f"the store of experiments {'' if file is None else f'{file} '}cannot be used: {reason}; `recover` "
                 "rebuilds it from the folders of the experiments"
+            ) from error
+        if file is not None and _LOCKED.search(reason):
+            raise ExperimentError(
+                f"the store of experiments {file} stayed locked for {duration(_BUSY_SECONDS)} by another process, "
+                "perhaps a search that was halted in the midst of a write: continue or end it "
+                f"(`fuser {file}` lists those that have the file open), and try again"
             ) from error
         raise ExperimentError(f"the store of experiments cannot be used: {reason}") from error

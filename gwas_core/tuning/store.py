@@ -40,7 +40,7 @@ from gwas_core.tuning.attributes import (
     StudyAttributes,
     TrialAttributes,
 )
-from gwas_core.tuning.broken import HALF_MADE, UNREADABLE, broken_error, broken_summary
+from gwas_core.tuning.broken import HALF_MADE, UNREADABLE, broken_error, broken_summary, half_made_error
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.folder_record import FolderRecord, holds_experiment, holds_work
 from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary, TrialRecord, moment
@@ -367,14 +367,13 @@ class Store:
             stored = self._reader.study_attributes(study_id)
             is_half_made = EXPERIMENT not in stored and study_id in self._reader.without_content(but=STATUS)
         if is_half_made:
-            message = f"{name} is a study of another program, or {HALF_MADE}: `delete {name}` removes it"
-            raise BrokenExperimentError(message, reason=HALF_MADE)
+            raise half_made_error(name)
         try:
             attributes = StudyAttributes.read(stored)
         except UNREADABLE as error:
             raise broken_error(name, error) from error
         if attributes is None:
-            raise ExperimentError(f"{name} is a study of another program, or was just deleted")
+            raise ExperimentError(f"experiment {name} is a study of another program, or was just deleted")
         return attributes
 
     def _set(self, name: str, key: str, value: Any) -> None:

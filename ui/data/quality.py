@@ -21,11 +21,11 @@ from gwas_core.report.quality_charts import (
     histogram_table,
     quality_warnings,
 )
-from gwas_core.spreadsheets import marked_table
 from gwas_core.workspace import Workspace
 from ui.charts import chart_with_table
 from ui.limited_work import raised, result_or_refusal
 from ui.store import dataset_library, show_error
+from ui.tables import data_table
 from ui.text import markdown_text
 
 # Two beside each other at 1440 pixels.
@@ -136,8 +136,11 @@ def _quality_charts(entry: LibraryEntry, report: QualityReport) -> None:
         if report.families is not None:
             with st.container(width=_CHART_WIDTH):
                 st.markdown("**Families**")
-                st.dataframe(
-                    marked_table(families_table(report)), hide_index=True, height=HEIGHT, key=_key(entry, "families")
+                data_table(
+                    families_table(report),
+                    alt="Families and their numbers of lines",
+                    height=HEIGHT,
+                    key=_key(entry, "families"),
                 )
 
 

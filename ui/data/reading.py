@@ -16,7 +16,6 @@ from gwas_core.genotypes.dataset import MISSING
 from gwas_core.genotypes.limited_reading import LimitedReader, TableOutline
 from gwas_core.genotypes.readers import SnpChoice
 from gwas_core.messages import counted
-from gwas_core.spreadsheets import marked_table
 from gwas_core.workspace import Workspace
 from ui.data.datasets import SEARCH_PAGE
 from ui.data.roles import roles_form
@@ -24,6 +23,7 @@ from ui.data.sources import Source
 from ui.limited_work import raised, result_or_refusal
 from ui.refusals import Refusals
 from ui.store import show_error
+from ui.tables import data_table
 from ui.text import markdown_text
 
 _PREVIEW_LINES, _PREVIEW_SNPS = 10, 8
@@ -65,10 +65,10 @@ def show_source(source: Source, refusals: Refusals) -> None:
             notes = _notes(reader, roles, drop)
     except GwasError as error:
         refusals.show(error)
-        st.dataframe(preview(table, table.roles), hide_index=True, alt="The first rows of the file")
+        data_table(preview(table, table.roles), alt="The first rows of the file")
         return
     is_used = st.button("Use this dataset", type="primary", icon=":material/arrow_forward:", key="data-use")
-    st.dataframe(preview(table, roles), hide_index=True, alt="The first rows of the file")
+    data_table(preview(table, roles), alt="The first rows of the file")
     st.caption(
         f"The first {min(_PREVIEW_LINES, table.lines)} of {counted(table.lines, 'row')}. A dot is a missing genotype."
     )
@@ -96,7 +96,7 @@ def preview(table: TableOutline, roles: ColumnRoles) -> pd.DataFrame:
     columns: dict[str, Sequence[str]] = {name: table.columns[name] for name in [*used, *others][: 2 * _PREVIEW_SNPS]}
     for name, genotypes in table.genotypes.items():
         columns[name] = ["·" if value == MISSING else str(value) for value in genotypes]
-    return marked_table(pd.DataFrame(columns))
+    return pd.DataFrame(columns)
 
 
 def _snp_choice(refusals: Refusals) -> SnpChoice | None:
