@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gwas_core.errors import BundleError, InputError
-from gwas_core.genotypes.arrays import ARRAY_ERRORS
+from gwas_core.genotypes.arrays import ARRAY_ERRORS, check_characters
 from gwas_core.messages import quoted
 from gwas_core.model.bundle_files import (
     BUNDLE_FILES,
@@ -407,7 +407,9 @@ def _array(archive: zipfile.ZipFile, name: str, *, kind: str, shape: tuple[int |
         data = stream.read(size + 1)  # one more than there may be: nothing may follow
         if len(data) != size:
             raise ValueError(name)
-    return np.frombuffer(data, dtype=dtype).reshape(found)
+    array = np.frombuffer(data, dtype=dtype).reshape(found)
+    check_characters(array)
+    return array
 
 
 def _array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -103,6 +103,16 @@ TABLES = {
         "families": header("|S1", (2,)) + b"ab",
         "family_values": FAMILY_VALUES,
     },
+    "of families that are no text": {
+        "values": VALUES,
+        "families": header("<U1", (2,)) + b"a\0\0\0" + b"\0\0\x11\0",
+        "family_values": FAMILY_VALUES,
+    },
+    "of families in half characters": {
+        "values": VALUES,
+        "families": header("<U1", (2,)) + b"a\0\0\0" + b"\0\xd8\0\0",
+        "family_values": FAMILY_VALUES,
+    },
     "of more families than are named": {
         "values": VALUES,
         "families": FAMILIES,
