@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gwas_core.evaluation.result import NETWORK
 from gwas_core.model.metrics import PredictionMetrics
 from gwas_core.report.titles import NETWORK_TITLE, SHORT_FIGURE_TITLES, model_title
-from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class ModelMetrics:
         return tuple(getattr(self.metrics, name) for name in SHORT_FIGURE_TITLES)
 
 
-def comparison(record: ExperimentRecord, part: str) -> Sequence[ModelMetrics]:
+def comparison(record: ExperimentRecord | ExperimentSummary, part: str) -> Sequence[ModelMetrics]:
     """Return the metrics of the network and of every baseline on one part of the lines.
 
     Args:

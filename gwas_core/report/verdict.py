@@ -16,7 +16,7 @@ from gwas_core.evaluation.intervals import FIGURES, Estimate
 from gwas_core.evaluation.result import EvaluationResult
 from gwas_core.report.comparison import comparison
 from gwas_core.report.titles import model_title
-from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.records import ExperimentRecord, ExperimentSummary
 
 LOWER_IS_BETTER = frozenset({"mean_absolute_error"})
 """Figures of which the smaller value is the better one."""
@@ -129,7 +129,7 @@ class Verdict:
         return tuple(contrast for contrast in self.contrasts if contrast.outcome is outcome)
 
 
-def experiment_verdict(record: ExperimentRecord) -> Verdict:
+def experiment_verdict(record: ExperimentRecord | ExperimentSummary) -> Verdict:
     """Compare the best trial's error on the test lines with every baseline's.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from gwas_core.tuning.records import FinalMetrics
 from gwas_core.tuning.tables import stored_values
 
 _Value = TypeVar("_Value")
+_CONTENT_HASH = re.compile(r"[0-9a-f]{64}")
 
 # User attributes of a study. Each is written at once, so none is ever half there.
 EXPERIMENT = "experiment"
@@ -29,9 +31,10 @@ BASELINES = "baselines"
 CALIBRATION = "calibration"
 RESULT = "result"
 PARALLEL_TRIALS = "parallel_trials"
+DATASET_AS_READ = "dataset_as_read"
 
 STUDY_ATTRIBUTES = frozenset(
-    {EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT, PARALLEL_TRIALS}
+    {EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT, PARALLEL_TRIALS, DATASET_AS_READ}
 )
 """Attributes of a study that the store and its writer keep; engines may add others."""
 
@@ -65,6 +68,7 @@ class ExperimentHeader:
     """Fields of an experiment that a list shows; see ``Experiment``."""
 
     name: str
+    dataset: str
     source: str
     created: str
     engine: str
@@ -126,6 +130,8 @@ class StudyAttributes:
         measured_xla: whether trials use XLA as measured, False if measuring failed; None until it was tried.
         final_evaluation: of the best trial on the test lines; None until it was done.
         parallel_trials: trials at a time on the machine that ran it last; None before, and on a cluster.
+        dataset_as_read: content hash, in the library, of the dataset that it was prepared from; empty if an earlier
+            version created it.
     """
 
     description: JsonObject
@@ -137,6 +143,7 @@ class StudyAttributes:
     measured_xla: bool | None
     final_evaluation: FinalMetrics | None
     parallel_trials: ParallelTrials | None
+    dataset_as_read: str = ""
 
     @classmethod
     def read(cls, attributes: JsonObject) -> StudyAttributes | None:
@@ -174,6 +181,7 @@ class StudyAttributes:
             measured_xla=bool(calibration.get("xla")) if isinstance(calibration, Mapping) else None,
             final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
             parallel_trials=read_record(ParallelTrials, attributes.get(PARALLEL_TRIALS)),
+            dataset_as_read=_content_hash(attributes.get(DATASET_AS_READ)),
         )
 
     @classmethod
@@ -210,6 +218,10 @@ class StudyAttributes:
             SettingsError: a version that this one does not know wrote it.
         """
         return replace(Experiment.from_dict(self.description), max_trials=self.max_trials)
+
+
+def _content_hash(value: Any) -> str:
+    return value if isinstance(value, str) and _CONTENT_HASH.fullmatch(value) else ""
 
 
 @dataclass(frozen=True, kw_only=True)

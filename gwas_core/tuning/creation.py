@@ -64,7 +64,7 @@ def create_experiment(
         report=prepared.report,
         sentences=(*notes, *prepared.report.sentences()),
     )
-    store.create(experiment, prepare=preparation.save)
+    store.create(experiment, prepare=preparation.save, dataset_as_read=dataset.content_hash)
     if calibration is not None:
         ExperimentWriter(store, name).set_calibration(calibration)
     return experiment

@@ -202,7 +202,10 @@ class ExperimentSummary:
 
     Attributes:
         values: (trial number, objective) of the trials that succeeded, in order of number.
-        baselines: as in ``ExperimentRecord``.
+        baselines, final_evaluation: as in ``ExperimentRecord``.
+        dataset: content hash of the prepared dataset.
+        dataset_as_read: content hash, in the library, of the dataset that it was prepared from; empty if an earlier
+            version created it.
     """
 
     name: str
@@ -215,11 +218,21 @@ class ExperimentSummary:
     counts: Counter[TrialState]
     values: tuple[tuple[int, float], ...]
     baselines: Mapping[str, BaselineMetrics] | None
+    final_evaluation: FinalMetrics | None = None
+    dataset: str = ""
+    dataset_as_read: str = ""
 
     @property
     def best(self) -> tuple[int, float] | None:
         """Number and objective of the best trial so far."""
         return min(self.values, key=lambda entry: (entry[1], entry[0]), default=None)
+
+    @property
+    def evaluated_best(self) -> FinalMetrics | None:
+        """Final evaluation of the trial that is the best one now."""
+        evaluation, best = self.final_evaluation, self.best
+        is_of_best = evaluation is not None and best is not None and evaluation.trial == best[0]
+        return evaluation if is_of_best else None
 
     @property
     def finished_trials(self) -> int:

@@ -29,6 +29,7 @@ from gwas_core.files import disk_errors
 from gwas_core.processes.locks import FileLock, experiment_lock
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.attributes import (
+    DATASET_AS_READ,
     EXPERIMENT,
     MAX_TRIALS,
     STATUS,
@@ -76,7 +77,9 @@ class Store:
         # Connections are closed with the store, not at some later collection of garbage.
         weakref.finalize(self, self.storage.engine.dispose)
 
-    def create(self, experiment: Experiment, *, prepare: Callable[[Path], None] | None = None) -> None:
+    def create(
+        self, experiment: Experiment, *, prepare: Callable[[Path], None] | None = None, dataset_as_read: str = ""
+    ) -> None:
         """Add an experiment, without running it.
 
         Its folder is written first, and then the store is told in one transaction: a process that is killed on the way
@@ -85,6 +88,7 @@ class Store:
         Args:
             experiment: only its name is checked here: whether its dataset is there is for the engine that starts it.
             prepare: writes what else belongs into the experiment's folder.
+            dataset_as_read: content hash of the dataset that its own was prepared from; empty if it is not known.
 
         Raises:
             ExperimentError: the name is taken.
@@ -97,7 +101,10 @@ class Store:
                 raise ExperimentError(f"another process is at work on {experiment.name}: choose another name")
             self._check_free(experiment.name)
             status = ExperimentStatus(state=ExperimentState.CREATED)
-            attributes = {STATUS: to_json_values(status), EXPERIMENT: experiment.to_dict()}
+            attributes: dict[str, Any] = {STATUS: to_json_values(status)}
+            if dataset_as_read:
+                attributes[DATASET_AS_READ] = dataset_as_read
+            attributes[EXPERIMENT] = experiment.to_dict()
             try:
                 record = FolderRecord(directory)
                 record.begin()

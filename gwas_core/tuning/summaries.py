@@ -10,7 +10,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from gwas_core.tuning.attributes import BASELINES, EXPERIMENT, MAX_TRIALS, STATUS, StudyAttributes
+from gwas_core.tuning.attributes import (
+    BASELINES,
+    DATASET_AS_READ,
+    EXPERIMENT,
+    MAX_TRIALS,
+    RESULT,
+    STATUS,
+    StudyAttributes,
+)
 from gwas_core.tuning.broken import UNREADABLE, broken_reason, broken_summary
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentSummary
@@ -20,7 +28,7 @@ FINISHED = {"COMPLETE": TrialState.SUCCEEDED, "PRUNED": TrialState.PRUNED, "FAIL
 """States of finished trials, by Optuna's names."""
 
 _MOST_TRIALS = 20_000
-_KEYS = (EXPERIMENT, STATUS, MAX_TRIALS, BASELINES)
+_KEYS = (EXPERIMENT, STATUS, MAX_TRIALS, BASELINES, RESULT, DATASET_AS_READ)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,4 +159,7 @@ def _summary(attributes: StudyAttributes | None, outcomes: Iterable[TrialOutcome
         counts=Counter(FINISHED.get(name) or unfinished_state(name, active=active) for _, name, _ in outcomes),
         values=tuple((number, value) for number, name, value in outcomes if name == "COMPLETE" and value is not None),
         baselines=None if baselines is None else baselines.results,
+        final_evaluation=attributes.final_evaluation,
+        dataset=header.dataset,
+        dataset_as_read=attributes.dataset_as_read,
     )
