@@ -7,6 +7,7 @@ Streamlit reads this file twice. The server imports it and finds ``app``; for ev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -22,10 +23,28 @@ from ui.server import announced, forget_settings_of_folder
 # A file of ours: an icon named by Streamlit's sign for it is fetched from a font server.
 _ICON = Path(__file__).parent / "assets" / "icon.svg"
 
+# Addresses of earlier versions.
+_MOVED = {
+    "search": "pages/train.py",
+    "experiment": "pages/machine_room.py",
+    "association": "pages/loci.py",
+    "model": "pages/answer.py",
+}
+
 
 def home() -> None:
-    """Lead from the bare address to the experiments: Streamlit gives its default page no address of its own."""
-    st.switch_page("pages/experiments.py")
+    """Lead from the bare address to the studies: Streamlit gives its default page no address of its own."""
+    st.switch_page("pages/studies.py")
+
+
+def _moved(page: str) -> Callable[[], None]:
+    """Return a page that leads to another one, with what the address asks for: links of earlier versions go on."""
+
+    def moved() -> None:
+        """Lead to the page that does this now."""
+        st.switch_page(page, query_params=st.query_params.to_dict())
+
+    return moved
 
 
 def show() -> None:
@@ -36,14 +55,17 @@ def show() -> None:
     leave_out_imports()
     pages = [
         st.Page(home, title="Home", default=True, visibility="hidden"),
-        st.Page("pages/data.py", title="Data", icon=":material/table_chart:", url_path="data"),
-        st.Page("pages/search.py", title="Search", icon=":material/tune:", url_path="search"),
-        st.Page("pages/experiments.py", title="Experiments", icon=":material/science:", url_path="experiments"),
-        st.Page("pages/experiment.py", title="Experiment", icon=":material/monitoring:", url_path="experiment"),
-        st.Page("pages/association.py", title="Association", icon=":material/scatter_plot:", url_path="association"),
-        st.Page("pages/model.py", title="Model", icon=":material/deployed_code:", url_path="model"),
+        st.Page("pages/studies.py", title="Studies", icon=":material/home:", url_path="studies"),
+        st.Page("pages/experiments.py", title="All searches", icon=":material/science:", url_path="experiments"),
+        st.Page("pages/data.py", title="Data", url_path="data", visibility="hidden"),
+        st.Page("pages/loci.py", title="Loci", url_path="loci", visibility="hidden"),
+        st.Page("pages/train.py", title="Train", url_path="train", visibility="hidden"),
+        st.Page("pages/answer.py", title="Answer", url_path="answer", visibility="hidden"),
+        st.Page("pages/predict.py", title="Predict", url_path="predict", visibility="hidden"),
+        st.Page("pages/machine_room.py", title="Machine room", url_path="machine-room", visibility="hidden"),
+        *(st.Page(_moved(page), title=path, url_path=path, visibility="hidden") for path, page in _MOVED.items()),
     ]
-    st.navigation(pages).run()
+    st.navigation(pages, position="top").run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Add genotypes, check their quality, and keep them for searches.
+"""Add genotypes, or show what was read for a study and how good it is.
 
 Also here: which dataset's report is shown.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.errors import GwasError
+from gwas_core.studies.listing import Study
+from ui import url
 from ui.data.datasets import show_datasets
 from ui.data.quality import show_quality
 from ui.data.reading import show_source
@@ -15,8 +17,38 @@ from ui.data.sources import choose_source
 from ui.refusals import Refusals
 from ui.router import through_app
 from ui.store import dataset_library, show_error
+from ui.studies.current import STUDY, all_studies, current_study
+from ui.studies.frame import DATA, show_frame
 
 through_app()
+
+
+def study_data(study: Study) -> None:
+    """Show what was read for a study.
+
+    Args:
+        study: of the URL.
+    """
+    if study.entry is None:
+        st.info(
+            "The data of this study are no longer here as they were read. Its searches keep their own prepared copy.",
+            icon=":material/info:",
+        )
+    else:
+        show_quality(study.entry)
+
+
+if url.read(STUDY):
+    try:
+        study = current_study(all_studies())
+        show_frame(study, DATA)
+        if study is None:
+            st.error("There is no such study here: it was deleted, or the link is wrong.", icon=":material/error:")
+        else:
+            study_data(study)
+    except GwasError as error:
+        show_error(error)
+    st.stop()
 
 st.title("Data")
 entries = dataset_library().entries()

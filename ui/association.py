@@ -12,10 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from gwas_core.association.regression import associate
 from gwas_core.association.thresholds import bonferroni, genomic_inflation
 from gwas_core.genotypes.dataset import Dataset
+from gwas_core.genotypes.library import DatasetLibrary
+from gwas_core.genotypes.preprocessing import PreprocessingSettings, preprocess
 from gwas_core.genotypes.splits import load_split
 from gwas_core.messages import counted
 from gwas_core.report.manhattan import manhattan, manhattan_figure
@@ -58,9 +61,73 @@ class AssociationSettings:
     alpha: float
 
 
-def show_settings(workspace: Workspace, record: ExperimentRecord) -> AssociationSettings:
-    """Show the settings and return what is chosen."""
-    dataset, _ = _data(workspace, record)
+@dataclass(frozen=True)
+class TestedLines:
+    """Lines on which SNPs are tested.
+
+    Attributes:
+        dataset_directory: folder of a prepared dataset, which is named by its content.
+        split_directory: folder of an experiment, whose training lines are tested; None for all lines.
+    """
+
+    dataset_directory: Path
+    split_directory: Path | None
+
+    @property
+    def title(self) -> str:
+        """What the lines are, in words."""
+        return "All lines" if self.split_directory is None else "Training lines"
+
+    def load(self) -> tuple[Dataset, NDArray[np.int64]]:
+        """Return the dataset (genotypes stay on disk) and the row numbers of the lines.
+
+        Raises:
+            GwasError: the dataset or the split is lost.
+        """
+        dataset = Dataset.load(self.dataset_directory)
+        if self.split_directory is None:
+            return dataset, np.arange(dataset.lines)
+        return dataset, load_split(self.split_directory).train
+
+
+def training_lines(workspace: Workspace, record: ExperimentRecord) -> TestedLines:
+    """Return the training lines of an experiment.
+
+    Args:
+        workspace: that holds its dataset.
+        record: of the experiment.
+    """
+    return TestedLines(workspace.dataset_directory(record.experiment.dataset), record.directory)
+
+
+def all_lines(workspace: Workspace, content_hash: str) -> TestedLines:
+    """Return all lines of a dataset of the library, after the filters and the imputation that searches begin with.
+
+    Args:
+        workspace: that holds the library.
+        content_hash: of the dataset.
+
+    Raises:
+        GwasError: the dataset is lost, or nothing is left of it after the filters.
+    """
+    return TestedLines(Path(_prepared(str(workspace.root), content_hash)), None)
+
+
+@st.cache_data(max_entries=64, show_spinner="Preparing the data …")
+def _prepared(root: str, content_hash: str) -> str:
+    workspace = Workspace(Path(root))
+    prepared = preprocess(DatasetLibrary(workspace).load(content_hash), PreprocessingSettings()).dataset
+    # Named by its content: a search with the same settings uses the same folder.
+    return str(prepared.save(workspace.dataset_directory(prepared.content_hash)))
+
+
+def show_settings(tested: TestedLines) -> AssociationSettings:
+    """Show the settings and return what is chosen.
+
+    Args:
+        tested: lines that are tested.
+    """
+    dataset, _ = tested.load()
     has_families = dataset.family is not None
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         family_effects = st.toggle(
@@ -86,12 +153,11 @@ def show_settings(workspace: Workspace, record: ExperimentRecord) -> Association
     return AssociationSettings(family_effects=family_effects and has_families, alpha=float(alpha))
 
 
-def associations_of(workspace: Workspace, record: ExperimentRecord, *, family_effects: bool) -> pd.DataFrame:
-    """Return the association test of every SNP on the training lines.
+def associations_of(tested: TestedLines, *, family_effects: bool) -> pd.DataFrame:
+    """Return the association test of every SNP.
 
     Args:
-        workspace: that holds the dataset.
-        record: of the experiment, whose training lines are tested.
+        tested: lines on which it is tested.
         family_effects: whether lines are compared within their family only.
 
     Returns:
@@ -100,40 +166,33 @@ def associations_of(workspace: Workspace, record: ExperimentRecord, *, family_ef
     Raises:
         GwasError: if the dataset or the split is lost.
     """
-    return _associations(
-        str(workspace.dataset_directory(record.experiment.dataset)), str(record.directory), family_effects
-    )
+    return _associations(tested, family_effects)
 
 
-@st.cache_data(max_entries=8, show_spinner="Testing every SNP …")
-def _associations(dataset_directory: str, experiment_directory: str, family_effects: bool) -> pd.DataFrame:
+@st.cache_data(max_entries=8, show_spinner="Testing every SNP …", hash_funcs={TestedLines: repr})
+def _associations(tested: TestedLines, family_effects: bool) -> pd.DataFrame:
     # Safe to cache: a dataset's folder is named by its content, and the split of an experiment never changes.
-    dataset, split = Dataset.load(Path(dataset_directory)), load_split(Path(experiment_directory))
-    return associate(dataset, split.train, family_effects=family_effects)
+    dataset, lines = tested.load()
+    return associate(dataset, lines, family_effects=family_effects)
 
 
-def _data(workspace: Workspace, record: ExperimentRecord) -> tuple[Dataset, np.ndarray]:
-    """Return the experiment's dataset (genotypes stay on disk) and the row numbers of its training lines."""
-    dataset = Dataset.load(workspace.dataset_directory(record.experiment.dataset))
-    return dataset, load_split(record.directory).train
-
-
-def show_limits(associations: pd.DataFrame, settings: AssociationSettings) -> None:
+def show_limits(associations: pd.DataFrame, settings: AssociationSettings, tested: TestedLines) -> None:
     """Show how many lines and SNPs were tested, how many pass, and a warning if p-values are inflated.
 
     Args:
         associations: as ``associations_of`` returns them.
+        tested: lines on which they were tested.
         settings: what ``show_settings`` returned.
     """
     p_values = associations["p_value"]
     tests = int(p_values.notna().sum())
     if not tests:
-        st.warning("No SNP differs between the training lines, so none can be tested.", icon=":material/warning:")
+        st.warning("No SNP differs between these lines, so none can be tested.", icon=":material/warning:")
         return
     threshold = bonferroni(settings.alpha, tests)
     inflation = genomic_inflation(associations["neg_log10_p_value"].dropna().to_numpy())
     with st.container(horizontal=True, gap="medium"):
-        st.metric("Training lines", f"{int(associations['n'].max()):,}", width="content")
+        st.metric(tested.title, f"{int(associations['n'].max()):,}", width="content")
         st.metric("SNPs tested", f"{tests:,}", width="content")
         st.metric(
             "Beyond the Bonferroni line",
@@ -194,22 +253,20 @@ def _choose(points: tuple[PlotPoint, ...]) -> None:
         st.session_state[_CHOSEN] = int(points[0].id)
 
 
-def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations: pd.DataFrame) -> None:
+def show_chosen_snp(tested: TestedLines, associations: pd.DataFrame) -> None:
     """Show the phenotype for each genotype of one SNP: the one with the smallest p-value, or the one clicked.
 
     Args:
-        workspace: that holds the dataset.
-        record: of the experiment, whose training lines are shown.
+        tested: lines that are shown.
         associations: as ``associations_of`` returns them.
     """
-    tested = associations["p_value"].dropna()
-    if tested.empty:
+    if associations["p_value"].isna().all():
         return
     names = associations["name"]
     chosen = st.session_state.get(_CHOSEN)
     strongest = int(np.nanargmax(associations["neg_log10_p_value"].to_numpy()))
     row = chosen if chosen is not None and 0 <= chosen < len(names) else strongest
-    dataset, train = _data(workspace, record)
+    dataset, lines = tested.load()
     snp = associations.iloc[row]
     st.subheader("One SNP")
     st.caption(
@@ -218,7 +275,7 @@ def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations
         f"(standard error {snp['standard_error']:.2g}, p = {snp['p_value']:.2g}). "
         "Click a point in a plot above to see another SNP."
     )
-    facts = snp_effect(np.asarray(dataset.genotypes[train, row]), dataset.phenotype[train])
+    facts = snp_effect(np.asarray(dataset.genotypes[lines, row]), dataset.phenotype[lines])
     show(
         snp_effect_figure(facts, trait=dataset.trait),
         key="snp-effect",
@@ -228,12 +285,13 @@ def show_chosen_snp(workspace: Workspace, record: ExperimentRecord, associations
     )
 
 
-def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, name: str) -> None:
+def show_table(associations: pd.DataFrame, settings: AssociationSettings, tested: TestedLines, *, name: str) -> None:
     """Show all SNPs, smallest p-value first, and their download.
 
     Args:
         associations: as ``associations_of`` returns them.
         settings: what ``show_settings`` returned.
+        tested: lines on which they were tested.
         name: beginning of the name of the downloaded file.
     """
     st.subheader("All SNPs")
@@ -260,7 +318,8 @@ def show_table(associations: pd.DataFrame, settings: AssociationSettings, *, nam
         icon=":material/download:",
         on_click="ignore",
     )
-    st.caption(f"{counted(len(associations), 'SNP')}; tested on the training lines only.")
+    which = "all lines" if tested.split_directory is None else "the training lines only"
+    st.caption(f"{counted(len(associations), 'SNP')}; tested on {which}.")
 
 
 def summary_statistics(associations: pd.DataFrame) -> pd.DataFrame:

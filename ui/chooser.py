@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from gwas_core.studies.listing import Study
 from gwas_core.tuning.records import ExperimentSummary
 from ui import url
 from ui.experiments import show_nothing_yet
+from ui.store import engines
+from ui.studies.current import STUDY
 from ui.text import markdown_text
 
 _URL = "experiment"
@@ -40,19 +43,40 @@ def choose_experiment(summaries: Sequence[ExperimentSummary], *, key: str, forge
         url.write(_URL, wanted)
     st.session_state[widget] = wanted if known else None
     st.selectbox(
-        "Experiment",
+        "Search",
         names,
         # Names without states: the browser sends back the text it shows, and a state in it could be out of date.
         key=widget,
         on_change=_choose,
         args=(widget, tuple(forget)),
-        placeholder="Choose an experiment",
+        placeholder="Choose a search",
         width=420,
     )
     if not known:
         return None
     st.session_state[_LAST] = wanted
     return wanted
+
+
+def choose_search(study: Study | None, *, key: str, forget: Sequence[str] = ()) -> str | None:
+    """Show the searches of a study and return the name of the chosen one, or None with the reason shown.
+
+    The one in the URL, else the one that gives the study's answer, else the newest.
+
+    Args:
+        study: whose searches are shown; None for all experiments.
+        key: prefix of the key of the field.
+        forget: other parameters of the URL, which belong to the search chosen before and are removed.
+    """
+    if study is None:
+        return choose_experiment(engines().experiments(), key=key, forget=forget)
+    if not study.experiments:
+        st.info("No search has been started yet, so there is no network.", icon=":material/info:")
+        st.page_link("pages/train.py", label="Go to Train", icon=":material/tune:", query_params={STUDY: study.key})
+        return None
+    if not url.read(_URL):
+        url.write(_URL, (study.answering or study.experiments[0]).name)
+    return choose_experiment(study.experiments, key=key, forget=forget)
 
 
 def _default(names: Sequence[str]) -> str:

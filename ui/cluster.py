@@ -165,4 +165,4 @@ def cluster_experiments() -> None:
             with st.spinner(f"Reading {markdown_text(name)}"):
                 engines().kubeflow.open_external(name)
             st.session_state.pop(_FOUND)
-            st.switch_page("pages/experiment.py", query_params={"experiment": name})
+            st.switch_page("pages/machine_room.py", query_params={"experiment": name})

@@ -62,7 +62,7 @@ def show_header(record: ExperimentRecord) -> None:
             key=f"experiment-{record.name}",
         )
         if st.button("Model", key="to-model", icon=":material/deployed_code:", disabled=record.best is None):
-            st.switch_page("pages/model.py", query_params={"experiment": record.name})
+            st.switch_page("pages/answer.py", query_params={"experiment": record.name})
     _progress(record)
     _figures(record)
     _hint(record)

@@ -148,7 +148,7 @@ def _selected_actions(summary: ExperimentSummary) -> None:
         type="primary",
         disabled=summary.state is ExperimentState.BROKEN,
     ):
-        st.switch_page("pages/experiment.py", query_params=parameters)
+        st.switch_page("pages/machine_room.py", query_params=parameters)
     if st.button(
         "Model",
         key="list-model",
@@ -156,7 +156,7 @@ def _selected_actions(summary: ExperimentSummary) -> None:
         disabled=summary.best is None,
         help="The best model: how good it is, its download, and predictions.",
     ):
-        st.switch_page("pages/model.py", query_params=parameters)
+        st.switch_page("pages/answer.py", query_params=parameters)
     experiment_actions(
         summary.name,
         summary.state,

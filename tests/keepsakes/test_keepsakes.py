@@ -100,16 +100,16 @@ def test_pages_open_on_them(open_page: OpenPage, root: Path) -> None:  # noqa: F
         str(cell) for frame in listed.dataframe for cell in frame.value.to_numpy().ravel()
     }
     assert "height.txt.gz" in words(open_page("pages/data.py"))
-    assert not open_page("pages/search.py").error
-    for page in ("pages/experiment.py", "pages/association.py", "pages/model.py"):
+    assert not open_page("pages/train.py").error
+    for page in ("pages/machine_room.py", "pages/loci.py", "pages/answer.py"):
         for name in ("finished", "stopped", "evaluation-tuning"):
             app = open_page(page, experiment=name)
             assert not app.error, (page, name, words(app))
-    assert [metric.value for metric in open_page("pages/experiment.py", experiment="stopped").metric]
+    assert [metric.value for metric in open_page("pages/machine_room.py", experiment="stopped").metric]
 
 
 def test_the_page_of_the_model_shows_the_evaluation(open_page: OpenPage, root: Path, kept: Path) -> None:  # noqa: F811
-    app = open_page("pages/model.py", experiment="evaluation-tuning")
+    app = open_page("pages/answer.py", experiment="evaluation-tuning")
     result = read(kept / "evaluation.json")
     said = words(app)
     assert all(note in said for note in result["notes"])

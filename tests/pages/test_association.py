@@ -23,12 +23,12 @@ def started(root: Path) -> Workspace:
 
 
 def test_no_experiment_says_so(open_page: OpenPage) -> None:
-    assert "no experiments yet" in open_page("pages/association.py").markdown[0].value
+    assert "no experiments yet" in open_page("pages/loci.py").markdown[0].value
 
 
 def test_every_snp_is_tested_on_the_training_lines(tmp_path: Path, open_page: OpenPage) -> None:
     started(tmp_path / "workspace")
-    app = open_page("pages/association.py", experiment="quick")
+    app = open_page("pages/loci.py", experiment="quick")
     assert not app.error
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Training lines"] == "56"
@@ -44,7 +44,7 @@ def test_every_snp_is_tested_on_the_training_lines(tmp_path: Path, open_page: Op
 def test_a_lost_dataset_is_a_sentence(tmp_path: Path, open_page: OpenPage) -> None:
     workspace = started(tmp_path / "workspace")
     shutil.rmtree(workspace.datasets)
-    app = open_page("pages/association.py", experiment="quick")
+    app = open_page("pages/loci.py", experiment="quick")
     assert "load the genotypes again" in app.error[0].value.replace("\\", "")
 
 

@@ -21,7 +21,7 @@ from tests.kubeflow.quick_cluster import external_manifest, on_this_cluster, qui
 from tests.pages.conftest import OpenPage
 from tests.tuning.quick_experiments import wait_until
 
-SEARCH, EXPERIMENTS = "pages/search.py", "pages/experiments.py"
+SEARCH, EXPERIMENTS = "pages/train.py", "pages/experiments.py"
 QUICK = """
 fixed: {network: hybrid, epochs: 3, conv_filters: 2, num_dense_units: 2}
 parameters:
@@ -98,7 +98,7 @@ def test_a_search_on_the_cluster_from_launch_to_stop(
     assert not app.exception
     assert not app.error
 
-    app = open_page("pages/experiment.py", experiment="my-table")
+    app = open_page("pages/machine_room.py", experiment="my-table")
     rerun_until(app, lambda page: any("Trial table" in heading.value for heading in page.subheader))
     engines = Engines(workspace)
     record = wait_until(lambda: engines.sync("my-table"), lambda found: found.counts[TrialState.SUCCEEDED] >= 2)
@@ -226,6 +226,6 @@ def test_an_experiment_made_elsewhere_is_opened(open_page: OpenPage, workspace: 
     assert not app.error
     record = wait_until(lambda: Engines(workspace).sync("theirs"), lambda found: bool(found.trials))
     assert record.experiment.engine == "kubeflow"
-    app = open_page("pages/experiment.py", experiment="theirs")
+    app = open_page("pages/machine_room.py", experiment="theirs")
     app.button(key="experiment-theirs-stop").click().run()
     assert "was made elsewhere and is only shown here" in said(app)

@@ -16,7 +16,7 @@ from tests.pages.made_stores import judgement, mixed_store
 from tests.pages.test_experiment import words
 from tests.report.test_evaluation import made_result
 
-PAGE = "pages/model.py"
+PAGE = "pages/answer.py"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.pages.made_stores import DIVERGED, fail, mixed_store, new_experiment,
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until, wait_until_gone
 from tests.waiting import hold_trials, release_trials
 
-PAGE = "pages/experiment.py"
+PAGE = "pages/machine_room.py"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -164,7 +164,7 @@ def test_the_menu_leads_to_the_experiment_looked_at_last(open_page: OpenPage, ro
     for name in ("first", "second", "third"):
         new_experiment(root, name)
     app = open_page(PAGE, experiment="second")
-    for page in ("pages/association.py", PAGE):
+    for page in ("pages/loci.py", PAGE):
         app.switch_page(page)
         app.query_params.clear()
         app.run()

@@ -20,7 +20,7 @@ from tests.pages.test_experiment import words
 from ui.model import current_bundle, judgement_rows, read_card
 from ui.prediction import Prediction, kept_prediction, lines_predicted, run_prediction, store_upload
 
-PAGE = "pages/model.py"
+PAGE = "pages/answer.py"
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.tuning.quick_experiments import processes_of, wait_until
 from ui.search.space_editor import opened_space
 from ui.search.space_rows import missing_hyperparameters, read_space, space_rows
 
-PAGE = "pages/search.py"
+PAGE = "pages/train.py"
 QUICK = """
 fixed: {network: hybrid, epochs: 1, conv_filters: 2, num_dense_units: 2}
 parameters:

@@ -12,7 +12,7 @@ from gwas_core.messages import counted
 from ui.store import dataset_library, show_error
 from ui.text import markdown_text, moment
 
-SEARCH_PAGE = "pages/search.py"
+SEARCH_PAGE = "pages/train.py"
 
 # More datasets than these scroll, so that the report below them stays in reach.
 _FEW_DATASETS, _LIST_HEIGHT = 4, 420

@@ -125,6 +125,6 @@ def launch(
 
 def _go_to(name: str) -> NoReturn:
     try:
-        st.switch_page("pages/experiment.py", query_params={"experiment": name})
+        st.switch_page("pages/machine_room.py", query_params={"experiment": name})
     except StreamlitAPIException:
         st.switch_page("pages/experiments.py")

@@ -1,4 +1,4 @@
-"""Show the best model of an experiment: verdict, evaluation, bundle, predictions, model card.
+"""Show the answer of a study: the best network of a search, its verdict, evaluation, bundle and model card.
 
 Also here: what is shown while there is no model yet.
 """
@@ -9,7 +9,7 @@ import streamlit as st
 
 from gwas_core.errors import GwasError
 from ui.actions import finish_actions
-from ui.chooser import choose_experiment
+from ui.chooser import choose_search
 from ui.evaluation import show_evaluation
 from ui.model import (
     not_judged,
@@ -18,10 +18,11 @@ from ui.model import (
     show_card,
     show_judgement,
     show_observed_predicted,
-    show_prediction,
 )
 from ui.router import through_app
 from ui.store import engines, show_error
+from ui.studies.current import all_studies, current_study
+from ui.studies.frame import ANSWER, MACHINE_ROOM, show_frame
 
 through_app()
 
@@ -56,20 +57,20 @@ def model(name: str) -> None:
     if text:
         not_judged_box(record, text)
         if st.button("Open the experiment", key="to-experiment", icon=":material/monitoring:"):
-            st.switch_page("pages/experiment.py", query_params={"experiment": name})
+            st.switch_page(MACHINE_ROOM.page, query_params={"experiment": name})
         return
     show_judgement(record)
     show_evaluation(engine.workspace, record)
     show_bundle(engine.workspace, record)
     show_observed_predicted(record)
-    show_prediction(engine.workspace, record)
     show_card(engine.workspace, record)
 
 
-st.title("Model")
 finish_actions()
 try:
-    name = choose_experiment(engines().experiments(), key="model")
+    study = current_study(all_studies())
+    show_frame(study, ANSWER)
+    name = choose_search(study, key="model")
     if name is not None:
         model(name)
 except GwasError as error:

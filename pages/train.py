@@ -1,4 +1,4 @@
-"""Choose what is searched and how, and launch it.
+"""Choose what a search of a study varies and how, and launch it.
 
 Also here: when the button Launch can be pressed.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.errors import GwasError
+from gwas_core.studies.listing import Study
+from ui import url
 from ui.cluster import cluster_note, engine_choice
 from ui.refusals import Refusals
 from ui.router import through_app
@@ -19,20 +21,35 @@ from ui.search.outlook import look_ahead, show_basis, show_figures
 from ui.search.settings import planned_experiment, search_form, show_fewer_parallel_trials
 from ui.search.space_editor import space_editor
 from ui.store import dataset_library, show_error
+from ui.studies.current import STUDY, all_studies, current_study
+from ui.studies.frame import TRAIN, show_frame
+from ui.studies.searches import show_searches
 
 through_app()
 
 
-def search() -> None:
-    """Show what will be launched at the top, and all that decides it below."""
+def search(study: Study | None) -> None:
+    """Show what will be launched at the top, and all that decides it below.
+
+    Args:
+        study: whose dataset is searched on; None to choose among all.
+    """
     entries = dataset_library().entries()
+    if study is not None:
+        show_searches(study)
+        if study.entry is None:
+            st.info(
+                "The data of this study are no longer here, so no new search can be started: load the file again.",
+                icon=":material/info:",
+            )
+            return
     if not entries:
         st.info("A search needs a dataset: load the demo data or your own first.", icon=":material/info:")
         st.page_link("pages/data.py", label="Go to Data", icon=":material/arrow_back:")
         return
     st.markdown("Press **Launch** to train and compare networks as proposed here, or change anything below first.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        entry = choose_dataset(entries)
+        entry = choose_dataset(entries) if study is None or study.entry is None else study.entry
         reset_button(entry)
     form, refusals = form_of(entry), Refusals()
     top = st.container(border=True)
@@ -80,8 +97,9 @@ def search() -> None:
             launch(entry, plan, name=name, measured=outlook.measured, refusals=refusals)
 
 
-st.title("Search")
 try:
-    search()
+    study = current_study(all_studies())
+    show_frame(study, TRAIN)
+    search(study if url.read(STUDY) else None)
 except GwasError as error:
     show_error(error)

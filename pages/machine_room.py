@@ -1,4 +1,4 @@
-"""Show one experiment while it runs: its progress, its errors, and its trials.
+"""Show one search while it runs: its progress, its errors, and its trials.
 
 Also here: how often the page is refreshed.
 """
@@ -11,10 +11,12 @@ from gwas_core.errors import GwasError
 from gwas_core.tuning.records import ExperimentRecord
 from ui.actions import finish_actions
 from ui.brush import trial_brush
-from ui.chooser import choose_experiment
+from ui.chooser import choose_search
 from ui.experiment import importance_of, show_charts, show_header
 from ui.router import through_app
 from ui.store import engines, show_error
+from ui.studies.current import all_studies, current_study
+from ui.studies.frame import MACHINE_ROOM, show_frame
 from ui.trials import chosen_trials, show_chosen_trials, show_trial_table
 
 through_app()
@@ -62,10 +64,11 @@ def experiment(name: str, *, live: bool, first: list[ExperimentRecord]) -> None:
     show_chosen_trials(record)
 
 
-st.title("Experiment")
 finish_actions()
 try:
-    name = choose_experiment(engines().experiments(), key="experiment", forget=("trial", "brush"))
+    study = current_study(all_studies())
+    show_frame(study, MACHINE_ROOM)
+    name = choose_search(study, key="experiment", forget=("trial", "brush"))
 except GwasError as error:
     show_error(error)
     name = None

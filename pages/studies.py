@@ -1,0 +1,95 @@
+"""Home: what this is for, two ways to begin, and the studies of the workspace.
+
+Also here: how often the studies are read again while a search is at work.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gwas_core.errors import GwasError
+from gwas_core.studies.listing import Study, StudyState
+from gwas_core.tuning.demo import DEMO_FILE
+from ui.actions import finish_actions
+from ui.data.sources import add_demo_dataset
+from ui.first_start import demo_is_starting, show_first_start
+from ui.router import through_app
+from ui.store import engines, errors_shown, show_error
+from ui.studies.cards import show_cards
+from ui.studies.current import STUDY, all_studies
+from ui.studies.editing import finish_editing
+from ui.studies.frame import DATA, first_tab
+
+through_app()
+
+REFRESH_SECONDS = 3
+
+
+def begin(studies: tuple[Study, ...]) -> None:
+    """Show the two ways to begin."""
+    example, own = st.columns(2)
+    with example, st.container(border=True, height="stretch"):
+        st.markdown("**Try the example**")
+        st.markdown("Simulated soybean lines with known causal SNPs, and a search on them that starts by itself.")
+        if st.button("Open the example", icon=":material/potted_plant:", key="home-example"):
+            with errors_shown():
+                open_example(studies)
+    with own, st.container(border=True, height="stretch"):
+        st.markdown("**Use my data**")
+        st.markdown("A table with one row per line (plant): a trait, and SNPs as 0, 1 or 2 copies of an allele.")
+        if st.button("Bring genotypes", icon=":material/upload_file:", type="primary", key="home-own"):
+            st.switch_page(DATA.page)
+
+
+def open_example(studies: tuple[Study, ...]) -> None:
+    """Go to the example's study; its data are added first if they are not there."""
+    found = next((study for study in studies if study.source == DEMO_FILE.name and study.experiments), None)
+    if found is not None:
+        st.switch_page(first_tab(found).page, query_params={STUDY: found.key})
+    with st.spinner("Reading the example"):
+        content_hash = add_demo_dataset()
+    st.switch_page(DATA.page, query_params={STUDY: content_hash[:16]})
+
+
+def listed(*, live: bool, first: list[tuple[Study, ...]]) -> None:
+    """Show the studies as they are now.
+
+    Args:
+        live: whether this is called again every few seconds.
+        first: holds the studies that the page has just read, for the first call.
+    """
+    try:
+        studies = first.pop() if first else all_studies()
+    except GwasError as error:
+        show_error(error)
+        return
+    if live and not moving(studies):
+        st.rerun()  # the whole page: nothing changes any more
+    with errors_shown():
+        show_first_start(engines().experiments())
+    if studies:
+        st.subheader("Studies")
+        show_cards(studies)
+
+
+def moving(studies: tuple[Study, ...]) -> bool:
+    """Return whether the list may change soon."""
+    return demo_is_starting() or any(study.state is StudyState.SEARCHING for study in studies)
+
+
+st.title("Deep GWAS")
+st.markdown(
+    "Find the loci of a trait, train a neural network to predict it from genotypes, and learn honestly whether it "
+    "beats simple methods such as GBLUP. A **study** is one population and one trait."
+)
+finish_actions()
+try:
+    with st.spinner("Reading the studies …"):  # the first visit after a server start waits for libraries to load
+        studies = all_studies()
+except GwasError as error:
+    show_error(error)
+else:
+    begin(studies)
+    finish_editing(studies)
+    live = moving(studies)
+    st.fragment(run_every=REFRESH_SECONDS if live else None)(listed)(live=live, first=[studies])
