@@ -76,6 +76,10 @@ def choose_search(study: Study | None, *, key: str, forget: Sequence[str] = ()) 
         return None
     if not url.read(_URL):
         url.write(_URL, (study.answering or study.experiments[0]).name)
+    names = [entry.name for entry in study.experiments]
+    if names == [url.read(_URL)]:
+        st.caption(f"Search {markdown_text(names[0])}")
+        return names[0]
     return choose_experiment(study.experiments, key=key, forget=forget)
 
 

@@ -85,16 +85,18 @@ def show_judgement(record: ExperimentRecord) -> None:
         markdown_text(verdict_sentence(verdict)),
         icon=":material/verified:" if verdict.is_better else ":material/balance:",
     )
+    st.subheader("Test lines")
     _judgement_table(record, "test", _test_note(record))
-    _judgement_table(
-        record,
-        "validation",
-        "The network was chosen because of its low error on these lines, so its figures here are probably too good.",
-    )
+    with st.expander("While choosing: validation lines", icon=":material/rule:"):
+        _judgement_table(
+            record,
+            "validation",
+            "The network was chosen because of its low error on these lines, so its figures here are probably too "
+            "good. They are not the verdict.",
+        )
 
 
 def _judgement_table(record: ExperimentRecord, part: str, note: str) -> None:
-    st.subheader(f"{part.capitalize()} lines")
     data_table(
         pd.DataFrame(judgement_rows(record, part)),
         column_config={
@@ -170,7 +172,7 @@ def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:
 
 def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
     """Predict the phenotypes of new lines from their genotypes."""
-    st.subheader("Predict new lines")
+    st.markdown(f"The network of the search **{markdown_text(record.name)}** predicts lines that it has never seen.")
     upload = st.file_uploader(
         "Genotypes of new lines",
         key=f"genotypes-{record.name}",

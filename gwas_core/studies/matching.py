@@ -27,7 +27,8 @@ def dataset_as_read(workspace: Workspace, prepared: str, entries: Sequence[Libra
         entries: datasets that it may have been prepared from.
 
     Returns:
-        Empty if none, or more than one, has all its lines with their phenotypes and all its SNPs.
+        The one that has all its lines with their phenotypes and all its SNPs; of several, the one that has no other
+        lines, since filters seldom remove any. Empty if that is none, or more than one.
     """
     return _match(str(workspace.root), prepared, tuple(entry.hash for entry in entries))
 
@@ -43,16 +44,16 @@ def _match(root: str, prepared: str, hashes: tuple[str, ...]) -> str:
         return ""
     lines = set(zip(dataset.line_names, dataset.phenotype.tolist(), strict=True))
     snps = set(dataset.snps["name"])
-    found = []
+    found, same = [], []
     for content_hash in hashes:
         try:
             candidate = library.load(content_hash)
         except (GwasError, OSError):
             continue
-        if (
-            candidate.trait == dataset.trait
-            and lines <= set(zip(candidate.line_names, candidate.phenotype.tolist(), strict=True))
-            and snps <= set(candidate.snps["name"])
-        ):
+        measured = set(zip(candidate.line_names, candidate.phenotype.tolist(), strict=True))
+        if candidate.trait == dataset.trait and lines <= measured and snps <= set(candidate.snps["name"]):
             found.append(content_hash)
-    return found[0] if len(found) == 1 else ""
+            if lines == measured:
+                same.append(content_hash)
+    likely = same or found
+    return likely[0] if len(likely) == 1 else ""

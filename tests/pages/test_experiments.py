@@ -37,11 +37,11 @@ def select(app: AppTest, name: str) -> None:
     app.run()
 
 
-def test_the_bare_address_leads_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bare_address_leads_to_the_studies(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GWAS_WORKSPACE", str(root))
     app = AppTest.from_file(APP, default_timeout=LIMIT).run()
     assert not app.exception
-    assert app.title[0].value == "Experiments"
+    assert app.title[0].value == "Deep GWAS"
 
 
 def test_an_empty_store_says_what_to_do(open_page: OpenPage) -> None:

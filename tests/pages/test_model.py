@@ -93,11 +93,9 @@ def test_a_real_model_is_judged_packed_and_predicts(
     app = open_page(PAGE, experiment="searched")
     assert [header.value for header in app.subheader] == [
         "Test lines",
-        "Validation lines",
         "Confidence intervals",
         "Download",
         "Observed against predicted",
-        "Predict new lines",
     ]
     assert len(app.dataframe[0].value) == 5
     assert not app.error
@@ -122,6 +120,7 @@ def test_a_real_model_is_judged_packed_and_predicts(
     assert kept_prediction(bundle, genotypes) == prediction
     assert lines_predicted(prediction) == 160
 
+    app = open_page("pages/predict.py", experiment="searched")
     upload = app.file_uploader(key="genotypes-searched")
     upload.set_value(("../../odd <b>name</b>.txt.gz", searched.file.read_bytes(), "application/gzip")).run()
     assert "160 lines predicted." in words(app)

@@ -74,7 +74,13 @@ def test_each_dataset_is_a_study_with_its_searches(store: Store) -> None:
 def test_a_search_of_an_earlier_version_is_found_by_its_lines(store: Store) -> None:
     """It does not say what it was prepared from."""
     dataset, other = made(), made(seed=1)
-    for entry in (dataset, other):
+    more = replace(
+        dataset,
+        genotypes=np.vstack([dataset.genotypes, dataset.genotypes[:1]]),
+        phenotype=np.append(dataset.phenotype, 1.0),
+        line_names=(*dataset.line_names, "line-more"),
+    )
+    for entry in (dataset, other, more):
         DatasetLibrary(store.workspace).add(entry, source="height.txt")
     prepared = replace(dataset, genotypes=np.abs(dataset.genotypes))
     prepared.save(store.workspace.dataset_directory(prepared.content_hash))
