@@ -53,9 +53,9 @@ if url.read(STUDY):
 st.title("Data")
 entries = dataset_library().entries()
 st.markdown(
-    "Press **Search** beside a dataset to find the network that predicts its trait best, or add another one here."
+    "Press **Train** beside a dataset to find the network that predicts its trait best, or add another one here."
     if entries
-    else "Load the demo data to try everything in minutes, or bring your own genotypes; then press **Search**."
+    else "Load the demo data to try everything in minutes, or bring your own genotypes; then press **Train**."
 )
 st.subheader("Add a dataset")
 refusals = Refusals()

@@ -71,7 +71,7 @@ def experiments(*, live: bool, first: list[Listed]) -> None:
         show_nothing_yet()
 
 
-st.title("Experiments")
+st.title("All searches")
 finish_actions()
 with st.spinner("Reading the experiments …"):  # the first visit after a server start waits for libraries to load
     listed = read()

@@ -100,6 +100,7 @@ def search(study: Study | None) -> None:
 try:
     study = current_study(all_studies())
     show_frame(study, TRAIN)
-    search(study if url.read(STUDY) else None)
+    # An address of before this page was a tab names a dataset, and goes on to offer all of them.
+    search(None if "dataset" in st.query_params and not url.read(STUDY) else study)
 except GwasError as error:
     show_error(error)

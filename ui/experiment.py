@@ -61,7 +61,7 @@ def show_header(record: ExperimentRecord) -> None:
             max_trials=record.experiment.max_trials,
             key=f"experiment-{record.name}",
         )
-        if st.button("Model", key="to-model", icon=":material/deployed_code:", disabled=record.best is None):
+        if st.button("Answer", key="to-model", icon=":material/verified:", disabled=record.best is None):
             st.switch_page("pages/answer.py", query_params={"experiment": record.name})
     _progress(record)
     _figures(record)

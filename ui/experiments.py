@@ -150,9 +150,9 @@ def _selected_actions(summary: ExperimentSummary) -> None:
     ):
         st.switch_page("pages/machine_room.py", query_params=parameters)
     if st.button(
-        "Model",
+        "Answer",
         key="list-model",
-        icon=":material/deployed_code:",
+        icon=":material/verified:",
         disabled=summary.best is None,
         help="The best model: how good it is, its download, and predictions.",
     ):

@@ -52,7 +52,7 @@ def half_made_error(name: str) -> BrokenExperimentError:
 
 
 def _removal(name: str) -> str:
-    return f"delete it (on the page Experiments, or by `delete {name}`)"
+    return f"delete it (on the page All searches, or by `delete {name}`)"
 
 
 def broken_summary(name: str, reason: str) -> ExperimentSummary:

@@ -23,7 +23,17 @@ from tests.waiting import LIMIT, MILLISECONDS, wait_until
 
 TOKEN = "a-token-of-the-tests/with?signs&more"
 SENTENCE = "This dashboard asks for its token"
-PAGES = ("data", "search", "experiments", "experiment?experiment=quick", "association", "model")
+PAGES = (
+    "studies",
+    "data",
+    "train",
+    "experiments",
+    "machine-room?experiment=quick",
+    "loci",
+    "answer",
+    "predict",
+    "search",
+)
 # What Streamlit answers without running a page's script.
 BESIDES = (
     "_stcore/host-config",
@@ -145,11 +155,11 @@ def test_a_browser_shows_the_token_once_and_is_remembered(
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_text("That is not the token")).to_be_visible()
     # The link that somebody followed is where they arrive, and the token is not in it.
-    page.goto(f"{server.url}/experiment?experiment=quick")
+    page.goto(f"{server.url}/machine-room?experiment=quick")
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
-    assert page.url.startswith(f"{server.url}/experiment?experiment=quick")
+    assert page.url.startswith(f"{server.url}/machine-room?experiment=quick")
     for path in PAGES:
         page.goto(f"{server.url}/{path}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -157,7 +167,7 @@ def test_a_browser_shows_the_token_once_and_is_remembered(
     context_after = start_server(
         REPOSITORY / "app.py", environment={"GWAS_WORKSPACE": str(workspace), "GWAS_TOKEN": TOKEN}
     )
-    page.goto(f"{context_after.url}/experiment?experiment=quick")
+    page.goto(f"{context_after.url}/machine-room?experiment=quick")
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
     (cookie,) = (found for found in context.cookies() if found["name"].startswith("gwas-access-"))
     assert cookie["httpOnly"]
@@ -168,16 +178,16 @@ def test_a_browser_shows_the_token_once_and_is_remembered(
 def test_the_printed_address_opens_the_dashboard_and_loses_its_token(server: Server, context: BrowserContext) -> None:
     page = context.new_page()
     page.goto(printed_address(server))
-    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible()
     assert "token" not in page.url
     # A deep link that carries it, in a browser that is known by now.
-    page.goto(printed_address(server).replace("/?", "/experiment?experiment=quick&"))
+    page.goto(printed_address(server).replace("/?", "/machine-room?experiment=quick&"))
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
-    assert page.url.startswith(f"{server.url}/experiment?experiment=quick")
+    assert page.url.startswith(f"{server.url}/machine-room?experiment=quick")
     assert "token" not in page.url
     # Nor with a wrong one.
     page.goto(f"{server.url}/experiments?token=wrong")
-    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="All searches", exact=True)).to_be_visible()
     assert "token" not in page.url
     log = server.log.read_text()
     assert log.count(printed_address(server)) == 1
@@ -190,13 +200,13 @@ def test_a_page_asked_for_as_a_folder_opens_the_whole_dashboard(
 ) -> None:
     page = context.new_page()
     query = f"experiment=quick&token={quote(TOKEN)}" if way == "in the address" else "experiment=quick"
-    page.goto(f"{server.url}/experiment/?{query}")
+    page.goto(f"{server.url}/machine-room/?{query}")
     if way == "typed":
         page.get_by_label("Token").fill(TOKEN)
         page.get_by_role("button", name="Open").click()
     # What it shows comes through the web socket, which needs the cookie too.
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
-    assert page.url.startswith(f"{server.url}/experiment?experiment=quick")
+    assert page.url.startswith(f"{server.url}/machine-room?experiment=quick")
     assert "token" not in page.url
 
 
@@ -207,7 +217,7 @@ def test_without_a_token_of_ours_each_start_has_one(
     assert asked(server.url) == 403
     page = context.new_page()
     page.goto(printed_address(server))
-    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("environment", [{"GWAS_TOKEN": "off"}, {"GWAS_TOKEN": "", "NB_PREFIX": "/notebook/a/b"}])
@@ -217,7 +227,7 @@ def test_where_it_is_off_everybody_is_let_in(
     server = start_server(REPOSITORY / "app.py", environment={"GWAS_WORKSPACE": str(workspace), **environment})
     assert "token=" not in server.log.read_text()
     page = context.new_page()
-    page.goto(f"{server.url}/experiment?experiment=quick")
+    page.goto(f"{server.url}/machine-room?experiment=quick")
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
 
 
@@ -230,9 +240,9 @@ def test_under_a_prefix(workspace: Path, start_server: StartServer, context: Bro
     assert asked(f"{server.url}/_stcore/health") == 200
     assert asked(server.url.replace("some/where", "_stcore/health")) == 403
     page = context.new_page()
-    page.goto(printed_address(server).replace("/?", "/experiment?experiment=quick&"))
+    page.goto(printed_address(server).replace("/?", "/machine-room?experiment=quick&"))
     expect(page.get_by_test_id("stMetric").first).to_be_visible()
-    assert page.url.startswith(f"{server.url}/experiment?experiment=quick")
+    assert page.url.startswith(f"{server.url}/machine-room?experiment=quick")
     (cookie,) = (found for found in context.cookies() if found["name"].startswith("gwas-access-"))
     assert cookie["path"] == "/some/where"
 
@@ -335,7 +345,7 @@ def test_it_ends_in_order_when_told_with_a_page_open(start: Start, context: Brow
     process, url = start(*WAYS["the command"])
     page = context.new_page()
     page.goto(url)
-    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible()
     process.terminate()
     printed, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
@@ -361,5 +371,5 @@ def test_the_browser_that_is_opened_is_not_given_the_token_where_others_can_read
     assert file.stat().st_mode & 0o777 == 0o600
     page = context.new_page()
     page.goto(given)
-    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible()
     assert "token" not in page.url

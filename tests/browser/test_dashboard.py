@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from gwas_core.workspace import Workspace
 from tests.browser.conftest import REPOSITORY, NewPage, StartServer
 from tests.tuning.quick_experiments import quick_experiment, quick_model, quick_workspace, wait_until
 
-PAGES = ("Data", "Search", "Experiments", "Experiment", "Association", "Model")
+TABS = ("Data", "Loci", "Train", "Answer", "Predict")
+MOVED = {"search": "train", "experiment": "machine-room", "association": "loci", "model": "answer"}
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +34,23 @@ def test_a_deep_link_is_a_whole_app_from_the_first_visit_on(
 ) -> None:
     server = start_server(REPOSITORY / "app.py", environment={"GWAS_WORKSPACE": str(workspace)})
     page = new_page(width=1440)
-    page.goto(f"{server.url}/experiment?experiment=quick")
-    expect(page.get_by_role("heading", name="Experiment", exact=True)).to_be_visible()
-    menu = page.get_by_test_id("stSidebarNav")
-    # Each link holds its icon's name, then the page's.
-    assert [text.split()[-1] for text in menu.get_by_role("link").all_inner_texts()] == list(PAGES)
+    page.goto(f"{server.url}/machine-room?experiment=quick")
+    expect(page.get_by_role("heading", name="Machine room", exact=True)).to_be_visible()
     expect(page.get_by_text("4 of 4 trials").first).to_be_visible()
     # Wide, as app.py sets it.
     box = page.get_by_test_id("stMainBlockContainer").bounding_box()
     assert box is not None
     assert box["width"] > 1000
-    for name in PAGES:
-        menu.get_by_role("link").nth(PAGES.index(name)).click()
+    main = page.get_by_test_id("stMain")
+    for name in TABS:
+        main.get_by_role("link", name=name).first.click()
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        expect(page).to_have_url(re.compile(f"/{name.lower()}\\?.*study="))
+    for old, new in MOVED.items():
+        page.goto(f"{server.url}/{old}?experiment=quick")
+        expect(page).to_have_url(re.compile(f"/{new}\\?.*experiment=quick"))
+    main.get_by_role("link", name="Studies").click()
+    expect(page.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible()
     assert page.get_by_test_id("stException").count() == 0
 
 
@@ -56,7 +62,7 @@ def test_on_the_first_start_a_demo_is_tuning_once(tmp_path: Path, start_server: 
     engine = LocalEngine(Workspace(tmp_path))
     try:
         for server, page in zip(servers, pages, strict=True):
-            page.goto(server.url)
+            page.goto(f"{server.url}/experiments")
         for page in pages:
             expect(page.get_by_text("tunes a network on simulated soybean lines")).to_be_visible()
             stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop")
@@ -72,7 +78,7 @@ def test_on_the_first_start_a_demo_is_tuning_once(tmp_path: Path, start_server: 
     engine.delete("demo")
     third = start_server(REPOSITORY / "app.py", environment=environment)
     for page, url in ((pages[0], third.url), (pages[1], servers[1].url)):
-        page.goto(url)
+        page.goto(f"{url}/experiments")
         expect(page.get_by_text("There are no experiments yet")).to_be_visible()
         expect(page.get_by_test_id("stAlert")).to_have_count(0)
     assert engine.experiments() == ()

@@ -124,8 +124,8 @@ def load_demo_data(page: Page, server: Server) -> None:
     button(page, "Load the demo data").click()
     expect(page.get_by_role("heading", name="Quality of demo_height.txt.gz")).to_be_visible()
     expect(metric(page, "Lines")).to_have_text("800")
-    button(page, "Search").click()
-    expect(page.get_by_role("heading", name="Search", exact=True)).to_be_visible()
+    button(page, "Train").click()
+    expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
 
 
 def launch(page: Page) -> None:
@@ -141,8 +141,8 @@ def launch(page: Page) -> None:
     choose(page, "Compile the network (XLA)", "Off")
     fill(page, "Name of the experiment", NAME)
     button(page, "Launch").click()
-    expect(page.get_by_role("heading", name="Experiment", exact=True)).to_be_visible()
-    expect(page).to_have_url(re.compile(f"/experiment\\?experiment={NAME}$"))
+    expect(page.get_by_role("heading", name="Machine room", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(f"/machine-room\\?experiment={NAME}$"))
 
 
 def watch_and_brush(page: Page, search: Search) -> None:
@@ -207,8 +207,8 @@ def extend(page: Page) -> None:
 
 
 def open_model(page: Page) -> None:
-    button(page, "Model").click()
-    expect(page.get_by_role("heading", name="Model", exact=True)).to_be_visible()
+    button(page, "Answer").click()
+    expect(page.get_by_role("heading", name="Answer", exact=True)).to_be_visible()
     expect(page.get_by_role("heading", name="Test lines", exact=True)).to_be_visible()
 
 
@@ -221,6 +221,8 @@ def take_the_bundle_home(page: Page, folder: Path) -> None:
 
 
 def predict(page: Page) -> None:
+    page.get_by_test_id("stMain").get_by_role("link", name="Predict").first.click()
+    expect(page.get_by_role("heading", name="Predict", exact=True)).to_be_visible()
     page.locator('input[type="file"]').set_input_files(DEMO_FILE)
     button(page, "Predict").click()
     expect(page.get_by_text("800 lines predicted.")).to_be_visible()

@@ -210,28 +210,29 @@ def test_from_the_tile_of_jupyters_launcher(gateway: StartGateway, jupyter: Star
     with page.expect_popup() as opened:
         page.get_by_text("Deep GWAS Dashboard").first.click(timeout=MILLISECONDS)
     dashboard = opened.value
-    expect(dashboard.get_by_role("heading", name="Experiments", exact=True)).to_be_visible(timeout=MILLISECONDS)
+    expect(dashboard.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible(timeout=MILLISECONDS)
     assert dashboard.url.startswith(f"{front.url}/dashboard/")
     dashboard.close()
 
 
 def go_through_it(page: Page, base: str, folder: Path) -> None:
     """What needs more than one request: links, web socket, live refresh, plotly.js, upload, download."""
-    page.goto(f"{base}/experiment?experiment=quick")
-    expect(page.get_by_role("heading", name="Experiment", exact=True)).to_be_visible()
+    page.goto(f"{base}/machine-room?experiment=quick")
+    expect(page.get_by_role("heading", name="Machine room", exact=True)).to_be_visible()
     watch(page)
     wait_for_plot(page)
-    for name in ("Association", "Data"):
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    for name in ("Loci", "Train"):
+        page.get_by_test_id("stMain").get_by_role("link", name=name).first.click()
         expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
         assert page.url.split("?")[0] == f"{base}/{name.lower()}"
+    page.goto(f"{base}/data")
     upload(page)
     wait_until_all_is_there(page)
-    page.goto(f"{base}/association?experiment=quick")
+    page.goto(f"{base}/loci?experiment=quick")
     download(page, folder)
     wait_until_all_is_there(page)
     page.goto(f"{base}/")
-    expect(page.get_by_role("heading", name="Experiments", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Deep GWAS", exact=True)).to_be_visible()
     assert page.url.startswith(base)
     assert page.get_by_test_id("stException").count() == 0
     wait_until_all_is_there(page)

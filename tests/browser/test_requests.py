@@ -19,8 +19,8 @@ from tests.browser.mouse import wait_for_plot
 from tests.tuning.quick_experiments import quick_experiment, quick_model, quick_workspace
 from tests.waiting import MILLISECONDS, wait_until
 
-PAGES = ("data", "search", "experiments", "experiment?experiment=quick", "association?experiment=quick",
-         "model?experiment=quick")  # fmt: skip
+PAGES = ("studies", "data", "train", "experiments", "machine-room?experiment=quick", "loci?experiment=quick",
+         "answer?experiment=quick", "predict?experiment=quick")  # fmt: skip
 
 # What Chromium asks what the fields of any form are for, whoever's page it is.
 BY_ITSELF = "CONNECT content-autofill.googleapis.com:443 "
@@ -115,14 +115,14 @@ def test_no_page_asks_another_server_for_anything(
         assert icons
         assert {urlsplit(icon).netloc for icon in icons} <= {urlsplit(server.url).netloc, ""}, icons
         assert not any("favicon.png" in icon for icon in icons), "Streamlit's"
-    page.goto(f"{server.url}/experiment?experiment=quick")
+    page.goto(f"{server.url}/machine-room?experiment=quick")
     wait_for_plot(page)
     page.goto(f"{server.url}/data")
     page.get_by_text("Upload", exact=True).click()
     page.locator('input[type="file"]').set_input_files(DEMO_FILE)
     expect(page.get_by_role("heading", name="What was found")).to_be_visible()
     settle(page)
-    page.goto(f"{server.url}/association?experiment=quick")
+    page.goto(f"{server.url}/loci?experiment=quick")
     with page.expect_download() as started:
         page.get_by_role("button", name="Download in GWAS-SSF columns").click()
     started.value.save_as(tmp_path / "associations.tsv")

@@ -225,7 +225,7 @@ def test_stop_resume_extend_and_delete(open_page: OpenPage, root: Path, monkeypa
         app.text_input(key="delete-quick-name").set_value("quick").run()
         app.button(key="delete-quick-yes").click().run()
         assert engine.experiments() == ()
-        assert app.title[0].value == "Experiments"
+        assert app.title[0].value == "All searches"
         assert not app.exception
     finally:
         if any(summary.state.is_active() for summary in engine.experiments()):

@@ -61,7 +61,7 @@ def _dataset_row(entry: LibraryEntry, *, is_chosen: bool) -> None:
         )
         # Only one button of the page stands out.
         if st.button(
-            "Search", icon=":material/tune:", key=f"data-search-{key}", type="primary" if is_chosen else "secondary"
+            "Train", icon=":material/tune:", key=f"data-search-{key}", type="primary" if is_chosen else "secondary"
         ):
             st.switch_page(SEARCH_PAGE, query_params={"dataset": entry.hash})
         with st.popover("Delete", icon=":material/delete:"):
