@@ -18,6 +18,7 @@ from ui.access import require_access
 from ui.first_start import start_demo
 from ui.garbage import leave_out_imports
 from ui.guard import Guard
+from ui.router import serve_through_app
 from ui.server import announced, forget_settings_of_folder
 
 # A file of ours: an icon named by Streamlit's sign for it is fetched from a font server.
@@ -71,5 +72,6 @@ def show() -> None:
 if __name__ == "__main__":
     show()
 else:
+    serve_through_app()
     forget_settings_of_folder(Path(__file__).absolute())
     app = App(__file__, middleware=[Middleware(Guard)], lifespan=announced)

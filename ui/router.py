@@ -9,6 +9,15 @@ from ui import url
 from ui.access import require_access
 
 
+def serve_through_app() -> None:
+    """Have Streamlit serve every address through ``app.py``, from the first visit on. The server calls this.
+
+    Streamlit serves a folder named ``pages`` by itself until a script of the process has called ``st.navigation`` once:
+    it knows only the addresses that are named as its files, and says of all others that there is no such page.
+    """
+    PagesManager.uses_pages_directory = False
+
+
 def through_app() -> None:
     """Start again through ``app.py`` if Streamlit served the page without it. Every page calls this first.
 
