@@ -1,4 +1,4 @@
-"""Add genotypes, check their quality, and keep them for searches.
+"""Add genotypes, check their quality, see which population they are, and keep them for searches.
 
 Also here: which dataset's report is shown.
 """
@@ -9,6 +9,7 @@ import streamlit as st
 
 from gwas_core.errors import GwasError
 from ui.data.datasets import show_datasets
+from ui.data.population import show_population
 from ui.data.quality import show_quality
 from ui.data.reading import show_source
 from ui.data.sources import choose_source
@@ -42,5 +43,6 @@ if entries:
     chosen = next((entry for entry in entries if entry.hash == wanted), entries[0])
     show_datasets(entries, chosen.hash)
     show_quality(chosen)
+    show_population(chosen)
 else:
     st.info("There are no datasets yet. Load the demo data or your own genotypes above.", icon=":material/info:")
