@@ -62,8 +62,9 @@ class LinkageDecay:
         is_sample: whether there are more pairs, of which these were drawn.
         snps: number of SNPs that vary and whose place is known.
         chromosomes: number of chromosomes with at least two of them.
-        half_distance: distance in base pairs at which r² has fallen to half of its mean in the first bin, after
-            smoothing to a curve that never rises; None if it does not fall so far, or has done so in the first bin.
+        first_r2: mean r² at the shortest distances, after smoothing to a curve that never rises (isotonic regression).
+        half_distance: distance in base pairs at which this curve has fallen to half of ``first_r2``; None if it does
+            not within these distances.
 
     Raises:
         InputError: a number cannot be, as in a damaged file.
@@ -74,11 +75,12 @@ class LinkageDecay:
     is_sample: bool
     snps: int
     chromosomes: int
+    first_r2: float
     half_distance: float | None
 
     def __post_init__(self) -> None:
         numbers = [number for part in self.bins for number in (part.mean_distance, part.mean_r2)]
-        if not self.bins or not all(map(math.isfinite, [*numbers, self.half_distance or 0.0])):
+        if not self.bins or not all(map(math.isfinite, [*numbers, self.first_r2, self.half_distance or 0.0])):
             raise InputError("the decay of linkage disequilibrium has bins with finite numbers")
         if not all(0 < part.shortest <= part.longest and part.pairs > 0 for part in self.bins):
             raise InputError("a bin of distances has pairs, and distances above 0")
@@ -125,13 +127,15 @@ def linkage_decay(dataset: Dataset, *, pairs: int = PAIRS, seed: int = 0) -> Lin
     if not known.any():
         raise InputError("no two SNPs of one chromosome are called in the same lines, so there is no r² of them")
     bins = _bins(distance[known], r2[known])
+    first_r2, half_distance = _fall(bins)
     return LinkageDecay(
         bins=bins,
         pairs=int(known.sum()),
         is_sample=int((sizes * (sizes - 1) // 2).sum()) > pairs,
         snps=len(usable),
         chromosomes=int((sizes > 1).sum()),
-        half_distance=_half_distance(bins),
+        first_r2=first_r2,
+        half_distance=half_distance,
     )
 
 
@@ -219,15 +223,15 @@ def _bins(distance: NDArray[np.int64], r2: Floats) -> tuple[DistanceBin, ...]:
     )
 
 
-def _half_distance(bins: tuple[DistanceBin, ...]) -> float | None:
-    """Return where r² has fallen to half of its first value, between two bins on the logarithm of the distance."""
+def _fall(bins: tuple[DistanceBin, ...]) -> tuple[float, float | None]:
+    """Return the first r² of the smoothed curve, and where it has fallen to half, on the logarithm of the distance."""
     weights = [part.pairs for part in bins]
     fitted = scipy.optimize.isotonic_regression([part.mean_r2 for part in bins], weights=weights, increasing=False).x
-    half = fitted[0] / 2
-    below = np.flatnonzero(fitted <= half)
-    if not len(below) or not half > 0:
-        return None
+    first = float(fitted[0])
+    below = np.flatnonzero(fitted <= first / 2)
+    if not len(below) or not first > 0:
+        return first, None
     after = int(below[0])
     low, high = (math.log(bins[place].mean_distance) for place in (after - 1, after))
-    share = (fitted[after - 1] - half) / (fitted[after - 1] - fitted[after])
-    return float(math.exp(low + share * (high - low)))
+    share = (fitted[after - 1] - first / 2) / (fitted[after - 1] - fitted[after])
+    return first, math.exp(low + float(share) * (high - low))

@@ -5,6 +5,7 @@ Also here: colours of the families; family names beside the kinship matrix; what
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any, Literal
 
@@ -23,9 +24,11 @@ from gwas_core.report.text import plot_text
 Colouring = Literal["family", "trait"]
 """What the colour of a line's point shows."""
 
-_HEIGHT, _SMALL = 460, 320
+_HEIGHT, _SQUARE, _SMALL = 440, 400, 300
 # Of so many families each name finds its place beside the matrix.
-_MOST_NAMED = 45
+_MOST_NAMED = 20
+# Room for the toolbar, and no more: the title is the page's.
+_MARGIN = {"t": 18}
 # The kinship of a line with itself would flatten all else.
 _COLOUR_QUANTILES = (0.01, 0.99)
 
@@ -98,7 +101,7 @@ def shares_table(report: PopulationReport) -> pd.DataFrame:
 def shares_figure(report: PopulationReport) -> go.Figure:
     """Draw the share of the variance of each principal component as bars (a scree plot)."""
     table = shares_table(report)
-    figure = new_figure(height=_SMALL, showlegend=False)
+    figure = new_figure(height=_SMALL, showlegend=False, margin=_MARGIN)
     figure.add_trace(
         go.Bar(
             x=table["Component"].tolist(),
@@ -131,9 +134,9 @@ def kinship_figure(picture: KinshipPicture) -> go.Figure:
     Colours end at the 1st and the 99th percentile.
     """
     values = np.array(picture.values)
-    names = told_apart(plot_text(label, limit=50) for label in picture.labels)
+    names = told_apart(_block_names(picture))
     low, high = np.quantile(values, _COLOUR_QUANTILES).tolist()
-    figure = new_figure(height=_HEIGHT + 60, showlegend=False)
+    figure = new_figure(height=_SQUARE, showlegend=False, margin=_MARGIN)
     figure.add_trace(
         go.Heatmap(
             z=values,
@@ -148,7 +151,9 @@ def kinship_figure(picture: KinshipPicture) -> go.Figure:
     )
     ticks, texts = _family_ticks(picture)
     axis = {"type": "category", "tickmode": "array", "tickvals": ticks, "ticktext": texts, "showgrid": False}
-    title = "Family" if texts else "Lines, relatives beside each other"
+    title = (
+        "Family" if texts else f"Lines, {'relatives beside each other' if picture.families is None else 'by family'}"
+    )
     figure.update_xaxes(**axis, title=title, constrain="domain", tickangle=-90 if texts else 0)
     figure.update_yaxes(**axis, autorange="reversed", scaleanchor="x", constrain="domain")
     return figure
@@ -173,7 +178,7 @@ def decay_table(decay: LinkageDecay) -> pd.DataFrame:
 
 def decay_figure(decay: LinkageDecay) -> go.Figure:
     """Draw the mean r² of pairs of SNPs by their distance, with the half-decay distance if there is one."""
-    figure = new_figure(height=_SMALL, showlegend=False)
+    figure = new_figure(height=_SMALL, showlegend=False, margin=_MARGIN)
     figure.add_trace(
         go.Scatter(
             x=[part.mean_distance for part in decay.bins],
@@ -186,11 +191,25 @@ def decay_figure(decay: LinkageDecay) -> go.Figure:
         )
     )
     if decay.half_distance is not None:
-        figure.add_vline(
-            x=decay.half_distance,
+        place = math.log10(decay.half_distance)  # an annotation stands at the exponent, a shape at the number
+        figure.add_shape(
+            type="line",
+            x0=decay.half_distance,
+            x1=decay.half_distance,
+            yref="y domain",
+            y0=0,
+            y1=1,
+            layer="below",
             line={"color": GREY, "dash": "dash", "width": 1.5},
-            annotation_text=f"half at {distance_text(decay.half_distance)}",
-            annotation_position="top right",
+        )
+        figure.add_annotation(
+            text=f"half at {distance_text(decay.half_distance)}",
+            x=place,
+            yref="y domain",
+            y=1,
+            yanchor="top",
+            **({"xanchor": "left", "xshift": 5} if place < _middle(decay) else {"xanchor": "right", "xshift": -5}),
+            showarrow=False,
         )
     figure.update_xaxes(title="Distance, base pairs", type="log", exponentformat="SI", dtick=1)
     figure.update_yaxes(title="Mean r²", rangemode="tozero")
@@ -201,7 +220,7 @@ def decay_sentence(decay: LinkageDecay) -> str:
     """Return how fast linkage disequilibrium decays, and from which pairs this is known."""
     first, last = decay.bins[0], decay.bins[-1]
     pairs = f"{'a random sample of ' if decay.is_sample else 'all '}{counted(decay.pairs, 'pair')}"
-    start = f"r² is {first.mean_r2:.2f} on average at {distance_text(first.mean_distance)}"
+    start = f"r² is about {decay.first_r2:.2f} at the shortest distances ({distance_text(first.mean_distance)})"
     if decay.half_distance is None:
         fall = (
             f"{start} and {last.mean_r2:.2f} at {distance_text(last.mean_distance)}: it does not fall to half of its "
@@ -249,6 +268,18 @@ def distance_text(base_pairs: float) -> str:
         if base_pairs >= 0.9995 * factor:
             return f"{base_pairs / factor:.3g} {unit}"
     return f"{base_pairs:.3g} bp"
+
+
+def _middle(decay: LinkageDecay) -> float:
+    """Return the middle of the axis of distances, as an exponent of 10."""
+    return (math.log10(decay.bins[0].mean_distance) + math.log10(decay.bins[-1].mean_distance)) / 2
+
+
+def _block_names(picture: KinshipPicture) -> list[str]:
+    names = [plot_text(label, limit=50) for label in picture.labels]
+    if picture.families is None:
+        return names
+    return [f"{name}, family {plot_text(family)}" for name, family in zip(names, picture.families, strict=True)]
 
 
 def _component(index: int) -> str:

@@ -139,6 +139,7 @@ def test_the_half_decay_distance_is_where_r2_has_halved() -> None:
     decay = linkage_decay(dataset_of(np.stack(columns, axis=1), [1000 * (snp + 1) for snp in range(snps)]))
     first = decay.bins[0]
     assert first.mean_r2 == pytest.approx((1 - share) ** (2 * first.mean_distance / 1000), abs=0.02)
+    assert decay.first_r2 == pytest.approx(first.mean_r2, abs=0.01)
     steps = first.mean_distance / 1000 + np.log(0.5) / (2 * np.log(1 - share))
     assert decay.half_distance == pytest.approx(1000 * steps, rel=0.1)
 
@@ -149,6 +150,7 @@ def test_without_a_decay_there_is_no_half_decay_distance() -> None:
     decay = linkage_decay(dataset_of(copies, list(range(1, 21))))
     assert decay.half_distance is None
     assert {round(part.mean_r2, 9) for part in decay.bins} == {1.0}
+    assert decay.first_r2 == pytest.approx(1.0)
     # Two SNPs at one place are 1 base pair apart, so that there is a logarithm of it.
     (only,) = linkage_decay(dataset_of(copies[:, :2], [7, 7])).bins
     assert (only.shortest, only.longest, only.pairs) == (1, 1, 1)
@@ -173,10 +175,13 @@ def test_what_has_no_distances_is_refused_in_words() -> None:
 
 def test_a_damaged_record_is_refused() -> None:
     part = DistanceBin(shortest=1, longest=2, mean_distance=1.5, mean_r2=0.5, pairs=3)
-    decay = LinkageDecay(bins=(part,), pairs=3, is_sample=False, snps=4, chromosomes=1, half_distance=None)
+    decay = LinkageDecay(
+        bins=(part,), pairs=3, is_sample=False, snps=4, chromosomes=1, first_r2=0.5, half_distance=None
+    )
     for change in (
         {"bins": ()},
         {"half_distance": float("inf")},
+        {"first_r2": float("nan")},
         {"bins": (replace(part, mean_r2=float("nan")),)},
         {"bins": (replace(part, shortest=3),)},
         {"bins": (replace(part, pairs=0),)},

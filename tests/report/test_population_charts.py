@@ -108,6 +108,7 @@ def test_shares_add_up(report: PopulationReport) -> None:
 
 def test_kinship_is_drawn_with_its_families(report: PopulationReport) -> None:
     assert report.kinship is not None
+    assert report.kinship.families is not None
     figure = kinship_figure(report.kinship)
     (heat,) = figure.data
     np.testing.assert_array_equal(heat.z, report.kinship.values)
@@ -115,6 +116,7 @@ def test_kinship_is_drawn_with_its_families(report: PopulationReport) -> None:
     assert list(figure.layout.xaxis.tickvals) == [2, 8, 14, 20, 26, 32, 38, 44]
     assert list(figure.layout.xaxis.ticktext) == sorted(set(report.families or ()))
     assert heat.zmax < np.max(report.kinship.values)
+    assert heat.x[7] == f"{report.kinship.labels[7]}, family {report.kinship.families[7]}"
     table = kinship_table(report.kinship)
     assert table.shape == (48, 49)
     assert table["Lines"].tolist() == list(report.kinship.labels)
@@ -142,6 +144,7 @@ DECAY = LinkageDecay(
     is_sample=True,
     snps=1200,
     chromosomes=1,
+    first_r2=0.8,
     half_distance=12_345.0,
 )
 
@@ -151,9 +154,11 @@ def test_decay_is_drawn_told_and_tabled() -> None:
     assert table.to_numpy().tolist() == [[10, 900, 420, 0.8, 40], [1000, 2_000_000, 1_000_000, 0.1, 1]]
     figure = decay_figure(DECAY)
     assert figure.layout.xaxis.type == "log"
-    assert figure.layout.annotations[0].text == "half at 12.3 kb"
+    (name,) = figure.layout.annotations
+    assert (name.text, name.x) == ("half at 12.3 kb", pytest.approx(np.log10(12_345)))
+    assert figure.layout.shapes[0].x0 == 12_345
     sentence = decay_sentence(DECAY)
-    assert "0.80 on average at 420 bp and has fallen to half of that at 12.3 kb" in sentence
+    assert "about 0.80 at the shortest distances (420 bp) and has fallen to half of that at 12.3 kb" in sentence
     assert "a random sample of 41 pairs among 1,200 SNPs on 1 chromosome" in sentence
     flat = replace(DECAY, half_distance=None, is_sample=False)
     assert not decay_figure(flat).layout.annotations

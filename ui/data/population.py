@@ -32,8 +32,8 @@ from ui.limited_work import raised, result_or_refusal
 from ui.store import sentence, show_error
 from ui.text import markdown_text
 
-# Two beside each other at 1440 pixels.
-_CHART_WIDTH = 560
+# Two beside each other at 1440 pixels, within the frame of the section.
+_CHART_WIDTH = 445
 
 
 def show_population(entry: LibraryEntry) -> None:
@@ -109,7 +109,7 @@ def _components(entry: LibraryEntry, report: PopulationReport) -> None:
     if len(names) < 2:
         st.info("The lines differ along one component only, so that there is no plane to draw.", icon=":material/info:")
         return
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="top"):
         first = st.selectbox("Across", names, index=0, key=_key(entry, "x"), width=110)
         second = st.selectbox("Upwards", names, index=1, key=_key(entry, "y"), width=110)
         colour = _colouring(entry, report)
