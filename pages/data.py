@@ -1,4 +1,4 @@
-"""Add genotypes, or show what was read for a study and how good it is.
+"""Add genotypes, or show what was read for a study, how good it is, and which population it is.
 
 Also here: which dataset's report is shown.
 """
@@ -11,6 +11,7 @@ from gwas_core.errors import GwasError
 from gwas_core.studies.listing import Study
 from ui import url
 from ui.data.datasets import show_datasets
+from ui.data.population import show_population
 from ui.data.quality import show_quality
 from ui.data.reading import show_source
 from ui.data.sources import choose_source
@@ -36,6 +37,7 @@ def study_data(study: Study) -> None:
         )
     else:
         show_quality(study.entry)
+        show_population(study.entry)
 
 
 if url.read(STUDY):
@@ -74,5 +76,6 @@ if entries:
     chosen = next((entry for entry in entries if entry.hash == wanted), entries[0])
     show_datasets(entries, chosen.hash)
     show_quality(chosen)
+    show_population(chosen)
 else:
     st.info("There are no datasets yet. Load the demo data or your own genotypes above.", icon=":material/info:")

@@ -11,6 +11,8 @@ from .genotype_table import GenotypeTable as GenotypeTable
 from .imputation import ImputationTable as ImputationTable
 from .library import DatasetLibrary as DatasetLibrary
 from .library import LibraryEntry as LibraryEntry
+from .linkage_disequilibrium import LinkageDecay as LinkageDecay
+from .linkage_disequilibrium import linkage_decay as linkage_decay
 from .preparation import Preparation as Preparation
 from .preprocessing import PreprocessedDataset as PreprocessedDataset
 from .preprocessing import PreprocessingReport as PreprocessingReport
@@ -20,6 +22,9 @@ from .quality import QualityReport as QualityReport
 from .quality import quality_report as quality_report
 from .readers import SnpChoice as SnpChoice
 from .readers import read_table as read_table
+from .relatedness import PrincipalComponents as PrincipalComponents
+from .relatedness import kinship as kinship
+from .relatedness import principal_components as principal_components
 from .simulation import Simulation as Simulation
 from .simulation import SimulationSettings as SimulationSettings
 from .simulation import simulate as simulate
@@ -40,10 +45,12 @@ __all__ = [
     "GenotypeTable",
     "ImputationTable",
     "LibraryEntry",
+    "LinkageDecay",
     "Preparation",
     "PreprocessedDataset",
     "PreprocessingReport",
     "PreprocessingSettings",
+    "PrincipalComponents",
     "QualityReport",
     "Simulation",
     "SimulationSettings",
@@ -53,10 +60,13 @@ __all__ = [
     "check_roles",
     "choose_roles",
     "guess_roles",
+    "kinship",
+    "linkage_decay",
     "load_split",
     "make_dataset",
     "make_split",
     "preprocess",
+    "principal_components",
     "quality_report",
     "read_families",
     "read_line_names",

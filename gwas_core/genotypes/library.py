@@ -1,7 +1,7 @@
 """Library of the datasets as read (``_library``), and of uploaded files, which are kept for a day.
 
-Also here: what a list of datasets shows; the refusal of an upload that is too large; that quality reports are computed
-once.
+Also here: what a list of datasets shows; the refusal of an upload that is too large; that quality reports, and whatever
+else is worked out of a dataset, are computed once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,14 +24,14 @@ from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.quality import QualityReport, quality_report
 from gwas_core.genotypes.text_stream import SIZE_LIMIT
 from gwas_core.messages import quoted
-from gwas_core.serialization import from_json_values, to_json_values
+from gwas_core.serialization import Record, from_json_values, to_json_values
 from gwas_core.workspace import Workspace
 
 _ABOUT, _QUALITY = "about.json", "quality.json"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LONGEST_SOURCE = 200
 _CHUNK_SIZE = 1024**2
-_LARGEST_ABOUT, _LARGEST_QUALITY = 1024**2, 64 * 1024**2
+_LARGEST_ABOUT, _LARGEST_RECORD = 1024**2, 64 * 1024**2
 _ENDINGS = (".txt.gz", ".tsv.gz", ".csv.gz", ".gz", ".txt", ".tsv", ".csv")
 # An uploaded file is needed until the roles of its columns are confirmed; a day later nobody waits for it any more.
 _UPLOAD_SECONDS = 24 * 3600
@@ -147,7 +147,7 @@ class DatasetLibrary:
         Raises:
             SettingsError: ``content_hash`` is no hash.
         """
-        return _kept_quality(self._directory(content_hash) / _QUALITY)
+        return self.kept_record(content_hash, QualityReport, file_name=_QUALITY)
 
     def quality(self, content_hash: str) -> QualityReport:
         """Return the quality report of a dataset, which is computed the first time and then kept.
@@ -159,12 +159,41 @@ class DatasetLibrary:
             SettingsError: ``content_hash`` is no hash.
             InputError: there is no dataset with this hash.
         """
-        path = self._directory(content_hash) / _QUALITY
-        report = _kept_quality(path)
+        report = self.kept_quality(content_hash)
         if report is None:
             report = quality_report(self.load(content_hash))
-            write_json(path, to_json_values(report))
+            self.keep_record(content_hash, report, file_name=_QUALITY)
         return report
+
+    def kept_record(self, content_hash: str, kind: type[Record], *, file_name: str) -> Record | None:
+        """Return what was worked out of a dataset and kept; None if it was not yet, is damaged, or of another version.
+
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
+            kind: dataclass of the record.
+            file_name: of its file in the folder of the dataset.
+
+        Raises:
+            SettingsError: ``content_hash`` is no hash.
+        """
+        path = self._directory(content_hash) / file_name
+        try:
+            return from_json_values(kind, read_json(path, limit=_LARGEST_RECORD), name=file_name, error=InputError)
+        except (OSError, ValueError):  # ``InputError`` is a ``ValueError``
+            return None
+
+    def keep_record(self, content_hash: str, record: Any, *, file_name: str) -> None:
+        """Keep what was worked out of a dataset beside it, until the dataset is deleted.
+
+        Args:
+            content_hash: of the dataset, 64 hexadecimal digits.
+            record: an instance of a dataclass, all of whose numbers are finite.
+            file_name: of its file in the folder of the dataset.
+
+        Raises:
+            SettingsError: ``content_hash`` is no hash.
+        """
+        write_json(self._directory(content_hash) / file_name, to_json_values(record))
 
     def delete(self, content_hash: str) -> None:
         """Delete a dataset; experiments keep their own prepared copy.
@@ -240,15 +269,6 @@ class DatasetLibrary:
             except OSError:
                 # Another process removed it first, or it may not be removed.
                 continue
-
-
-def _kept_quality(path: Path) -> QualityReport | None:
-    """Return the report that was kept; None if it is not there yet, or of another version."""
-    try:
-        values = read_json(path, limit=_LARGEST_QUALITY)
-        return from_json_values(QualityReport, values, name="quality report", error=InputError)
-    except (OSError, ValueError):  # ``InputError`` is a ``ValueError``
-        return None
 
 
 def _entry(folder: Path) -> LibraryEntry | None:

@@ -5,7 +5,8 @@
 evaluates the best trial on the test lines, ``attribution`` shows how it uses each SNP, and ``bundle`` and
 ``prediction`` take it to other data. ``baselines`` are GBLUP (``mixed_model``) and means. ``mixed_model`` and
 ``effects``, behind the initial weights, estimate variances by the REML of ``variance_components``. ``metrics`` are the
-same for all models.
+same for all models. ``heritability`` is that of the mixed model, and ``population_report`` puts it beside what the
+genotypes show of the population.
 
 Nothing here imports TensorFlow before a network is built or loaded.
 """

@@ -15,6 +15,8 @@ from .bundle import write_bundle as write_bundle
 from .calibration import Calibration as Calibration
 from .calibration import Timing as Timing
 from .calibration import calibrate as calibrate
+from .heritability import SnpHeritability as SnpHeritability
+from .heritability import snp_heritability as snp_heritability
 from .hyperparameters import HybridHyperparameters as HybridHyperparameters
 from .hyperparameters import Hyperparameters as Hyperparameters
 from .hyperparameters import HyperparameterValue as HyperparameterValue
@@ -35,6 +37,7 @@ from .networks import DEFAULT_NETWORK as DEFAULT_NETWORK
 from .networks import NETWORKS as NETWORKS
 from .networks import Network as Network
 from .networks import parse_network as parse_network
+from .population_report import PopulationReport as PopulationReport
 from .prediction import Predictions as Predictions
 from .prediction import predict_lines as predict_lines
 from .trainer import Standardisation as Standardisation
@@ -67,8 +70,10 @@ __all__ = [
     "MixedModel",
     "Network",
     "NetworkMetrics",
+    "PopulationReport",
     "PredictionMetrics",
     "Predictions",
+    "SnpHeritability",
     "Standardisation",
     "Timing",
     "Trainer",
@@ -92,6 +97,7 @@ __all__ = [
     "predict_lines",
     "run_trial",
     "save_model",
+    "snp_heritability",
     "within_family_pearson",
     "write_bundle",
 ]

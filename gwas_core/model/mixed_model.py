@@ -144,6 +144,8 @@ class MixedModel:
         group_effects: (q,) best linear unbiased predictions of f; empty without groups.
         weights: (n,) what a relationship with the training lines is multiplied by to predict g.
         restricted_log_likelihood: maximum, as GEMMA reports it (Harville 1974, doi:10.1093/biomet/61.2.383).
+        average_information: (3, 3) of the variances σ²_g, σ²_f, σ²_e at the maximum; its inverse is their covariance as
+            estimates. The row and the column of σ²_f are 0 without groups.
     """
 
     variance: VarianceComponents
@@ -151,6 +153,7 @@ class MixedModel:
     group_effects: Floats
     weights: Floats
     restricted_log_likelihood: float
+    average_information: Floats
 
     def predict(self, *, covariates: Floats, groups: Floats | None, relationship: Floats) -> Floats:
         """Predict the phenotype of m lines.
@@ -212,6 +215,7 @@ def fit_mixed_model(
         restricted_log_likelihood=fit.value
         - 0.5 * degrees * float(np.log(2 * np.pi))
         + 0.5 * float(np.linalg.slogdet(covariates.T @ covariates)[1]),
+        average_information=fit.average_information,
     )
 
 

@@ -228,7 +228,7 @@ def maximise_restricted_likelihood(
     """Return the variances at which the restricted likelihood is greatest; none is negative.
 
     Two steps of expectation maximisation, then average information. A variance that would fall below zero is drawn
-    towards it, and a step that makes the likelihood smaller is halved.
+    towards it, the others then move as is best beside it, and a step that makes the likelihood smaller is halved.
 
     Args:
         model: phenotype and covariance.
@@ -259,11 +259,9 @@ def maximise_restricted_likelihood(
             step = variances**2 * fit.gradient * 2 / lines
         else:
             free = present & ((variances > 10 * least) | (fit.gradient > 0))
-            step = np.zeros_like(variances)
             # The ridge keeps the system regular for kernels that are alike; relative, so the phenotype's unit is free.
-            ridge = _RIDGE / total**2 * np.eye(int(free.sum()))
-            information = fit.average_information[np.ix_(free, free)] + ridge
-            step[free] = np.linalg.solve(information, fit.gradient[free])
+            information = fit.average_information + _RIDGE / total**2 * np.eye(len(variances))
+            step = _average_information_step(information, fit.gradient, variances, free=free, least=least)
         moved = variances + step
         variances = np.where(
             moved < least, np.maximum(0.1 * variances, least), np.minimum(moved, _GREATEST_SHARE * total)
@@ -271,6 +269,27 @@ def maximise_restricted_likelihood(
         variances = np.where(present, variances, 0.0)
         variances[-1] = max(variances[-1], least_residual * total)
     return np.where(variances > 10 * least, variances, 0.0)
+
+
+def _average_information_step(
+    information: Floats, gradient: Floats, variances: Floats, *, free: NDArray[np.bool_], least: float
+) -> Floats:
+    """Return the change of the variances: Newton's for those that stay positive, a fall to a tenth for the others.
+
+    The step of those that stay is solved anew beside the falls that are made. In the step of all of them together they
+    answer to falls far below zero that never happen, which may lead downhill, however often it is halved.
+    """
+    step = np.zeros_like(variances)
+    free = free.copy()
+    while free.any():
+        right = gradient[free] - information[np.ix_(free, ~free)] @ step[~free]
+        step[free] = np.linalg.solve(information[np.ix_(free, free)], right)
+        falls = free & (variances + step < least)
+        if not falls.any():
+            break
+        step[falls] = np.maximum(0.1 * variances[falls], least) - variances[falls]
+        free &= ~falls
+    return step
 
 
 @dataclass(frozen=True, eq=False)

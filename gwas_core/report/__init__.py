@@ -9,7 +9,8 @@ such as ``manhattan`` and ``manhattan_figure``:
 - its model: ``comparison`` with baselines, ``verdict``, ``observed_predicted``, ``summary``, ``card``,
   ``bundle_export``;
 - an evaluation: ``evaluation`` and ``verdict``;
-- data and association: ``quality_charts``, ``manhattan``, ``quantile_plot``, ``snp_effect``, ``attribution_plot``.
+- data and association: ``quality_charts``, ``population_charts``, ``manhattan``, ``quantile_plot``, ``snp_effect``,
+  ``attribution_plot``.
 
 ``figure_style``, ``labels``, ``text``, ``titles`` and ``page`` are shared by all of them. Functions with the name of
 their module, such as ``manhattan``, are imported from it.

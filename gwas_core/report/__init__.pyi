@@ -24,6 +24,9 @@ from .observed_predicted import read_predictions as read_predictions
 from .page import html_page as html_page
 from .parallel_coordinates import ParallelCoordinates as ParallelCoordinates
 from .parallel_coordinates import parallel_coordinates_figure as parallel_coordinates_figure
+from .population_charts import components_figure as components_figure
+from .population_charts import decay_figure as decay_figure
+from .population_charts import kinship_figure as kinship_figure
 from .progress_bars import ProgressBars as ProgressBars
 from .projection import Projection as Projection
 from .projection import project as project
@@ -70,7 +73,9 @@ __all__ = [
     "attribution_figure",
     "bundle_path",
     "compare_trials",
+    "components_figure",
     "curves_figure",
+    "decay_figure",
     "differences_figure",
     "differences_table",
     "evaluation_table",
@@ -81,6 +86,7 @@ __all__ = [
     "history_figure",
     "html_page",
     "importance_figure",
+    "kinship_figure",
     "manhattan_figure",
     "model_card",
     "observed_predicted_figure",

@@ -26,6 +26,7 @@ from gwas_core.genotypes.splits import Split, SplitSettings, load_split, make_sp
 from gwas_core.kubeflow.claim_transfer import answer, pack, unpack
 from gwas_core.kubeflow.trial_files import RecordedResult, read_history
 from gwas_core.model.calibration import Calibration
+from gwas_core.model.population_report import PopulationReport, kept_population, make_population, population_report
 from gwas_core.processes.command_messages import read_messages
 from gwas_core.report.learning_curves import read_training_errors
 from gwas_core.report.observed_predicted import read_predictions
@@ -62,6 +63,7 @@ ORIGINALS: dict[str, tuple[Callable[[Any], Any], Any]] = {
         )
         for kind, values in (
             (QualityReport, to_json_values(quality_report(dataset()))),
+            (PopulationReport, to_json_values(population_report(dataset()))),
             (ColumnRoles, to_json_values(ColumnRoles(phenotype="a", line_name="b"))),
             (SnpChoice, {"prefix": "Gm"}),
             (PreprocessingSettings, to_json_values(PreprocessingSettings())),
@@ -110,6 +112,7 @@ def stored() -> Path:
     library = DatasetLibrary(Workspace(folder / "workspace"))
     content_hash = library.add(dataset(), source="good.txt")
     library.quality(content_hash)
+    make_population(workspace=str(folder / "workspace"), content_hash=content_hash)
     prepared = preprocess(dataset(), PreprocessingSettings())
     (folder / "experiment").mkdir()
     record = Preparation(imputation=prepared.imputation, report=prepared.report, sentences=("As it was told.",))
@@ -132,6 +135,7 @@ def all_of_library(folder: Path) -> None:
     for entry in library.entries():
         library.load(entry.hash)
         library.quality(entry.hash)
+        kept_population(Workspace(folder / "workspace"), entry.hash)
 
 
 READERS: list[tuple[str, Callable[[Path], Any]]] = [
@@ -146,6 +150,7 @@ READERS: list[tuple[str, Callable[[Path], Any]]] = [
     ("experiment/predictions.csv", lambda folder: read_predictions(folder / "experiment")),
     ("about.json", all_of_library),
     ("quality.json", all_of_library),
+    ("population.json", all_of_library),
 ]
 
 

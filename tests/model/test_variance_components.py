@@ -103,6 +103,17 @@ def test_the_maximum_is_that_of_a_general_optimiser(dataset: Dataset) -> None:
     assert log_likelihood(dataset, found) >= -best.fun - 1e-4
 
 
+def test_a_variance_that_falls_to_zero_does_not_lead_the_others_astray(dataset: Dataset) -> None:
+    """Lines that are the less alike the more they are related: the best relationship is none, and all is residual."""
+    relationship, _ = kernels_of(dataset)
+    spectrum, intercept = decompose(relationship), np.ones((dataset.lines, 1))
+    signs = np.where(np.arange(dataset.lines) % 2, 1.0, -1.0)
+    phenotype = spectrum.vectors @ (signs * np.exp(-spectrum.values / 2))
+    found = fit_mixed_model(spectrum, phenotype, covariates=intercept).variance
+    assert found.proportion_explained < 1e-3
+    assert found.residual == pytest.approx(phenotype.var(ddof=1), rel=1e-3)
+
+
 def test_the_unit_of_the_phenotype_does_not_matter(dataset: Dataset) -> None:
     relationship, member = kernels_of(dataset)
     spectrum, intercept = decompose(relationship), np.ones((dataset.lines, 1))
