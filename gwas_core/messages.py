@@ -18,16 +18,17 @@ def quoted(value: Any, *, limit: int = 60) -> str:
 
     Args:
         value: what a file, a form, a command line or a request held.
-        limit: number of characters after which text is cut off.
+        limit: number of characters after which text is cut off; other values are after four times as many.
     """
     if isinstance(value, str):
         return repr(value if len(value) <= limit else f"{value[: limit - 1]}…")
     shortener = reprlib.Repr()
     shortener.maxlevel, shortener.maxstring, shortener.maxother, shortener.maxlong = 2, limit, limit, min(limit, 40)
     try:
-        return shortener.repr(value)
+        text = shortener.repr(value)
     except ValueError:  # Python does not write out integers of over 4,300 digits
         return "a number of thousands of digits"
+    return text if len(text) <= 4 * limit else f"{text[: 4 * limit - 1]}…"
 
 
 def listed(names: Iterable[str], *, limit: int = 5, total: int | None = None) -> str:

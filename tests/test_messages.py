@@ -27,7 +27,9 @@ def test_input_is_quoted_shortened_and_escaped(value: Any, text: str) -> None:
 
 def test_a_deep_or_long_value_stays_short() -> None:
     assert quoted(10**5000) == "a number of thousands of digits"
-    assert len(quoted({str(number): "x" * 10_000 for number in range(10_000)})) < 500
+    long = {str(number): "x" * 10_000 for number in range(10_000)}
+    for value in (long, [long] * 8, [[long] * 8] * 8, ["\U000c1445" * 60] * 8):
+        assert len(quoted(value)) <= 240
 
 
 def test_names_are_listed_with_the_number_of_those_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gwas_core.cli import main
 from gwas_core.processes.detached import import_environment, module_command
 from tests.genotypes.bad_input import as_text
 
@@ -84,3 +86,34 @@ def test_a_notebook_on_such_a_system_gets_the_sentence_too() -> None:
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("ImportError: this program needs Linux or macOS")
+
+
+def test_an_error_of_the_disk_is_one_sentence_wherever_it_shows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "/data/genotypes.txt")
+
+    monkeypatch.setattr("gwas_core.commands.data.inspect", fail)
+    assert main(["inspect", "genotypes.txt"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert "/data/genotypes.txt" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full disk at hand")
+def test_a_full_disk_behind_stdout_is_one_sentence() -> None:
+    """Python itself would say at its exit that it could not write, and end with another code."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            module_command("gwas_core", "space", "focused"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=import_environment(os.environ),
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the disk is full")
+    assert done.stderr.count("\n") == 1

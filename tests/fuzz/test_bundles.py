@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from gwas_core.model.bundle_files import MANIFEST, MODEL_CARD, read_beginning
@@ -21,6 +22,9 @@ from gwas_core.model.bundle_reader import CHECKED_FILE, WEIGHTS_FILE, check_bund
 from gwas_core.model.rebuilding import rebuild_network
 from tests.fuzz.fuzzing import changed_json, fuzz, mutated, refusals_allowed
 from tests.model.hostile_bundles import HONEST, change_network, read_members, write_members, zipped
+
+# Said of a header that ends otherwise than numpy's own; the array is read and checked all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional:UserWarning")
 
 _WEIGHTS = "model.weights.h5"
 _PROCESSOR_SECONDS = 60

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from gwas_core.errors import InputError
@@ -36,6 +37,9 @@ from gwas_core.tuning.space import SearchSpace
 from gwas_core.workspace import Workspace
 from tests.fuzz.fuzzing import JSON, changed_json, fuzz, mutated, refusals_allowed
 from tests.genotypes.bad_input import GOOD
+
+# Said of a header that ends otherwise than numpy's own; the array is read and checked all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional:UserWarning")
 
 KEEPSAKES = Path(__file__).resolve().parents[1] / "keepsakes" / "v0.1.0"
 

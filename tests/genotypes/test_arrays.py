@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -33,3 +34,9 @@ def test_what_is_no_character_is_damage(code: int, order: str, tmp_path: Path) -
         open_array(tmp_path / "text.npy")
     with pytest.raises(InputError, match="damaged"):
         read_arrays(tmp_path / "text.npz")
+
+
+def test_a_pipe_in_place_of_an_array_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "text.npy")
+    with pytest.raises(InputError):
+        open_array(tmp_path / "text.npy")

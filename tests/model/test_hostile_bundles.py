@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import zipfile
@@ -15,6 +16,7 @@ from gwas_core.errors import BundleError, InputError
 from gwas_core.genotypes.readers import read_table
 from gwas_core.model.bundle import open_bundle
 from gwas_core.model.bundle_files import MODEL_CARD, read_beginning
+from gwas_core.model.bundle_reader import CHECKED_FILE, check_bundle
 from gwas_core.model.prediction import predict_lines
 from tests.model.hostile_bundles import (
     HONEST,
@@ -24,6 +26,7 @@ from tests.model.hostile_bundles import (
     header,
     make_hostile,
     read_members,
+    snp_rows,
     write_directory_of_many_files,
     write_lzma_members,
     write_members,
@@ -180,3 +183,16 @@ def test_a_scale_that_is_none_is_refused(scale: dict[str, object], tmp_path: Pat
     change_json(members, "preprocessing.json", lambda values: values["phenotype"].update(scale))
     with pytest.raises(BundleError, match="preprocessing in a way that cannot be read"):
         open_bundle(write_members(members, tmp_path / "best.zip"))
+
+
+def test_names_that_a_spreadsheet_would_run_come_back_as_they_were(tmp_path: Path) -> None:
+    """A bundle holds them with a mark, and a prediction looks for them without."""
+    members = read_members(HONEST)
+    header, first, *rows = snp_rows(members)
+    name, chromosome, rest = first.split(",", 2)
+    members["snps.csv"] = "\n".join([header, f"'={name},'@{chromosome},{rest}", *rows]).encode()
+    (tmp_path / "results").mkdir()
+    check_bundle(str(write_members(members, tmp_path / "best.zip")), str(tmp_path / "results"))
+    checked = json.loads((tmp_path / "results" / CHECKED_FILE).read_text(encoding="utf-8"))
+    assert checked["snps"][0] == f"={name}"
+    assert checked["chromosomes"][0] == f"@{chromosome}"

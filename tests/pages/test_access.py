@@ -89,6 +89,18 @@ def test_the_key_is_nobody_elses(tmp_path: Path) -> None:
     assert not path.is_symlink()
 
 
+def test_a_key_that_somebody_else_has_put_there_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "workspace" / "_access_key"
+    path.parent.mkdir()
+    path.write_bytes(KEY)
+    path.chmod(0o600)
+    known = module.hmac.new(KEY, b"", module.hashlib.sha256).digest()
+    assert access().key == known
+    access.cache_clear()
+    monkeypatch.setattr("ui.access.os.geteuid", lambda: os.getuid() + 1)
+    assert access().key != known
+
+
 def test_a_pipe_in_place_of_the_key_holds_nobody_up(tmp_path: Path) -> None:
     (tmp_path / "workspace").mkdir()
     os.mkfifo(tmp_path / "workspace" / "_access_key")

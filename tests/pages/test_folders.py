@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
 from gwas_core.errors import InputError
 from gwas_core.tuning.demo import DEMO_FILE
@@ -52,6 +53,13 @@ def test_without_one_only_the_data_folder_and_the_workspace_are(
     monkeypatch.setenv(variable, value)
     refused(home / "mine.txt")
     refused("~/mine.txt")
+    assert readable_path(str(DEMO_FILE)) == DEMO_FILE
+
+
+def test_where_others_reach_the_page_the_home_is_not_readable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    option = st.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else option(name))
+    refused(home / "mine.txt")
     assert readable_path(str(DEMO_FILE)) == DEMO_FILE
 
 

@@ -14,6 +14,7 @@ from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.workspace import Workspace
 from tests.commands.conftest import Searched, searched  # noqa: F401 - a fixture
+from tests.model.hostile_bundles import HONEST, read_members, write_members
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import judgement, mixed_store, new_experiment
 from tests.pages.test_experiment import words
@@ -165,6 +166,13 @@ def test_a_file_that_does_not_fit_is_refused_in_the_command_lines_words(
     with pytest.raises(InputError, match="SNPs"):
         run_prediction(bundle, genotypes)
     assert kept_prediction(bundle, genotypes) is None
+
+
+def test_the_card_is_read_and_nothing_else_of_the_bundle(tmp_path: Path) -> None:
+    members = {**read_members(HONEST), "model.keras": b"no network"}
+    card = read_card(write_members(members, tmp_path / "best.zip"))
+    assert card is not None
+    assert card.startswith("# Model card")
 
 
 def test_what_is_no_bundle_has_no_card(tmp_path: Path) -> None:

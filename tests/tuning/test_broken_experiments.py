@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -11,8 +13,9 @@ from optuna.study import StudyDirection
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from gwas_core.errors import BrokenExperimentError, ExperimentError
+from gwas_core.errors import BrokenExperimentError, DiskError, ExperimentError
 from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.tuning.folder_record import FolderRecord
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
@@ -176,3 +179,58 @@ def test_what_a_deletion_left_that_was_killed_goes_with_the_next(store: Store) -
     assert not list(store.workspace.root.glob("_deleted-*"))
     assert store.unknown_folders() == ()
     assert [entry.name for entry in store.experiments()] == ["second"]
+
+
+def test_one_that_seemed_to_run_is_listed_with_the_others(store: Store) -> None:
+    """Its description can be listed, and not be read."""
+    store.create(quick_experiment(HASH, "fine"))
+    store.create(quick_experiment(HASH, "damaged"))
+    ExperimentWriter(store, "damaged").set_status(ExperimentState.RUNNING)
+    write_raw(store, "damaged", "experiment", json.dumps(quick_experiment(HASH, "damaged").to_dict() | {"space": 5}))
+    listed = LocalEngine(store.workspace).experiments()
+    assert {summary.name for summary in listed} == {"fine", "damaged"}
+
+
+def test_the_study_of_another_program_is_not_deleted(store: Store) -> None:
+    study = store.storage.create_new_study([StudyDirection.MINIMIZE], "theirs")
+    store.storage.set_study_user_attr(study, "owner", "another program")
+    with pytest.raises(ExperimentError, match="another program"):
+        store.delete("theirs")
+    assert store.storage.get_study_id_from_name("theirs") == study
+
+
+def test_an_experiment_is_written_last_into_its_folder(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With it the folder counts as that of an experiment, which is then whole."""
+    written = []
+    write = FolderRecord.write_attribute
+
+    def noted(self: FolderRecord, key: str, values: object) -> None:
+        written.append(key)
+        write(self, key, values)
+
+    monkeypatch.setattr(FolderRecord, "write_attribute", noted)
+    store.create(quick_experiment(HASH, "fine"))
+    assert len(written) > 1
+    assert written[-1] == "experiment"
+
+
+@pytest.mark.parametrize(
+    ("method", "work"),
+    [
+        ("mkdir", lambda store: FolderRecord(store.workspace.experiment_directory("new")).begin()),
+        ("rename", lambda store: store.delete("fine")),
+    ],
+)
+def test_a_full_disk_is_a_sentence(
+    method: str, work: Callable[[Store], None], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create(quick_experiment(HASH, "fine"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, method, fail)
+    with pytest.raises(DiskError, match="disk is full"):
+        work(store)
+    monkeypatch.undo()
+    assert store.load("fine").name == "fine"

@@ -1,4 +1,4 @@
-"""A store that another process keeps locked, as one does that was halted in the midst of a write."""
+"""A store that another process keeps locked, as one halted in the midst of a write does, or whose disk fails."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gwas_core.errors import ExperimentError
+from gwas_core.errors import DiskError, ExperimentError
 from gwas_core.tuning import storage
-from gwas_core.tuning.storage import StorageUse, open_storage, storage_file
+from gwas_core.tuning.storage import StorageUse, open_storage, storage_file, translated_errors
 from gwas_core.workspace import Workspace
 
 
@@ -31,3 +31,13 @@ def test_the_sentence_says_what_may_keep_it_locked(tmp_path: Path, monkeypatch: 
     )
     with StorageUse(file)():
         assert opened.create_new_study([], "soy")
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_an_error_that_may_mean_a_full_disk_means_one_where_there_is_no_room(
+    has_room: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "has_room", lambda folder: has_room)
+    with pytest.raises(ExperimentError if has_room else DiskError) as refusal, translated_errors(tmp_path / "store"):
+        raise sqlite3.OperationalError("disk I/O error")
+    assert ("the disk is full" in str(refusal.value)) is not has_room
