@@ -58,6 +58,7 @@ def show() -> None:
         st.Page(home, title="Home", default=True, visibility="hidden"),
         st.Page("pages/studies.py", title="Studies", icon=":material/home:", url_path="studies"),
         st.Page("pages/experiments.py", title="All searches", icon=":material/science:", url_path="experiments"),
+        st.Page("pages/glossary.py", title="Glossary", icon=":material/menu_book:", url_path="glossary"),
         st.Page("pages/data.py", title="Data", url_path="data", visibility="hidden"),
         st.Page("pages/loci.py", title="Loci", url_path="loci", visibility="hidden"),
         st.Page("pages/train.py", title="Train", url_path="train", visibility="hidden"),

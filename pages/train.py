@@ -14,6 +14,7 @@ from ui.cluster import cluster_note, engine_choice
 from ui.refusals import Refusals
 from ui.router import through_app
 from ui.search.dataset import choose_dataset, form_of, reset_button
+from ui.search.effort import show_efforts
 from ui.search.launch import launch, name_field, show_what_is_missing
 from ui.search.lines import lines_form
 from ui.search.measurement import measure_button
@@ -47,7 +48,9 @@ def search(study: Study | None) -> None:
         st.info("A search needs a dataset: load the demo data or your own first.", icon=":material/info:")
         st.page_link("pages/data.py", label="Go to Data", icon=":material/arrow_back:")
         return
-    st.markdown("Press **Launch** to train and compare networks as proposed here, or change anything below first.")
+    st.markdown(
+        "Press **Launch** to train and compare networks as proposed here. Under **Expert** everything can be changed."
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         entry = choose_dataset(entries) if study is None or study.entry is None else study.entry
         reset_button(entry)
@@ -57,11 +60,12 @@ def search(study: Study | None) -> None:
         engine = engine_choice(form, refusals)
         launching = st.container()
         cluster_note()
-    lines = lines_form(entry, form, refusals)
-    st.subheader("Search space")
-    reading = space_editor(form)
-    st.subheader("How to search")
-    choices = search_form(form, refusals)
+    with st.expander("Expert: filters, division of the lines, search space, algorithm", icon=":material/tune:"):
+        lines = lines_form(entry, form, refusals)
+        st.subheader("Search space")
+        reading = space_editor(form)
+        st.subheader("How to search")
+        choices = search_form(form, refusals)
     if lines is not None and engine == "local":
         show_fewer_parallel_trials(lines, choices)
     plan, is_refused = None, False
@@ -85,6 +89,7 @@ def search(study: Study | None) -> None:
             st.button("Launch", type="primary", icon=":material/rocket_launch:", disabled=True, key="search-launch")
             return
         outlook = look_ahead(lines, plan)
+        show_efforts(lines, plan, form)
         with row:
             show_figures(outlook, form)
         show_basis(outlook)

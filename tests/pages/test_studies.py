@@ -136,3 +136,21 @@ def test_a_tab_shows_the_searches_of_its_study_only(open_page: OpenPage, workspa
     assert "ours" in said
     assert "theirs" not in said
     assert store.experiments()[0].state is ExperimentState.CREATED
+
+
+def test_terms_are_explained_and_found(open_page: OpenPage) -> None:
+    app = open_page("pages/glossary.py")
+    assert "**GBLUP**" in words(app)
+    app.text_input(key="glossary-find").input("plant").run()
+    assert "**Line**" in words(app)
+    assert "**GBLUP**" not in words(app)
+
+
+def test_a_card_sets_the_number_of_trials(open_page: OpenPage, height: Dataset) -> None:
+    app = open_page("pages/train.py", study=height.content_hash[:16])
+    (quick,) = (button for button in app.button if button.label == "Choose quick")
+    quick.click().run()
+    assert not app.exception
+    (trials,) = (field for field in app.number_input if field.label == "Trials")
+    assert trials.value == 12
+    assert [button.disabled for button in app.button if button.label == "Chosen"] == [True]

@@ -159,7 +159,7 @@ def _filter_effects(prepared: PreprocessedDataset) -> None:
         st.metric(f"SNPs kept of {report.snps_before:,}", f"{report.snps_after:,}", width="content")
         st.metric("Imputed", f"{report.imputed_fraction:.1%}", width="content")
     if sentences := report.sentences():
-        with st.expander("What is left out"):
+        with st.popover("What is left out"):
             st.markdown("\n".join(f"- {markdown_text(text)}" for text in sentences))
 
 

@@ -179,6 +179,20 @@ def _past_searches(root: str, known: tuple[tuple[str, int], ...]) -> tuple[PastS
     return tuple(found)
 
 
+def price_per_hour(form: str, engine: EngineName) -> float:
+    """Return what somebody typed as the price of an hour; 0 before.
+
+    Args:
+        form: part of the key of the price's field.
+        engine: that has the price.
+    """
+    return float(st.session_state.get(_price_key(form, engine), 0.0))
+
+
+def _price_key(form: str, engine: EngineName) -> str:
+    return f"search-price-{form}" if engine == "local" else f"search-price-{engine}-{form}"
+
+
 def _price_field(form: str, engine: EngineName) -> float:
     is_local = engine == "local"
     price = st.number_input(
@@ -187,7 +201,7 @@ def _price_field(form: str, engine: EngineName) -> float:
         value=0.0,
         step=0.1,
         format="%.2f",
-        key=f"search-price-{form}" if is_local else f"search-price-{engine}-{form}",
+        key=_price_key(form, engine),
         width=MEDIUM_FIELD,
         help="In any currency. With 0, no cost is shown.",
         persist_state="session",
