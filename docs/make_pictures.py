@@ -151,23 +151,24 @@ def tour(browser: Browser, address: str, *, experiment: str, out: Path) -> None:
     """One picture a page, in the order of the guide."""
     query = urlencode({"experiment": experiment})
     for name, url, most in (
-        ("data", "data", 1500),
-        ("search", "search", 1500),
+        ("home", "studies", 900),
+        ("data", f"data?{query}", 1500),
+        ("loci", f"loci?{query}", 1500),
+        ("train", f"train?{query}", 1100),
+        ("answer", f"answer?{query}", 1700),
         ("experiments", "experiments", 700),
-        ("association", f"association?{query}", 1500),
-        ("model", f"model?{query}", 1700),
     ):
         page = open_page(browser, f"{address}/{url}")
         picture(page, out / f"{name}.png", most_pixels=most)
         page.close()
-    page = open_page(browser, f"{address}/experiment?{query}")
+    page = open_page(browser, f"{address}/machine-room?{query}")
     page.set_viewport_size({"width": 1280, "height": 2400})
     settle(page)
     brush(page, 0, top=0.1, bottom=0.75)
-    picture(page, out / "experiment.png", most_pixels=1300)
+    picture(page, out / "machine-room.png", most_pixels=1300)
     page.close()
-    page = open_page(browser, f"{address}/experiment?{query}", dark=True)
-    picture(page, out / "experiment-dark.png", most_pixels=1300)
+    page = open_page(browser, f"{address}/machine-room?{query}", dark=True)
+    picture(page, out / "machine-room-dark.png", most_pixels=1300)
     page.close()
 
 
@@ -190,10 +191,10 @@ def local_katib(folder: Path, workspace: Path) -> Iterator[None]:
 
 def kubeflow_tour(browser: Browser, address: str, *, out: Path) -> None:
     """The pages of docs/kubeflow.md: the choice, an experiment that runs, what else is on the cluster."""
-    page = open_page(browser, f"{address}/experiment?{urlencode({'experiment': 'height'})}", width=1440)
+    page = open_page(browser, f"{address}/machine-room?{urlencode({'experiment': 'height'})}", width=1440)
     picture(page, out / "kubeflow-experiment.png", most_pixels=1230)
     page.close()
-    page = open_page(browser, f"{address}/search", width=1440)
+    page = open_page(browser, f"{address}/train", width=1440)
     page.get_by_text("Kubeflow cluster", exact=True).click()
     page.get_by_text("Is the cluster ready?").click()
     page.get_by_role("button", name="Check the cluster").click()

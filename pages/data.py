@@ -40,7 +40,7 @@ def study_data(study: Study) -> None:
         show_population(study.entry)
 
 
-if url.read(STUDY):
+if url.read(STUDY) or url.read("experiment"):
     try:
         study = current_study(all_studies())
         show_frame(study, DATA)

@@ -130,6 +130,7 @@ def load_demo_data(page: Page, server: Server) -> None:
 
 def launch(page: Page) -> None:
     expect(button(page, "Launch")).to_be_enabled()
+    page.get_by_text(re.compile("^Expert: ")).click()
     button(page, "Open a saved space").click()
     page.locator('input[type="file"]').set_input_files(
         {"name": "small.yaml", "mimeType": "application/yaml", "buffer": SPACE}
