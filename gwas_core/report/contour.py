@@ -186,7 +186,7 @@ def contour_figure(facts: ErrorSurface) -> go.Figure:
         "zmin": low,
         "zmax": high,
         "colorscale": SEQUENCE,
-        "colorbar": {"title": {"text": _ERROR}, "thickness": 12},
+        "colorbar": {"title": {"text": _ERROR}, "thickness": 12, "tickformat": ".4~g"},
         "hoverinfo": "skip",
         "name": "smoothed error",
     }

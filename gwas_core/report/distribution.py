@@ -21,6 +21,7 @@ from gwas_core.report.figure_style import (
     GREY,
     STATE_COLOURS,
     VERMILION,
+    bar_pattern,
     is_kept,
     level_text,
     new_figure,
@@ -148,7 +149,7 @@ def _histogram(edges: NDArray[np.float64], counts: NDArray[Any], name: str, colo
         y=counts,
         width=np.diff(edges),
         name=name,
-        marker={"color": colour, "pattern": {"shape": pattern}, "line": {"width": 0}},
+        marker={"color": colour, "pattern": bar_pattern(pattern), "line": {"width": 0}},
         customdata=[f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)],
         hovertemplate="%{y} trials<br>error %{customdata}<extra></extra>",
     )

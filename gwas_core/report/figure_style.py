@@ -111,6 +111,15 @@ def opacities(kept: ArrayLike, *, opacity: float = 0.85) -> list[float]:
     return values
 
 
+def bar_pattern(shape: str) -> dict[str, str | float]:
+    """Return a pattern over the colour of bars, which tells them apart without it.
+
+    Args:
+        shape: plotly's letter for it; empty for none.
+    """
+    return {"shape": shape, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)", "size": 7, "solidity": 0.3}
+
+
 def is_kept(numbers: Sequence[int], selected: Collection[int] | None) -> list[bool]:
     """Return for each trial whether it is among the selected ones.
 

@@ -23,7 +23,7 @@ from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from gwas_core.messages import counted
-from gwas_core.report.figure_style import BLUE, GREY, ORANGE, new_figure
+from gwas_core.report.figure_style import BLUE, GREY, ORANGE, bar_pattern, new_figure
 from gwas_core.report.text import plot_text
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
@@ -35,6 +35,7 @@ FEWEST_TRIALS = 12
 
 _TARGET_SHARE = 0.1
 _FEWEST_BEST = 5  # as PED-ANOVA's authors ask for in Optuna
+_FULL = 0.87  # a bar beyond this share has its figure inside
 _SHOWN_STEP = 0.001  # shares are shown to a tenth of a percent
 # The largest importance of nine shuffles is passed by chance in one search of ten.
 _SHUFFLES = 9
@@ -130,10 +131,12 @@ def importance_figure(importance: Importance, *, top: int = 15) -> go.Figure:
                 y=[plot_text(rows["parameter"].iloc[place]) for place in places],
                 orientation="h",
                 name=name,
-                marker={"color": colour, "pattern": {"shape": pattern}},
+                marker={"color": colour, "pattern": bar_pattern(pattern)},
                 text=[f"{shown[place]:.1%}" for place in places],
                 # A bar that fills the axis has no room beside it.
-                textposition=["inside" if shown[place] > 0.85 * largest else "outside" for place in places],
+                textposition=["inside" if shown[place] > _FULL else "outside" for place in places],
+                insidetextanchor="end",
+                constraintext="none",
                 cliponaxis=False,
                 hovertemplate="%{y}: %{x:.1%}<extra></extra>",
             )

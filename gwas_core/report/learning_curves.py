@@ -109,13 +109,14 @@ def learning_curves(
     )
     levels = baseline_levels(baselines)
     rest = [trial for trial in others if trial.history]
+    bands = _quantiles(rest)
     return LearningCurves(
         curves=curves,
         trials=table,
-        others=_quantiles(rest),
+        others=bands,
         other_trials=len(rest),
         baselines=levels,
-        limits=_limits(curves, chosen, levels),
+        limits=_limits(curves, chosen, bands, levels),
     )
 
 
@@ -141,9 +142,12 @@ def _quantiles(trials: Sequence[TrialRecord]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["epoch", "trials", *map(str, shares)])
 
 
-def _limits(curves: pd.DataFrame, chosen: Collection[int], levels: pd.DataFrame) -> tuple[float, float]:
-    """Return the range of all curves and of each chosen one, without a few epochs of extreme error."""
-    ranges = [value_range(_errors(curves), levels=levels["value"].tolist())]
+def _limits(
+    curves: pd.DataFrame, chosen: Collection[int], bands: pd.DataFrame, levels: pd.DataFrame
+) -> tuple[float, float]:
+    """Return the range of all curves, bands and each chosen curve, without a few epochs of extreme error."""
+    quantiles: list[float] = bands.drop(columns=["epoch", "trials"]).to_numpy().ravel().tolist()
+    ranges = [value_range(_errors(curves) + quantiles, levels=levels["value"].tolist())]
     ranges += [value_range(_errors(curves[curves["trial"] == number])) for number in chosen]
     lows, highs = zip(*ranges, strict=True)
     return min(lows), max(highs)

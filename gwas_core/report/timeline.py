@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gwas_core.messages import duration
-from gwas_core.report.figure_style import STATE_COLOURS, is_kept, new_figure, opacities
+from gwas_core.report.figure_style import STATE_COLOURS, bar_pattern, is_kept, new_figure, opacities
 from gwas_core.report.text import plot_lines
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
@@ -165,7 +165,7 @@ def _bars(rows: pd.DataFrame, name: str, colour: str, pattern: str) -> Any:
         marker={
             "color": colour,
             "opacity": opacities(rows["kept"]),
-            "pattern": {"shape": pattern},
+            "pattern": bar_pattern(pattern),
             "line": {"width": 0},
         },
         customdata=rows[["number"]].to_numpy(),
