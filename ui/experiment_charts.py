@@ -139,8 +139,8 @@ def _curves(record: ExperimentRecord, trials: Sequence[TrialRecord], chosen: Seq
     best = record.best
     if best is not None and best.best_epoch == 0:
         notes.append(
-            f"The start was not improved by training: trial {best.number}, the best, is its closed-form start weights "
-            "of epoch 0."
+            f"The start was not improved by training: trial {best.number}, the best, kept the closed-form weights that "
+            "it started with (epoch 0)."
         )
     if others:
         notes.append(
@@ -281,7 +281,8 @@ def _distribution_note(facts: ErrorDistribution) -> str:
     if len(facts.baselines):
         title, level = facts.baselines["title"].iloc[0], facts.baselines["value"].iloc[0]
         better = int((facts.trials["value"] < level).sum())
-        notes.append(f"{better:,} of {counted(len(facts.trials), 'trial')} have a lower error than {title}.")
+        trials = counted(len(facts.trials), "trial")
+        notes.append(f"{better:,} of {trials} have a lower error than {title} (validation lines).")
     if facts.above:
         notes.append(f"{counted(facts.above, 'trial')} beyond the right edge: double-click to see them.")
     return " ".join(notes)

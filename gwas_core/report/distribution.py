@@ -32,7 +32,7 @@ from gwas_core.report.text import plot_text
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
-_HEIGHT = 470
+_HEIGHT = 500
 _FEWEST_BINS, _MOST_BINS = 8, 40
 _DASHES = ("dash", "dot", "dashdot", "longdash", "longdashdot")
 _STATES = ((TrialState.SUCCEEDED, "succeeded", ""), (TrialState.PRUNED, "stopped early", "/"))

@@ -116,7 +116,7 @@ def importance_figure(importance: Importance, *, top: int = 15) -> go.Figure:
     """
     rows = importance.table.head(top).iloc[::-1]
     shown = shown_shares(importance.table["share"].tolist())[: len(rows)][::-1]
-    figure = new_figure(height=120 + 24 * max(len(rows), 3), bargap=0.35, showlegend=True, barmode="overlay")
+    figure = new_figure(height=140 + 24 * max(len(rows), 3), bargap=0.35, showlegend=True, barmode="overlay")
     figure.update_layout(margin={"t": 64, "r": 20}, legend={"y": 1, "yref": "container", "yanchor": "top"})
     beyond = rows["beyond_chance"].to_numpy(dtype=bool)
     largest = max([*shown, min(importance.chance, 1.0), 0.01])
@@ -157,7 +157,9 @@ def importance_figure(importance: Importance, *, top: int = 15) -> go.Figure:
             showarrow=False,
         )
     figure.update_xaxes(
-        title=f"Share of importance for being among the best {counted(importance.best, 'trial')}", tickformat=".0%"
+        # In two lines, so that it fits a phone.
+        title=f"Share of importance<br>for being among the best {counted(importance.best, 'trial')}",
+        tickformat=".0%",
     )
     figure.update_yaxes(
         showgrid=False, ticks="", type="category", categoryarray=rows["parameter"].map(plot_text).tolist()

@@ -235,8 +235,10 @@ def curves_figure(facts: LearningCurves) -> go.Figure:
         if curve["training"].notna().any():
             figure.add_trace(_training(trial, curve, colour))
     last = int(facts.curves["epoch"].max()) if len(facts.curves) else 0
-    title = "Epoch (0: the start, before training)" if (facts.curves["epoch"] == 0).any() else "Epoch"
-    figure.update_xaxes(title=title, dtick=whole_ticks(last))
+    figure.update_xaxes(dtick=whole_ticks(last))
+    if (facts.curves["epoch"] == 0).any():
+        air = max(0.1, 0.015 * last)  # so that the marks at both ends are whole
+        figure.update_xaxes(title="Epoch (0: the start, before training)", range=[-air, max(last, 1) + air])
     figure.update_yaxes(title="Mean absolute error", range=list(facts.limits))
     levels = list(zip(facts.baselines["title"].map(plot_text), facts.baselines["value"], strict=True))
     add_levels(figure, levels, limits=facts.limits, pixels=_HEIGHT - 90)

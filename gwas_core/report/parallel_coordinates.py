@@ -1,4 +1,4 @@
-"""Parallel coordinates of an experiment: one line for each trial, one axis for each parameter and the objective.
+"""Parallel coordinates of an experiment: one curve for each trial, one axis for each parameter and the objective.
 
 Also here: which parameters have an axis at first; linear, log or stepped axes and their ticks; where a brush snaps and
 which filter it stands for; colours by rank; outliers of the objective; parameters that are the same in all trials; why
@@ -183,7 +183,7 @@ class Axis:
             for low, high in trial_filter.ranges
             if self._reaches(low, high)
         ]
-        # A filter that meets no value of the axis still hides every line, so it is a brush of no height.
+        # A filter that meets no value of the axis still hides every curve, so it is a brush of no height.
         return drawn or [[self.low, self.low]]
 
     @cached_property
@@ -293,12 +293,12 @@ class ParallelCoordinates:
 
     Attributes:
         axes: in the order they are drawn.
-        trials: numbers of the trials that are drawn, one line each.
-        positions: where each line crosses each axis, `(axes, trials)`.
+        trials: numbers of the trials that are drawn, one curve each.
+        positions: where each curve crosses each axis, `(axes, trials)`.
         colours: ranks of the objective, from 0 for the worst to 1 for the best, `(trials,)`; the higher ones are drawn
             on top. Of more than ``MOST_IN_COLOUR`` trials, the best are from 0.5 to 1 and the others, in grey, below.
         in_colour: number of trials in colour, the best of those that pass the filters; all of them if they are few.
-        not_drawn: number of trials without a line, by reason ("failed", "not finished", ...).
+        not_drawn: number of trials without a curve, by reason ("failed", "not finished", ...).
         varying: names of the parameters that could be axes, in the order of the search space.
         constants: name and value of the parameters that are the same in all trials.
         lower_is_better: direction of the objective.
@@ -338,8 +338,8 @@ def parallel_coordinates(
         record: of a search in any state.
         axes: names of parameters and of the objective, in the order to draw; unknown and constant ones are left out. By
             default ``default_axes``, then the objective.
-        filters: their parameters are always axes, so that no hidden filter hides lines.
-        include_pruned: whether trials that were stopped early have a line too. Their objective is that of their last
+        filters: their parameters are always axes, so that no hidden filter hides curves.
+        include_pruned: whether trials that were stopped early have a curve too. Their objective is that of their last
             epoch, so they compare only roughly.
         objective_title: text above the axis of the objective.
         lower_is_better: direction of the objective.

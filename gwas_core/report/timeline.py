@@ -22,6 +22,7 @@ from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
 _ROW, _LEAST_HEIGHT, _MOST_HEIGHT = 34, 190, 560  # pixels
 _MOST_TICKS = 16
+_THICKNESS = 0.76  # of a row
 # A pattern says the state too, for who cannot tell the colours.
 _PATTERNS = {
     TrialState.SUCCEEDED: ("succeeded", ""),
@@ -94,7 +95,7 @@ def timeline_figure(facts: Timeline) -> go.Figure:
         facts: as ``timeline`` returns them.
     """
     height = min(max(_LEAST_HEIGHT, 130 + _ROW * facts.at_a_time), _MOST_HEIGHT)
-    figure = new_figure(height=height, barmode="overlay", bargap=0.25, showlegend=True)
+    figure = new_figure(height=height, barmode="overlay", showlegend=True)
     for state, (label, pattern) in _PATTERNS.items():
         rows = facts.trials[facts.trials["state"] == state.value]
         if len(rows):
@@ -160,6 +161,7 @@ def _bars(rows: pd.DataFrame, name: str, colour: str, pattern: str) -> Any:
         base=rows["start"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").tolist(),
         x=(1000 * rows["seconds"]).to_numpy(),  # milliseconds, as plotly counts time
         y=rows["row"].to_numpy(),
+        width=_THICKNESS,  # by itself plotly makes bars thicker where a state is missing from a row
         orientation="h",
         name=name,
         marker={
