@@ -208,7 +208,8 @@ def _contour(record: ExperimentRecord, trials: Sequence[TrialRecord], _: Sequenc
         st.caption("It needs two hyperparameters of which trials that have ended took different values.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        x, y = _two_of(names, key=f"contour-{record.name}")
+        options = [entry.name for entry in record.experiment.space.parameters if entry.name in names]
+        x, y = _two_of(names, options, key=f"contour-{record.name}")
         view = st.segmented_control(
             "Show",
             ["Contour", "Rank"],
@@ -249,13 +250,26 @@ def _contour(record: ExperimentRecord, trials: Sequence[TrialRecord], _: Sequenc
     st.caption(what)
 
 
-def _two_of(names: Sequence[str], *, key: str) -> tuple[str, str]:
-    """Show the choice of two hyperparameters, at first the two most important."""
-    chosen = []
-    for place, label in enumerate(("From left to right", "From bottom to top")):
-        name = st.selectbox(label, names, index=place, key=f"{key}-{place}", persist_state="session", width=220)
-        chosen.append(name)
-    return chosen[0], chosen[1]
+def _two_of(names: Sequence[str], options: Sequence[str], *, key: str) -> tuple[str, str]:
+    """Show the choice of two hyperparameters.
+
+    Args:
+        names: the most important first; the first two are chosen at first.
+        options: the same in an order that does not change while trials come, under somebody's hand.
+        key: prefix of the keys of the fields.
+    """
+    first, second = (
+        st.selectbox(
+            label,
+            options,
+            index=options.index(names[place]),
+            key=f"{key}-{place}",
+            persist_state="session",
+            width=220,
+        )
+        for place, label in enumerate(("From left to right", "From bottom to top"))
+    )
+    return first, second
 
 
 def _distribution(record: ExperimentRecord, trials: Sequence[TrialRecord], _: Sequence[int], __: Importance) -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
+from gwas_core.report.importance import parameter_importance
 from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
@@ -137,9 +138,11 @@ def test_the_two_axes_of_the_contour_can_be_chosen(open_page: OpenPage, root: Pa
     app = open_page(PAGE, experiment="made")
     app.segmented_control(key="chart").set_value("Contour").run()
     first, second = (app.selectbox(key=f"contour-made-{place}") for place in (0, 1))
-    # At first the two most important ones.
-    assert [first.value, second.value] == first.options[:2]
-    other = first.options[5]
+    # At first the two most important ones, of a list in the order of the search space.
+    record = LocalEngine(Workspace(root)).sync("made")
+    assert [first.value, second.value] == parameter_importance(record).table["parameter"].tolist()[:2]
+    assert first.options == second.options == list(record.experiment.space.names)
+    other = next(name for name in first.options if name not in (first.value, second.value))
     second.set_value(other).run()
     app.segmented_control(key="contour-view").set_value("Rank").run()
     assert drawn(app)[-1] == f"contour-Rank-{first.value}-{other}"
