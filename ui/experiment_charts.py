@@ -322,7 +322,9 @@ def _timeline(record: ExperimentRecord, trials: Sequence[TrialRecord], _: Sequen
         on_points=_point_chosen,
         file_name=f"{record.name}-timeline",
     )
-    st.caption(f"{at_a_time.capitalize()}. A trial that was begun again shows its latest attempt.{left_out}")
+    cut = len(facts.pauses)
+    pauses = f" {counted(cut, 'pause')} without a trial {'is' if cut == 1 else 'are'} cut out (dotted)." if cut else ""
+    st.caption(f"{at_a_time.capitalize()}. A trial that was begun again shows its latest attempt.{pauses}{left_out}")
 
 
 def _best_number(record: ExperimentRecord) -> tuple[int, ...]:

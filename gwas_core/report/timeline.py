@@ -1,6 +1,6 @@
 """Timeline of the trials: when each one ran, in which state, and how many ran at a time.
 
-Also here: which trials have no place on it; how trials that run at a time are put into rows.
+Also here: which trials have no place on it; how trials that run at a time are put into rows; pauses that are cut out.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from gwas_core.messages import duration
-from gwas_core.report.figure_style import STATE_COLOURS, bar_pattern, is_kept, new_figure, opacities
+from gwas_core.report.figure_style import GREY, STATE_COLOURS, bar_pattern, is_kept, new_figure, opacities
 from gwas_core.report.text import plot_lines
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
 _ROW, _LEAST_HEIGHT, _MOST_HEIGHT = 34, 190, 560  # pixels
 _MOST_TICKS = 16
+_MOST_BEGINS = 6  # times named on an axis with pauses
+_TIME = "%Y-%m-%d %H:%M:%S.%f"  # as plotly reads it
+_LONG_PAUSE = 0.25  # of the time in which trials ran
+_SHORTEST_PAUSE = 60  # seconds
 _THICKNESS = 0.76  # of a row
 # A pattern says the state too, for who cannot tell the colours.
 _PATTERNS = {
@@ -43,12 +48,15 @@ class Timeline:
             trial ran meanwhile), value (error; NaN if there is none), kept (by the filter), reason.
         at_a_time: largest number of trials that ran at a time; 0 if there are none.
         busy: mean number of trials at a time while at least one was running; 0 if there are none.
+        pauses: start and end (UTC, without a zone) of each long time in which no trial ran, as between a stop and a
+            resume; they are cut out of the axis.
         without_times: number of trials that began and are left out, since it is not known when they began or ended.
     """
 
     trials: pd.DataFrame
     at_a_time: int
     busy: float
+    pauses: tuple[tuple[datetime, datetime], ...]
     without_times: int
 
 
@@ -77,11 +85,13 @@ def timeline(record: ExperimentRecord, *, now: datetime, selected: Collection[in
             "reason": pd.Series([trial.reason for *_, trial in spans], dtype="str"),
         }
     )
-    worked = _covered([(start, end) for start, end, _ in spans])
+    stretches = _stretches([(start, end) for start, end, _ in spans])
+    worked = sum((end - start).total_seconds() for start, end in stretches)
     return Timeline(
         trials=trials,
         at_a_time=max(rows, default=0),
         busy=float(trials["seconds"].sum()) / worked if worked else float(bool(spans)),
+        pauses=_pauses(stretches, worked),
         without_times=len(begun) - len(spans),
     )
 
@@ -101,7 +111,23 @@ def timeline_figure(facts: Timeline) -> go.Figure:
         if len(rows):
             figure.add_trace(_bars(rows, f"{label} ({len(rows):,})", STATE_COLOURS[state], pattern))
     every = -(-facts.at_a_time // _MOST_TICKS) or 1
-    figure.update_xaxes(title="Time (UTC)", type="date")
+    breaks = [{"bounds": [f"{start:{_TIME}}", f"{end:{_TIME}}"]} for start, end in facts.pauses]
+    figure.update_xaxes(title="Time (UTC)", type="date", rangebreaks=breaks)
+    if len(facts.trials):
+        first, last = facts.trials["start"].min(), facts.trials["end"].max()
+        cut = sum((end - start for start, end in facts.pauses), timedelta())
+        # Plotly would leave a margin as for the axis before anything was cut out of it.
+        air = max(0.01 * (last - first - cut), timedelta(seconds=0.5))
+        figure.update_xaxes(range=[f"{first - air:{_TIME}}", f"{last + air:{_TIME}}"])
+        if facts.pauses:  # plotly would space ticks as if the pauses took room, and most of them would lie in one
+            begins = [first, *(end for _, end in facts.pauses)]
+            shown = begins[:: -(-len(begins) // _MOST_BEGINS)]
+            figure.update_xaxes(
+                tickvals=[f"{begin:{_TIME}}" for begin in shown],
+                ticktext=[f"{begin:%b %d<br>%H:%M}" for begin in shown],
+            )
+    for _, end in facts.pauses:
+        figure.add_vline(x=f"{end:{_TIME}}", line={"color": GREY, "width": 1, "dash": "dot"}, layer="below")
     figure.update_yaxes(
         title="Trials at a time",
         range=[0.4, max(facts.at_a_time, 1) + 0.6],
@@ -134,15 +160,24 @@ def _rows(spans: list[tuple[datetime, datetime]]) -> list[int]:
     return rows
 
 
-def _covered(spans: list[tuple[datetime, datetime]]) -> float:
-    """Return the seconds in which at least one of the spans, which are in order of their starts, was under way."""
-    seconds, until = 0.0, None
+def _stretches(spans: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return the times in which at least one of the spans, which are in order of their starts, was under way."""
+    stretches: list[tuple[datetime, datetime]] = []
     for start, end in spans:
-        begin = start if until is None else max(start, until)
-        if end > begin:
-            seconds += (end - begin).total_seconds()
-            until = end
-    return seconds
+        if stretches and start <= stretches[-1][1]:
+            stretches[-1] = stretches[-1][0], max(stretches[-1][1], end)
+        else:
+            stretches.append((start, end))
+    return stretches
+
+
+def _pauses(stretches: list[tuple[datetime, datetime]], worked: float) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the times between stretches that would take much of an axis on which the trials are to be seen."""
+    return tuple(
+        (end.replace(tzinfo=None), start.replace(tzinfo=None))
+        for (_, end), (start, _) in pairwise(stretches)
+        if (start - end).total_seconds() > max(_LONG_PAUSE * worked, _SHORTEST_PAUSE)
+    )
 
 
 def _bars(rows: pd.DataFrame, name: str, colour: str, pattern: str) -> Any:
@@ -158,7 +193,7 @@ def _bars(rows: pd.DataFrame, name: str, colour: str, pattern: str) -> Any:
         )
     ]
     return go.Bar(
-        base=rows["start"].dt.strftime("%Y-%m-%d %H:%M:%S.%f").tolist(),
+        base=rows["start"].dt.strftime(_TIME).tolist(),
         x=(1000 * rows["seconds"]).to_numpy(),  # milliseconds, as plotly counts time
         y=rows["row"].to_numpy(),
         width=_THICKNESS,  # by itself plotly makes bars thicker where a state is missing from a row

@@ -46,6 +46,19 @@ def test_trials_that_ran_at_a_time_are_in_rows_of_their_own() -> None:
     assert facts.without_times == 3
 
 
+def test_a_night_without_a_trial_takes_no_room() -> None:
+    evening = [trial(n, started=START + minutes(n), finished=START + minutes(n + 1)) for n in (0, 1)]
+    morning = trial(2, started=START + minutes(600), finished=START + minutes(601))
+    facts = timeline(record([*evening, morning]), now=START)
+    (pause,) = facts.pauses
+    assert pause == tuple((START + minutes(end)).replace(tzinfo=None) for end in (2, 600))
+    assert facts.busy == 1
+    axis = timeline_figure(facts).layout.xaxis
+    assert list(axis.rangebreaks[0].bounds) == ["2026-01-05 09:02:00.000000", "2026-01-05 19:00:00.000000"]
+    assert list(axis.range) == ["2026-01-05 08:59:58.200000", "2026-01-05 19:01:01.800000"]
+    assert timeline(record(evening), now=START).pauses == ()
+
+
 def test_bars_tell_states_by_colour_pattern_and_word() -> None:
     figure = timeline_figure(timeline(record(TRIALS), now=START + minutes(10), selected={0}))
     named = {trace.name: trace for trace in figure.data}
