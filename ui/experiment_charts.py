@@ -144,8 +144,8 @@ def _curves(record: ExperimentRecord, trials: Sequence[TrialRecord], chosen: Seq
         )
     if others:
         notes.append(
-            f"Of {counted(len(with_curve), 'curve')} the best {len(drawn):,} are drawn; the grey areas hold 80 % and "
-            f"half of the other {len(others):,}, of those that reached the epoch."
+            f"Of {counted(len(with_curve), 'curve')}, those in colour and the best {_MOST_CURVES} others are drawn; "
+            f"the grey areas hold 80 % and half of the {len(others):,} that are left, where they reached the epoch."
         )
     if not chosen:
         notes.append("Select trials in the table to see them in colour.")
