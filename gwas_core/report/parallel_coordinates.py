@@ -429,20 +429,6 @@ def parallel_coordinates_figure(
             "colorscale": _faint_scale() if is_faint else _SCALE,
             "cmin": 0,
             "cmax": 1,
-            "showscale": len(facts.trials) > 1,
-            "colorbar": {
-                "orientation": "h",
-                "thickness": 8,
-                "len": 0.5,
-                "x": 1,
-                "xanchor": "right",
-                "y": 0,
-                "yanchor": "top",
-                "ypad": 12,
-                "outlinewidth": 0,
-                "tickvals": [_FAINT / 2, 1] if is_faint else [0, 1],
-                "ticktext": ["others", "best"] if is_faint else ["worst", "best"],
-            },
         },
         labelangle=-_TITLE_ANGLE,
         meta=meta,
@@ -450,7 +436,7 @@ def parallel_coordinates_figure(
     figure = go.Figure(trace)
     longest = max((min(len(axis.title), _TITLE_LENGTH) for axis in facts.axes), default=0)
     top = 40 + round(longest * _LETTER_WIDTH * math.sin(math.radians(_TITLE_ANGLE)))
-    figure.update_layout(height=height, margin={"l": 60, "r": 60, "t": top, "b": 56})
+    figure.update_layout(height=height, margin={"l": 60, "r": 60, "t": top, "b": 16})
     return figure
 
 
