@@ -395,7 +395,15 @@ function paint(figure, theme, style) {
         trace[part] = { ...trace[part], reversescale };
       }
     }
+    if (trace.meta.faint) trace.line = { ...trace.line, reversescale: false, colorscale: faintScale(trace.meta, reversescale, theme) };
   }
+}
+
+// The lines below a share of the scale are grey on every page; the others have all the colours to themselves.
+function faintScale({ faint, scale }, reversed, theme) {
+  const grey = theme.dark ? "#3f434d" : "#d5d7dd";
+  const colours = reversed ? scale.map(([at, colour]) => [1 - at, colour]).reverse() : scale;
+  return [[0, grey], [faint, grey], ...colours.map(([at, colour]) => [faint + at * (1 - faint), colour])];
 }
 
 function merge(basis, own) {

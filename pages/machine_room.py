@@ -12,12 +12,13 @@ from gwas_core.tuning.records import ExperimentRecord
 from ui.actions import finish_actions
 from ui.brush import trial_brush
 from ui.chooser import choose_search
-from ui.experiment import importance_of, show_charts, show_header
+from ui.experiment import show_header
+from ui.experiment_charts import choose_chart, importance_of, show_chart
 from ui.router import through_app
 from ui.store import engines, show_error
 from ui.studies.current import all_studies, current_study
 from ui.studies.frame import MACHINE_ROOM, show_frame
-from ui.trials import chosen_trials, show_chosen_trials, show_trial_table
+from ui.trials import chosen_trials, show_beside_trials, show_trial_table
 
 through_app()
 
@@ -58,10 +59,14 @@ def experiment(name: str, *, live: bool, first: list[ExperimentRecord]) -> None:
     st.subheader("Trials")
     shares = dict(zip(importance.table["parameter"], importance.table["share"], strict=True))
     brushed = trial_brush(record, key="brush", importance=shares or None)
-    show_charts(record, brushed.trials, chosen=chosen_trials(), importance=importance)
+    chart = choose_chart()
+    show_beside_trials(
+        record,
+        "chart",
+        lambda: show_chart(chart, record, brushed.trials, chosen=chosen_trials(), importance=importance),
+    )
     st.subheader("Trial table")
-    show_trial_table(record, brushed.trials)
-    show_chosen_trials(record)
+    show_beside_trials(record, "table", lambda: show_trial_table(record, brushed.trials))
 
 
 finish_actions()

@@ -99,7 +99,7 @@ def trial_brush(
     elif facts.trials:
         st.info("No axis is chosen. Choose some under Axes.", icon=":material/info:")
     else:
-        st.info("Each trial that succeeds is drawn here as a line. No trial has succeeded yet.", icon=":material/info:")
+        st.info("Each trial that succeeds becomes a curve here. No trial has succeeded yet.", icon=":material/info:")
     # What comes and goes with a brush is below the plot, so that the axes do not move away from under the mouse.
     with st.container(horizontal=True, vertical_alignment="center"):
         _chips(page, filters, passed=len(trials))
@@ -311,6 +311,8 @@ def _notes(facts: ParallelCoordinates) -> None:
         shown = [f"{name} {_constant(value)}" for name, value in facts.constants[:_MOST_CONSTANTS]]
         more = len(facts.constants) - len(shown)
         notes.append(f"The same in all trials: {', '.join(shown)}{f' and {more} more' if more else ''}.")
+    if facts.in_colour < len(facts.trials):
+        notes.append(f"The best {facts.in_colour:,} of those that pass are in colour, the others in grey.")
     if facts.trials:
         notes.append(
             f"The stronger the colour, the {'lower' if facts.lower_is_better else 'higher'} and better the "
@@ -327,7 +329,7 @@ def _description(record: ExperimentRecord, facts: ParallelCoordinates, *, passed
     best = record.best
     found = "" if best is None or best.value is None else f" The best is trial {best.number} with {best.value:.4g}."
     return (
-        f"{counted(len(facts.trials), 'line')}, one for each trial, over the axes "
+        f"{counted(len(facts.trials), 'curve')}, one for each trial, over the axes "
         f"{', '.join(axis.title for axis in facts.axes)}. {passed} of {counted(len(record.trials), 'trial')} "
         f"pass the filters.{found}"
     )

@@ -1,13 +1,15 @@
 """Show the table of trials, one trial in full (curve, log, files), and several trials side by side.
 
-Also here: how many are compared; how much of a log is shown; trials chosen in the URL; the epoch of the lowest error.
+Also here: how many are compared; how much of a log is shown; trials chosen in the URL, and that they are shown beside
+the chart or the table where they were chosen; the epoch of the lowest error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -40,6 +42,11 @@ from ui.text import markdown_text
 _URL = "trial"
 _MOST_COMPARED = 6  # as many curves as can be told apart by colour
 _LOG_TAIL_BYTES = 8 * 1024
+_BESIDE = "trials-beside"
+_DETAIL_WIDTH = 410  # pixels; where that does not fit beside the chart or the table, the detail goes below it
+
+Beside = Literal["chart", "table"]
+"""Part of the page beside which the chosen trials are shown: the one where they were chosen."""
 
 
 def chosen_trials() -> tuple[int, ...]:
@@ -49,13 +56,36 @@ def chosen_trials() -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))[:_MOST_COMPARED]
 
 
-def choose_trials(numbers: Sequence[int]) -> None:
+def choose_trials(numbers: Sequence[int], *, beside: Beside = "table") -> None:
     """Put the numbers of trials into the URL.
 
     Args:
         numbers: of trials; only the first few are kept, since more do not fit side by side.
+        beside: where they were chosen, and so where they are shown.
     """
+    st.session_state[_BESIDE] = beside
     url.write(_URL, ",".join(str(number) for number in numbers[:_MOST_COMPARED]))
+
+
+def show_beside_trials(record: ExperimentRecord, part: Beside, draw: Callable[[], None]) -> None:
+    """Show a part of the page, with the chosen trials to its right if they were chosen there.
+
+    Args:
+        record: the experiment.
+        part: what is drawn.
+        draw: draws it.
+    """
+    # The containers are there in every run: a chart that moves into another one is drawn anew, without its zoom.
+    with st.container(horizontal=True, gap="medium"):
+        left = st.container()
+        right = None
+        if chosen_trials() and st.session_state.get(_BESIDE, "table") == part:
+            right = st.container(width=_DETAIL_WIDTH)
+    with left:
+        draw()
+    if right is not None:
+        with right:
+            show_chosen_trials(record)
 
 
 def show_trial_table(record: ExperimentRecord, trials: Sequence[TrialRecord]) -> None:
@@ -177,7 +207,7 @@ def _one_trial(record: ExperimentRecord, trial: TrialRecord) -> None:
 
 def _best_epoch(trial: TrialRecord) -> str:
     """Return when the validation error was lowest, in words."""
-    return f"after epoch {trial.best_epoch}" if trial.best_epoch else "before the first epoch"
+    return f"after epoch {trial.best_epoch}" if trial.best_epoch else "at epoch 0, the start before any training"
 
 
 def _trial_curve(record: ExperimentRecord, trial: TrialRecord) -> None:

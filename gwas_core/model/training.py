@@ -30,7 +30,7 @@ from gwas_core.model.hyperparameters import Hyperparameters, HyperparameterValue
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.networks import Network, parse_network
 from gwas_core.model.trainer import Trainer, save_model
-from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, METRICS_FILE, MODEL_FILE
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, METRICS_FILE, MODEL_FILE, START_ERROR
 
 Report = Callable[[int, dict[str, float]], None]
 """Function called after each epoch with its number (from 1) and metrics; it may raise ``TrialPruned``."""
@@ -82,7 +82,8 @@ def run_trial(
     """Train one network on the training lines and keep the epoch that predicts the validation lines best.
 
     Writes into ``directory``: ``hyperparameters.json`` (all of them, defaults included), ``metrics.jsonl`` (one line
-    per epoch), ``log.txt``, and ``model.keras`` when training is finished. The test lines are not used. With the same
+    per epoch; of a network that starts at a closed-form solution, one for that start before them), ``log.txt``, and
+    ``model.keras`` when training is finished. The test lines are not used. With the same
     seed, number of threads and choice of XLA the result repeats.
 
     Args:
@@ -126,6 +127,7 @@ def run_trial(
                 network,
                 chosen,
                 directory,
+                start=_recorded_start(metrics_file, log),
                 report=_recorded(report, metrics_file, log),
                 seed=seed,
                 xla=use_xla,
@@ -151,6 +153,7 @@ def _train(
     hyperparameters: Hyperparameters,
     directory: Path,
     *,
+    start: Callable[[float], None],
     report: Report,
     seed: int,
     xla: bool,
@@ -165,6 +168,7 @@ def _train(
     if network.initialise is not None:
         # The initial weights are a mixed model already, and may stay the best.
         best_error = float(np.abs(_guarded(trainer.predict, genotypes) - observed).mean())
+        start(best_error)
     epoch = 0
     for epoch in range(1, hyperparameters.epochs + 1):
         epoch_started = time.monotonic()
@@ -237,6 +241,20 @@ class _Log:
     def __call__(self, message: str) -> None:
         self._file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {message}\n")
         self._file.flush()
+
+
+def _recorded_start(metrics_file: Any, log: _Log) -> Callable[[float], None]:
+    """Return a function that records the validation error of the start, before any training."""
+
+    def recorded(error: float) -> None:
+        if math.isfinite(error):
+            # Under a name of its own: who reads the objective of each epoch, Katib among them, must not take the start
+            # for one.
+            metrics_file.write(json.dumps({"epoch": 0, START_ERROR: error}) + "\n")
+            metrics_file.flush()
+        log(f"start, before any training: {OBJECTIVE} {error:.5f}")
+
+    return recorded
 
 
 def _recorded(report: Report, metrics_file: Any, log: _Log) -> Report:

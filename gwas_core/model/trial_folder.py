@@ -6,6 +6,9 @@ HYPERPARAMETERS_FILE = "hyperparameters.json"
 METRICS_FILE = "metrics.jsonl"
 """Figures of each epoch, a line each."""
 
+START_ERROR = "start_val_mean_absolute_error"
+"""In the line of epoch 0 of ``METRICS_FILE``: the objective of closed-form start weights, before any training."""
+
 LOG_FILE = "log.txt"
 """What happened, with times, for people."""
 

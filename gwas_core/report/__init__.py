@@ -3,9 +3,9 @@
 Every chart has a pure function that works out its facts (a frozen dataclass with tables) and another that draws them,
 such as ``manhattan`` and ``manhattan_figure``:
 
-- one search: ``history``, ``learning_curves``, ``slices``, ``parallel_coordinates``, ``importance``, ``trial_table``,
-  ``trial_filters``; its duration: ``estimate`` and ``progress_bars`` (while it runs) and
-  ``projection`` (before);
+- one search: ``history``, ``learning_curves``, ``slices``, ``contour``, ``distribution``, ``timeline``,
+  ``parallel_coordinates``, ``importance``, ``trial_table``, ``trial_filters``; its duration: ``estimate`` and
+  ``progress_bars`` (while it runs) and ``projection`` (before);
 - its model: ``comparison`` with baselines, ``verdict``, ``observed_predicted``, ``summary``, ``card``,
   ``bundle_export``;
 - an evaluation: ``evaluation`` and ``verdict``;
@@ -13,7 +13,7 @@ such as ``manhattan`` and ``manhattan_figure``:
   ``attribution_plot``.
 
 ``figure_style``, ``labels``, ``text``, ``titles`` and ``page`` are shared by all of them. Functions with the name of
-their module, such as ``manhattan``, are imported from it.
+their module, such as ``manhattan`` and ``timeline``, are imported from it.
 """
 
 import lazy_loader as _lazy

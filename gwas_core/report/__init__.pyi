@@ -4,6 +4,13 @@ from .bundle_export import export_bundle as export_bundle
 from .bundle_export import trials_table as trials_table
 from .card import model_card as model_card
 from .comparison import ModelMetrics as ModelMetrics
+from .contour import ErrorSurface as ErrorSurface
+from .contour import contour_figure as contour_figure
+from .contour import error_surface as error_surface
+from .contour import rank_figure as rank_figure
+from .distribution import ErrorDistribution as ErrorDistribution
+from .distribution import distribution_figure as distribution_figure
+from .distribution import error_distribution as error_distribution
 from .estimate import remaining_seconds as remaining_seconds
 from .evaluation import differences_figure as differences_figure
 from .evaluation import differences_table as differences_table
@@ -41,6 +48,8 @@ from .snp_effect import snp_effect_figure as snp_effect_figure
 from .summary import BestTrial as BestTrial
 from .summary import SearchSummary as SearchSummary
 from .summary import summarise as summarise
+from .timeline import Timeline as Timeline
+from .timeline import timeline_figure as timeline_figure
 from .trial_filters import TrialFilter as TrialFilter
 from .trial_filters import filter_trials as filter_trials
 from .trial_table import compare_trials as compare_trials
@@ -55,6 +64,8 @@ from .verdict import verdict_sentence as verdict_sentence
 __all__ = [
     "BestTrial",
     "Contrast",
+    "ErrorDistribution",
+    "ErrorSurface",
     "Importance",
     "LearningCurves",
     "Manhattan",
@@ -68,16 +79,21 @@ __all__ = [
     "QuantilePlot",
     "SearchSummary",
     "Slices",
+    "Timeline",
     "TrialFilter",
     "Verdict",
     "attribution_figure",
     "bundle_path",
     "compare_trials",
     "components_figure",
+    "contour_figure",
     "curves_figure",
     "decay_figure",
     "differences_figure",
     "differences_table",
+    "distribution_figure",
+    "error_distribution",
+    "error_surface",
     "evaluation_table",
     "evaluation_verdict",
     "experiment_verdict",
@@ -98,11 +114,13 @@ __all__ = [
     "project_measured",
     "quality_warnings",
     "quantile_figure",
+    "rank_figure",
     "read_predictions",
     "remaining_seconds",
     "slices_figure",
     "snp_effect_figure",
     "summarise",
+    "timeline_figure",
     "trial_rows",
     "trials_table",
     "verdict_sentence",

@@ -1,7 +1,8 @@
 """Common style of all figures: colours, light and dark, colour-blind readers, many points, extreme values.
 
-Also here: where an axis of errors ends so that outliers do not flatten the rest; which points fade under a filter;
-labels at line ends that do not overlap; ticks at whole numbers; dashed levels with names.
+Also here: where an axis of errors ends so that outliers and far baselines do not flatten the rest; which points fade
+under a filter; colours of trial states; labels at line ends that do not overlap; ticks at whole numbers; dashed levels
+with names, and arrows to those beyond an edge.
 """
 
 from __future__ import annotations
@@ -11,13 +12,25 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+from gwas_core.tuning.experiment import TrialState
 
 # Okabe and Ito's palette, the least visible last; black and yellow vanish on one of the two backgrounds, and
 # their blue is a little lighter here so that it stands out on the dark one too.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#1c84c6", "#d55e00", "#009e73", "#e69f00", "#cc79a7", "#56b4e9"
 GREY = "#7f7f7f"
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+STATE_COLOURS = {
+    TrialState.SUCCEEDED: BLUE,
+    TrialState.PRUNED: ORANGE,
+    TrialState.FAILED: VERMILION,
+    TrialState.RUNNING: GREEN,
+    TrialState.INTERRUPTED: GREY,
+    TrialState.WAITING: SKY,
+}
+"""Colours of trials by state, the same in every chart; words and shapes say the state too."""
+
 SEQUENCE = [[0.0, "#3b528b"], [0.25, "#2c728e"], [0.5, "#21918c"], [0.75, "#28ae80"], [1.0, "#5ec962"]]
 """The middle of viridis: its ends vanish on a dark or a light background."""
 
@@ -35,6 +48,7 @@ _GRID = "rgba(127,127,127,0.18)"
 _TRANSPARENT = "rgba(0,0,0,0)"
 _CHARACTER_WIDTH = 6.4
 _LABEL_GAP = 15  # pixels between two labels at the end of lines
+_NEAR = 0.5  # of the span of the trials' errors: a baseline farther from them than this does not stretch the axis
 
 _AXIS = {
     "gridcolor": _GRID,
@@ -97,6 +111,15 @@ def opacities(kept: ArrayLike, *, opacity: float = 0.85) -> list[float]:
     return values
 
 
+def bar_pattern(shape: str) -> dict[str, str | float]:
+    """Return a pattern over the colour of bars, which tells them apart without it.
+
+    Args:
+        shape: plotly's letter for it; empty for none.
+    """
+    return {"shape": shape, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)", "size": 7, "solidity": 0.3}
+
+
 def is_kept(numbers: Sequence[int], selected: Collection[int] | None) -> list[bool]:
     """Return for each trial whether it is among the selected ones.
 
@@ -120,35 +143,44 @@ def whole_ticks(last: int) -> int | None:
 
 
 def value_range(values: Sequence[float], *, levels: Sequence[float] = ()) -> tuple[float, float]:
-    """Return the range of an axis of errors on which a few extreme values do not flatten all others.
+    """Return the range of an axis of errors, which the errors of the trials set.
 
-    Values more than twice as bad as the worst baseline are left outside; without baselines those more than 3
-    interquartile ranges above the upper quartile are. The best value is always inside.
+    Left outside are a few extreme values, which would flatten all others: those more than 3 interquartile ranges above
+    the upper quartile, and those more than twice as bad as the worst baseline. The best value is always inside.
+    A baseline is inside if it is near the trials, within half of their span; ``add_levels`` marks the others at the
+    edge.
 
     Args:
         values: errors of trials.
-        levels: errors of baselines.
+        levels: errors of baselines; they set the range where there are no trials.
 
     Returns:
         Lower and upper end, with a margin; (0, 1) if there is nothing to show.
     """
-    everything = np.array([*values, *levels], dtype=np.float64)
-    everything = np.clip(everything[np.isfinite(everything)], -LARGEST, LARGEST)
-    if not everything.size:
+    errors, marked = (_drawable(numbers) for numbers in (values, levels))
+    if not errors.size:
+        errors = marked
+    if not errors.size:
         return 0.0, 1.0
-    if levels:
-        limit = max(levels) + abs(max(levels))
-    else:
-        first, third = np.quantile(everything, (0.25, 0.75))
-        limit = float(third + 3 * (third - first))
-    if values:
-        limit = max(limit, min(values))
-    upper = float(everything[everything <= limit].max())
-    lower = float(everything.min())
+    first, third = np.quantile(errors, (0.25, 0.75))
+    limit = float(third + 3 * (third - first))
+    if marked.size:
+        limit = min(limit, float(marked.max() + abs(marked.max())))
+    inside = errors[errors <= max(limit, float(errors.min()))]
+    lower, upper = float(inside.min()), float(inside.max())
+    reach = _NEAR * (upper - lower)
+    near = marked[(marked >= lower - reach) & (marked <= upper + reach)]
+    lower, upper = min([lower, *near.tolist()]), max([upper, *near.tolist()])
     air = 0.06 * (upper - lower)
     if air <= 1e-9 * abs(upper):
         air = 0.05 * abs(upper) or 0.5
     return lower - air, upper + air
+
+
+def _drawable(numbers: Sequence[float]) -> NDArray[np.float64]:
+    """Return the finite numbers, none of them beyond what a browser draws."""
+    found = np.array(numbers, dtype=np.float64)
+    return np.clip(found[np.isfinite(found)], -LARGEST, LARGEST)
 
 
 def add_levels(
@@ -160,6 +192,8 @@ def add_levels(
 ) -> None:
     """Add dashed horizontal lines to a figure, each with its name and value in the right margin.
 
+    A level beyond an edge of the axis has no line: its name and value stand at that edge, with an arrow towards it.
+
     Args:
         figure: gets the lines; its margin grows if needed.
         levels: name and value of each line; names are our own words, not text from outside.
@@ -168,25 +202,28 @@ def add_levels(
     """
     ordered = sorted(levels, key=lambda level: level[1])
     dashes = ("dash", "dot", "dashdot", "longdash", "longdashdot")
-    span = limits[1] - limits[0]
-    wanted = [(value - limits[0]) / span * pixels for _, value in ordered]
-    shifts = np.subtract(spread(wanted, gap=_LABEL_GAP), wanted)
-    for index, (name, value) in enumerate(ordered):
-        figure.add_shape(
-            type="line",
-            xref="x domain",
-            x0=0,
-            x1=1,
-            y0=value,
-            y1=value,
-            layer="below",
-            line={"color": GREY, "width": 1.5, "dash": dashes[index % len(dashes)]},
-        )
+    lower, upper = limits
+    texts = [level_text(name, value, limits=limits) for name, value in ordered]
+    edges = [min(max(value, lower), upper) for _, value in ordered]
+    places = [(edge - lower) / (upper - lower) * pixels for edge in edges]
+    shifts = np.subtract(_label_places(places, pixels=pixels), places)
+    for index, (_, value) in enumerate(ordered):
+        if lower <= value <= upper:
+            figure.add_shape(
+                type="line",
+                xref="x domain",
+                x0=0,
+                x1=1,
+                y0=value,
+                y1=value,
+                layer="below",
+                line={"color": GREY, "width": 1.5, "dash": dashes[index % len(dashes)]},
+            )
         figure.add_annotation(
-            text=f"{name} {value:.4g}",
+            text=texts[index],
             xref="x domain",
             x=1,
-            y=value,
+            y=edges[index],
             xanchor="left",
             yanchor="middle",
             xshift=5,
@@ -195,8 +232,38 @@ def add_levels(
             font={"size": 11},
         )
     if ordered:
-        longest = max(len(f"{name} {value:.4g}") for name, value in ordered)
+        longest = max(map(len, texts))
         figure.update_layout(margin_r=max(int(figure.layout.margin.r), round(_CHARACTER_WIDTH * longest) + 12))
+
+
+def _label_places(places: Sequence[float], *, pixels: float) -> list[float]:
+    """Return where labels stand so that none covers another; several at an edge stack up into the plot's side.
+
+    Args:
+        places: of the levels in ascending order, from the lower end of the axis.
+        pixels: height of the plot.
+    """
+    count = len(places)
+    wanted = list(places)
+    for index, place in enumerate(places):
+        if place <= 0:
+            wanted[index] = _LABEL_GAP * index
+        elif place >= pixels:
+            wanted[index] = pixels - _LABEL_GAP * (count - 1 - index)
+    return spread(sorted(wanted), gap=_LABEL_GAP)
+
+
+def level_text(name: str, value: float, *, limits: tuple[float, float], arrows: str = "↓↑") -> str:
+    """Return name and value of a level, with an arrow before them if it lies beyond an end of the axis.
+
+    Args:
+        name: of the level.
+        value: of the level.
+        limits: lower and upper end of the axis.
+        arrows: towards the lower end, and towards the upper one.
+    """
+    arrow = f"{arrows[0]} " if value < limits[0] else f"{arrows[1]} " if value > limits[1] else ""
+    return f"{arrow}{name} {value:.4g}"
 
 
 def spread(positions: Sequence[float], *, gap: float) -> list[float]:

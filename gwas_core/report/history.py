@@ -18,10 +18,8 @@ import plotly.graph_objects as go
 
 from gwas_core.model.metrics import BaselineMetrics
 from gwas_core.report.figure_style import (
-    BLUE,
-    GREEN,
     GREY,
-    ORANGE,
+    STATE_COLOURS,
     VERMILION,
     add_levels,
     is_kept,
@@ -41,12 +39,12 @@ SPARKLINE_POINTS = 60
 
 _HEIGHT = 430
 _STRIP = 0.13  # share of the height for trials without a place on the axis
-# (state, what the legend says, symbol, colour): shape and word tell the state, colour only helps.
+# (state, what the legend says, symbol): shape and word tell the state, colour only helps.
 _MARKS = (
-    (TrialState.SUCCEEDED, "succeeded", "circle", BLUE),
-    (TrialState.PRUNED, "stopped early, at its last epoch", "triangle-down", ORANGE),
-    (TrialState.RUNNING, "running, now", "diamond-open", GREEN),
-    (TrialState.INTERRUPTED, "interrupted, at its last epoch", "square-open", GREY),
+    (TrialState.SUCCEEDED, "succeeded", "circle"),
+    (TrialState.PRUNED, "stopped early, at its last epoch", "triangle-down"),
+    (TrialState.RUNNING, "running, now", "diamond-open"),
+    (TrialState.INTERRUPTED, "interrupted, at its last epoch", "square-open"),
 )
 
 
@@ -59,7 +57,7 @@ class OptimizationHistory:
             of a finished trial, of the latest epoch for a running one, NaN for a failed one), best_so_far (lowest value
             of the succeeded trials up to this one; NaN before the first), kept (by the filter), reason.
         baselines: validation MAE of the baselines, as of ``baseline_levels``.
-        limits: of the value axis.
+        limits: of the value axis, which the trials set (``value_range``).
     """
 
     trials: pd.DataFrame
@@ -153,10 +151,11 @@ def history_figure(history: OptimizationHistory) -> go.Figure:
     strips = _strips(trials, upper)
     top = 1 - _STRIP * len(strips) / 2 if strips else 1.0
     best = _add_best(figure, trials)
-    for state, label, symbol, colour in _MARKS:
+    for state, label, symbol in _MARKS:
         rows = trials[trials["state"] == state.value]
         if len(rows):
-            figure.add_trace(_markers(rows, rows["value"], f"{label} ({len(rows):,})", symbol, colour))
+            name = f"{label} ({len(rows):,})"
+            figure.add_trace(_markers(rows, rows["value"], name, symbol, STATE_COLOURS[state]))
     if best is not None:
         rows = trials[trials["number"] == best]
         figure.add_trace(_markers(rows, rows["value"], "best", "star", VERMILION, size=13, showlegend=False))
@@ -187,7 +186,7 @@ def _strips(trials: pd.DataFrame, upper: float) -> list[tuple[str, pd.DataFrame,
     failed = trials[trials["state"] == TrialState.FAILED.value]
     above = trials[trials["value"] > upper]
     strips = [
-        (f"failed ({len(failed):,})", failed, "x", VERMILION),
+        (f"failed ({len(failed):,})", failed, "x", STATE_COLOURS[TrialState.FAILED]),
         (f"higher ({len(above):,})", above, "triangle-up", GREY),
     ]
     return [strip for strip in strips if len(strip[1])]

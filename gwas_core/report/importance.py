@@ -23,18 +23,20 @@ from optuna.distributions import BaseDistribution
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
 from gwas_core.messages import counted
-from gwas_core.report.figure_style import BLUE, GREY, ORANGE, new_figure
+from gwas_core.report.figure_style import BLUE, GREY, ORANGE, bar_pattern, new_figure
 from gwas_core.report.text import plot_text
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
 
 Floats = NDArray[np.float64]
 
-FEWEST_TRIALS = 20
-"""With fewer the best quarter holds under five trials, which lie anywhere by chance."""
+FEWEST_TRIALS = 12
+"""With fewer, the five best that are compared are nearly half of all."""
 
 _TARGET_SHARE = 0.1
-_FEWEST_BEST = 5
+_FEWEST_BEST = 5  # as PED-ANOVA's authors ask for in Optuna
+_FULL = 0.87  # a bar beyond this share has its figure inside
+_SHOWN_STEP = 0.001  # shares are shown to a tenth of a percent
 # The largest importance of nine shuffles is passed by chance in one search of ten.
 _SHUFFLES = 9
 _SEED = 20240417
@@ -47,7 +49,8 @@ class Importance:
     Attributes:
         table: parameter and share (of all importance; shares sum to 1), the largest first, and beyond_chance: whether
             the share is above ``chance``. Empty if there is a ``reason``.
-        chance: share that the most important parameter reaches in nine of ten searches in which no parameter matters.
+        chance: share that the most important parameter reaches in nine of ten searches in which no parameter matters;
+            above 1 where chance alone gives more than all parameters together have.
         trials: number of trials that were compared.
         best: number of them that count as the best.
         reason: sentence why there is no importance to show; empty if there is.
@@ -72,10 +75,11 @@ def parameter_importance(record: ExperimentRecord) -> Importance:
     """
     trials, distributions = _usable(record)
     if len(trials) < FEWEST_TRIALS:
+        missing = FEWEST_TRIALS - len(trials)
         return _none(
             len(trials),
-            f"Importance needs at least {FEWEST_TRIALS} finished trials; there {'is' if len(trials) == 1 else 'are'} "
-            f"{len(trials)} so far.",
+            f"Importance is shown from {FEWEST_TRIALS} finished trials on: {missing} more "
+            f"{'is' if missing == 1 else 'are'} needed.",
         )
     values = np.array([trial.value for trial in trials], dtype=np.float64)
     if not distributions:
@@ -111,33 +115,35 @@ def importance_figure(importance: Importance, *, top: int = 15) -> go.Figure:
         top: largest number of bars.
     """
     rows = importance.table.head(top).iloc[::-1]
-    figure = new_figure(height=90 + 24 * max(len(rows), 3), bargap=0.35, showlegend=False)
-    figure.update_layout(margin={"t": 34, "r": 60})
-    marks = np.where(rows["beyond_chance"], BLUE, GREY)
-    figure.add_trace(
-        go.Bar(
-            x=rows["share"].to_numpy(),
-            y=rows["parameter"].map(plot_text).tolist(),
-            orientation="h",
-            marker={"color": marks.tolist(), "pattern": {"shape": np.where(rows["beyond_chance"], "", "/").tolist()}},
-            text=[f"{share:.1%}" for share in rows["share"]],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+    shown = shown_shares(importance.table["share"].tolist())[: len(rows)][::-1]
+    figure = new_figure(height=140 + 24 * max(len(rows), 3), bargap=0.35, showlegend=True, barmode="overlay")
+    figure.update_layout(margin={"t": 64, "r": 20}, legend={"y": 1, "yref": "container", "yanchor": "top"})
+    beyond = rows["beyond_chance"].to_numpy(dtype=bool)
+    largest = max([*shown, min(importance.chance, 1.0), 0.01])
+    for is_beyond, name, colour, pattern in (
+        (True, "more than chance alone gives", BLUE, ""),
+        (False, "could be chance", GREY, "/"),
+    ):
+        places = np.flatnonzero(beyond == is_beyond)
+        figure.add_trace(
+            go.Bar(
+                x=[shown[place] for place in places],
+                y=[plot_text(rows["parameter"].iloc[place]) for place in places],
+                orientation="h",
+                name=name,
+                marker={"color": colour, "pattern": bar_pattern(pattern)},
+                text=[f"{shown[place]:.1%}" for place in places],
+                # A bar that fills the axis has no room beside it.
+                textposition=["inside" if shown[place] > _FULL else "outside" for place in places],
+                insidetextanchor="end",
+                constraintext="none",
+                cliponaxis=False,
+                hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+            )
         )
-    )
     if len(rows):
-        figure.add_vline(x=importance.chance, line={"color": ORANGE, "dash": "dash", "width": 1.5}, layer="below")
-        figure.add_annotation(
-            text="chance alone",
-            x=importance.chance,
-            y=1,
-            yref="y domain",
-            yanchor="bottom",
-            showarrow=False,
-            font={"size": 11},
-        )
-        figure.update_xaxes(range=[0, 1.15 * max(rows["share"].max(), importance.chance)])
+        _add_chance(figure, importance.chance)
+        figure.update_xaxes(range=[0, min(1.0, 1.15 * largest)])
     more = len(importance.table) - len(rows)
     if more > 0:
         figure.add_annotation(
@@ -151,10 +157,47 @@ def importance_figure(importance: Importance, *, top: int = 15) -> go.Figure:
             showarrow=False,
         )
     figure.update_xaxes(
-        title=f"Share of importance for being among the best {counted(importance.best, 'trial')}", tickformat=".0%"
+        # In two lines, so that it fits a phone.
+        title=f"Share of importance<br>for being among the best {counted(importance.best, 'trial')}",
+        tickformat=".0%",
     )
-    figure.update_yaxes(showgrid=False, ticks="", type="category")
+    figure.update_yaxes(
+        showgrid=False, ticks="", type="category", categoryarray=rows["parameter"].map(plot_text).tolist()
+    )
     return figure
+
+
+def shown_shares(shares: Sequence[float]) -> list[float]:
+    """Return shares rounded to a tenth of a percent in such a way that their sum never passes 100 %.
+
+    Args:
+        shares: of a whole, from the largest to the smallest.
+
+    Returns:
+        Shares rounded by the method of largest remainders: in order, and as near to 100 % together as they were.
+    """
+    steps = np.array(shares, dtype=np.float64) / _SHOWN_STEP
+    whole = np.floor(steps + 1e-9)
+    left = round(float(min(steps.sum(), 1 / _SHOWN_STEP) - whole.sum()))
+    if left > 0:
+        whole[np.argsort(-(steps - whole), kind="stable")[:left]] += 1
+    return [float(count) * _SHOWN_STEP for count in whole]
+
+
+def _add_chance(figure: go.Figure, chance: float) -> None:
+    """Mark what chance alone reaches; beyond 100 % it has no place on the axis, and an arrow says so."""
+    if chance <= 1:
+        figure.add_vline(x=chance, line={"color": ORANGE, "dash": "dash", "width": 1.5}, layer="below")
+    figure.add_annotation(
+        text="chance alone" if chance <= 1 else "chance alone reaches more than 100 % →",
+        x=min(chance, 1.0),
+        xanchor="center" if chance <= 0.8 else "right",
+        y=1,
+        yref="y domain",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 11},
+    )
 
 
 def _none(trials: int, reason: str) -> Importance:

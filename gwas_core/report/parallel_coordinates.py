@@ -1,4 +1,4 @@
-"""Parallel coordinates of an experiment: one line for each trial, one axis for each parameter and the objective.
+"""Parallel coordinates of an experiment: one curve for each trial, one axis for each parameter and the objective.
 
 Also here: which parameters have an axis at first; linear, log or stepped axes and their ticks; where a brush snaps and
 which filter it stands for; colours by rank; outliers of the objective; parameters that are the same in all trials; why
@@ -25,7 +25,7 @@ from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.report.figure_style import LARGEST
 from gwas_core.report.labels import number_label, shortened, told_apart
 from gwas_core.report.text import plot_text
-from gwas_core.report.trial_filters import Range, TrialFilter
+from gwas_core.report.trial_filters import Range, TrialFilter, filter_trials
 from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
@@ -33,6 +33,9 @@ from gwas_core.tuning.space import Parameter, ParameterKind, Scale, SearchSpace
 
 AXES_SHOWN = 7
 """Parameters shown at first; more are hard to follow with the eye."""
+
+MOST_IN_COLOUR = 50
+"""Of more trials than this only the best are in colour, and the others grey: a thousand colours are a blur."""
 
 OBJECTIVE_TITLE = "validation error"
 
@@ -45,6 +48,13 @@ _LABEL_LENGTH = 16
 _TITLE_LENGTH = 26
 _TITLE_ANGLE = 25  # degrees: level titles would run into each other
 _LETTER_WIDTH = 7  # pixels, about
+_FAINT = 0.5  # of the scale of colours, for the trials in grey
+_FAINT_COLOUR = "#d5d7dd"
+# Viridis, by name in plotly only as a whole.
+_SCALE: tuple[tuple[float, str], ...] = (
+    (0.0, "#440154"), (0.125, "#48186a"), (0.25, "#424086"), (0.375, "#33638d"), (0.5, "#26828e"),
+    (0.625, "#1fa088"), (0.75, "#3fbc73"), (0.875, "#84d44b"), (1.0, "#fde725"),
+)  # fmt: skip
 _WIDEST_LINEAR = 100  # an objective that spans more than this factor is drawn on a log scale
 
 
@@ -173,7 +183,7 @@ class Axis:
             for low, high in trial_filter.ranges
             if self._reaches(low, high)
         ]
-        # A filter that meets no value of the axis still hides every line, so it is a brush of no height.
+        # A filter that meets no value of the axis still hides every curve, so it is a brush of no height.
         return drawn or [[self.low, self.low]]
 
     @cached_property
@@ -283,11 +293,12 @@ class ParallelCoordinates:
 
     Attributes:
         axes: in the order they are drawn.
-        trials: numbers of the trials that are drawn, one line each.
-        positions: where each line crosses each axis, `(axes, trials)`.
+        trials: numbers of the trials that are drawn, one curve each.
+        positions: where each curve crosses each axis, `(axes, trials)`.
         colours: ranks of the objective, from 0 for the worst to 1 for the best, `(trials,)`; the higher ones are drawn
-            on top.
-        not_drawn: number of trials without a line, by reason ("failed", "not finished", ...).
+            on top. Of more than ``MOST_IN_COLOUR`` trials, the best are from 0.5 to 1 and the others, in grey, below.
+        in_colour: number of trials in colour, the best of those that pass the filters; all of them if they are few.
+        not_drawn: number of trials without a curve, by reason ("failed", "not finished", ...).
         varying: names of the parameters that could be axes, in the order of the search space.
         constants: name and value of the parameters that are the same in all trials.
         lower_is_better: direction of the objective.
@@ -297,6 +308,7 @@ class ParallelCoordinates:
     trials: tuple[int, ...]
     positions: NDArray[np.float64]
     colours: NDArray[np.float64]
+    in_colour: int
     not_drawn: Mapping[str, int]
     varying: tuple[str, ...]
     constants: tuple[tuple[str, HyperparameterValue], ...]
@@ -326,14 +338,14 @@ def parallel_coordinates(
         record: of a search in any state.
         axes: names of parameters and of the objective, in the order to draw; unknown and constant ones are left out. By
             default ``default_axes``, then the objective.
-        filters: their parameters are always axes, so that no hidden filter hides lines.
-        include_pruned: whether trials that were stopped early have a line too. Their objective is that of their last
+        filters: their parameters are always axes, so that no hidden filter hides curves.
+        include_pruned: whether trials that were stopped early have a curve too. Their objective is that of their last
             epoch, so they compare only roughly.
         objective_title: text above the axis of the objective.
         lower_is_better: direction of the objective.
     """
     space, objective = record.experiment.space, record.experiment.objective
-    parameter_axes = {parameter.name: _parameter_axis(parameter) for parameter in space.parameters}
+    parameter_axes = {parameter.name: parameter_axis(parameter) for parameter in space.parameters}
     constants, varying = _constants(record.trials, space, filters)
     drawn, not_drawn = _drawn(record.trials, parameter_axes.values(), include_pruned=include_pruned)
     objective_axis = _objective_axis(
@@ -350,11 +362,16 @@ def parallel_coordinates(
         [[axis.position(_value(trial, axis.name, objective)) for trial in drawn] for axis in shown_axes],
         dtype=np.float64,
     ).reshape(len(shown_axes), len(drawn))
+    passing = {trial.number for trial in filter_trials(drawn, filters, objective=objective)}
+    colours, in_colour = _colours(
+        drawn, np.array([trial.number in passing for trial in drawn], dtype=bool), lower_is_better=lower_is_better
+    )
     return ParallelCoordinates(
         axes=shown_axes,
         trials=tuple(trial.number for trial in drawn),
         positions=positions,
-        colours=_colours(drawn, lower_is_better=lower_is_better),
+        colours=colours,
+        in_colour=in_colour,
         not_drawn=not_drawn,
         varying=varying,
         constants=constants,
@@ -388,9 +405,9 @@ def parallel_coordinates_figure(
 ) -> go.Figure:
     """Draw the facts, with the filters as brushes.
 
-    ``meta`` tells the page's plot two things that plotly has no attribute for: which end of the colours is the better
-    one (it is made to stand out on a light page and on a dark one), and which axes are continuous although their ticks
-    are given.
+    ``meta`` tells the page's plot what plotly has no attribute for: which end of the colours is the better one (it is
+    made to stand out on a light page and on a dark one), which colours the trials have that are not grey, and which
+    axes are continuous although their ticks are given.
 
     Args:
         facts: to draw.
@@ -398,20 +415,35 @@ def parallel_coordinates_figure(
         height: in pixels.
     """
     by_name = {entry.parameter: entry for entry in filters}
+    is_faint = facts.in_colour < len(facts.trials)
+    meta: JsonObject = {"better": "high", "continuous": [axis.name for axis in facts.axes if not axis.snaps]}
+    if is_faint:
+        meta |= {"faint": _FAINT, "scale": _SCALE}
     trace = go.Parcoords(
         dimensions=[
             _dimension(axis, positions, by_name.get(axis.name))
             for axis, positions in zip(facts.axes, facts.positions, strict=True)
         ],
-        line={"color": facts.colours.astype(np.float32), "colorscale": "Viridis", "cmin": 0, "cmax": 1},
+        line={
+            "color": facts.colours.astype(np.float32),
+            "colorscale": _faint_scale() if is_faint else _SCALE,
+            "cmin": 0,
+            "cmax": 1,
+        },
         labelangle=-_TITLE_ANGLE,
-        meta={"better": "high", "continuous": [axis.name for axis in facts.axes if not axis.snaps]},
+        meta=meta,
     )
     figure = go.Figure(trace)
     longest = max((min(len(axis.title), _TITLE_LENGTH) for axis in facts.axes), default=0)
     top = 40 + round(longest * _LETTER_WIDTH * math.sin(math.radians(_TITLE_ANGLE)))
     figure.update_layout(height=height, margin={"l": 60, "r": 60, "t": top, "b": 16})
     return figure
+
+
+def _faint_scale() -> list[list[float | str]]:
+    """Return the colours for a light page: grey for the trials that are not among the best."""
+    above: list[list[float | str]] = [[_FAINT + place * (1 - _FAINT), colour] for place, colour in _SCALE]
+    return [[0.0, _FAINT_COLOUR], [_FAINT, _FAINT_COLOUR], *above]
 
 
 def _dimension(axis: Axis, positions: NDArray[np.float64], trial_filter: TrialFilter | None) -> JsonObject:
@@ -483,7 +515,12 @@ def _value(trial: TrialRecord, name: str, objective: str) -> HyperparameterValue
     return trial.value if name == objective else trial.parameters.get(name)
 
 
-def _parameter_axis(parameter: Parameter) -> Axis:
+def parameter_axis(parameter: Parameter) -> Axis:
+    """Return the axis of a parameter, with the scale on which it is searched.
+
+    Args:
+        parameter: of the search space; of few values or a list, its axis has steps.
+    """
     is_range = parameter.kind.is_range()
     size = parameter.size
     if not is_range or (size is not None and size <= _MOST_STEPS):
@@ -539,11 +576,29 @@ def _objective_axis(values: Sequence[float], *, name: str, title: str, lower_is_
     )
 
 
-def _colours(drawn: Sequence[TrialRecord], *, lower_is_better: bool) -> NDArray[np.float64]:
-    """Return ranks of the objective from 0 to 1, so that poor trials do not leave all good ones in one colour."""
+def _colours(
+    drawn: Sequence[TrialRecord], passing: NDArray[np.bool_], *, lower_is_better: bool
+) -> tuple[NDArray[np.float64], int]:
+    """Return ranks of the objective from 0 to 1, so that poor trials do not leave all good ones in one colour.
+
+    Args:
+        drawn: the trials.
+        passing: whether each passes the filters.
+        lower_is_better: direction of the objective.
+
+    Returns:
+        Ranks, and the number of trials that are in colour.
+    """
     ranks = pd.Series([trial.value for trial in drawn], dtype="float64").rank().to_numpy()
     from_low = (ranks - 1) / max(1, len(ranks) - 1)
-    return np.asarray(1.0 - from_low if lower_is_better else from_low, dtype=np.float64)
+    colours = np.asarray(1.0 - from_low if lower_is_better else from_low, dtype=np.float64)
+    if passing.sum() <= MOST_IN_COLOUR and len(drawn) <= MOST_IN_COLOUR:
+        return colours, len(drawn)
+    # Equals are told apart by their place, so that there are never more in colour than can be followed.
+    best = np.argsort(np.where(passing, -colours, 1.0), kind="stable")[: min(MOST_IN_COLOUR, int(passing.sum()))]
+    colours *= 0.99 * _FAINT
+    colours[best] = np.linspace(1.0, _FAINT + 0.01, len(best)) if len(best) > 1 else 1.0
+    return colours, len(best)
 
 
 def _choice_text(choice: HyperparameterValue) -> str:

@@ -155,7 +155,7 @@ def test_training_attribution_and_bundle(run: Run, tmp_path: Path) -> None:
     directory = trial_directory(run.workspace, PIPELINE_RUNS, TRIAL)
     assert logged["val_mean_absolute_error"] == error
     assert {"best_epoch", "epochs", "seconds", "weights", "val_lines"} <= logged.keys()
-    assert len(text(directory / "metrics.jsonl").splitlines()) == 2
+    assert len(text(directory / "metrics.jsonl").splitlines()) == 3  # the start, and two epochs
     result = json.loads(text(directory / "result.json"))
     assert (result["val_mean_absolute_error"], result["seed"]) == (error, 3)
     assert json.loads(text(run.out / "model" / "hyperparameters.json"))["batch_size"] == 16

@@ -21,6 +21,7 @@ from gwas_core.model.finalise import finalise
 from gwas_core.model.metrics import PredictionMetrics, compute_metrics
 from gwas_core.model.trainer import Standardisation, load_model, predict
 from gwas_core.model.training import TrialResult, run_trial
+from gwas_core.model.trial_folder import START_ERROR
 from gwas_core.report.observed_predicted import read_predictions
 from gwas_core.serialization import from_json_values, to_json_values
 
@@ -60,6 +61,9 @@ def test_a_trial_beats_the_mean_and_leaves_its_records(dataset: Dataset, split: 
     assert from_json_values(TrialResult, to_json_values(result), name="result") == result
 
     written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    # Before the epochs the start, which no reader of the objective takes for an epoch.
+    start = written.pop(0)
+    assert (start["epoch"], start.keys()) == (0, {"epoch", START_ERROR})
     assert [(entry.pop("epoch"), entry) for entry in written] == reported
     assert [epoch for epoch, _ in reported] == list(range(1, result.epochs + 1))
     errors = [metrics["val_mean_absolute_error"] for _, metrics in reported]
@@ -134,7 +138,8 @@ def test_the_reporter_may_prune(dataset: Dataset, split: Split, tmp_path: Path) 
 
     with pytest.raises(TrialPruned):
         trial(dataset, split, tmp_path, {"epochs": 5}, report=prune)
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2]
     assert not (tmp_path / "model.keras").exists()
 
 
@@ -220,6 +225,8 @@ def test_a_start_that_no_epoch_improves_is_kept(dataset: Dataset, split: Split, 
     result = trial(dataset, split, tmp_path / "trial", {"epochs": 3, "learning_rate": 0.3, "patience": 3})
     again = trial(dataset, split, tmp_path / "again", {"epochs": 1, "learning_rate": 1e-9})
     assert (result.best_epoch, result.epochs) == (0, 3)
+    start = json.loads((tmp_path / "trial" / "metrics.jsonl").read_text().splitlines()[0])
+    assert start[START_ERROR] == pytest.approx(result.val_mean_absolute_error, rel=1e-4)
     assert result.val_mean_absolute_error == pytest.approx(again.val_mean_absolute_error, rel=1e-4)
     # Both found the same start, and only the first had to work it out.
     assert len(list(tmp_path.glob("start-*.npz"))) == 1

@@ -167,5 +167,5 @@ def test_filters_are_made_without_a_mouse() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_an_experiment_without_results_says_what_will_come(count: int) -> None:
     app = opened(count=count, all_succeed=False, link=LINK)
-    assert "drawn here as a line" in app.info[0].value
+    assert "becomes a curve here" in app.info[0].value
     assert chip_keys(app) == ["trials-made-chip-learning_rate"]

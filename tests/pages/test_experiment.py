@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,13 +8,25 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
-from gwas_core.tuning.experiment import ExperimentState
+from gwas_core.report.importance import parameter_importance
+from gwas_core.tuning.attributes import Outcome
+from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
 from gwas_core.workspace import Workspace
 from tests.counting import counted_statements
 from tests.pages.conftest import OpenPage
-from tests.pages.made_stores import DIVERGED, fail, mixed_store, new_experiment, succeed, thousand_trials
+from tests.pages.made_stores import (
+    DIVERGED,
+    begin,
+    fail,
+    judgement,
+    mixed_store,
+    new_experiment,
+    succeed,
+    thousand_trials,
+)
 from tests.tuning.quick_experiments import quick_experiment, quick_workspace, wait_until, wait_until_gone
 from tests.waiting import hold_trials, release_trials
 
@@ -77,10 +90,86 @@ def test_a_running_one(open_page: OpenPage, root: Path) -> None:
     assert metrics(app)["Best error, trial 1"] == "0.5000"
     assert metrics(app)["Best baseline"] == "0.6000"
     assert [metrics(app)[name] for name in ("Succeeded", "Stopped early", "Failed", "Running")] == ["2", "1", "1", "1"]
-    assert app.metric[0].delta == "-16.7% against GBLUP (REML)"
+    # Chosen by these lines, it is no verdict: neither green nor red, and the page that has the verdict is named.
+    assert not app.metric[0].delta
+    assert "While choosing (validation lines): 16.7 % lower error than GBLUP (REML); the verdict, on test" in words(app)
     assert "Stop" in enabled(app)
     assert not {"Resume", "Delete"} & enabled(app)
     assert table(app) == [1, 0, 2, 4, 3]
+
+
+def drawn(app: AppTest) -> list[str]:
+    """The keys of the charts that the browser is sent, from top to bottom."""
+    return [json.loads(element.proto.json)["key"] for element in app.get("bidi_component")]
+
+
+def test_one_chart_is_drawn_and_it_stays_chosen(open_page: OpenPage, root: Path) -> None:
+    made = new_experiment(root, max_trials=20)
+    made.writer.set_status(ExperimentState.RUNNING)
+    for number in range(7):
+        succeed(made, 0.5 + 0.01 * number, 0.6)
+    fail(made)
+    made.writer.set_status(ExperimentState.STOPPED)
+    app = open_page(PAGE, experiment="made")
+    assert drawn(app) == ["brush", "history"]
+    for chart, keys in {
+        "Curves": ["brush", "curves"],
+        "Slices": ["brush", "slices"],
+        "Distribution": ["brush", "distribution"],
+        "Timeline": ["brush", "timeline"],
+    }.items():
+        app.segmented_control(key="chart").set_value(chart).run()
+        assert drawn(app) == keys
+        assert not app.exception
+    app.run()
+    assert drawn(app) == ["brush", "timeline"]
+    assert "At most 1 trial at a time" in words(app)
+    app.segmented_control(key="chart").set_value("Importance").run()
+    assert "Importance is shown from 12 finished trials on: 5 more are needed." in words(app)
+    # Another page in between, and the choice is still there.
+    app.switch_page("pages/experiments.py").run()
+    app.switch_page(PAGE)
+    app.run()
+    assert app.segmented_control(key="chart").value == "Importance"
+
+
+def test_the_two_axes_of_the_contour_can_be_chosen(open_page: OpenPage, root: Path) -> None:
+    thousand_trials(root, 30)
+    app = open_page(PAGE, experiment="made")
+    app.segmented_control(key="chart").set_value("Contour").run()
+    first, second = (app.selectbox(key=f"contour-made-{place}") for place in (0, 1))
+    # At first the two most important ones, of a list in the order of the search space.
+    record = LocalEngine(Workspace(root)).sync("made")
+    assert [first.value, second.value] == parameter_importance(record).table["parameter"].tolist()[:2]
+    assert first.options == second.options == list(record.experiment.space.names)
+    other = next(name for name in first.options if name not in (first.value, second.value))
+    second.set_value(other).run()
+    app.segmented_control(key="contour-view").set_value("Rank").run()
+    assert drawn(app)[-1] == f"contour-Rank-{first.value}-{other}"
+    second.set_value(first.value).run()
+    assert "Choose two different hyperparameters" in words(app)
+
+
+def test_a_start_that_training_did_not_improve_is_said(open_page: OpenPage, root: Path) -> None:
+    made = new_experiment(root)
+    number = begin(made, 0.6, 0.7)
+    result = TrialResult(val_mean_absolute_error=0.5, best_epoch=0, epochs=2, validation=judgement(0.5))
+    made.writer.finish(number, Outcome(state=TrialState.SUCCEEDED, result=result))
+    app = open_page(PAGE, experiment="made")
+    app.segmented_control(key="chart").set_value("Curves").run()
+    assert "The start was not improved by training: trial 0, the best" in words(app)
+    (curves,) = (json.loads(e.proto.json) for e in app.get("bidi_component") if "curves" in e.proto.json[:4000])
+    assert "best epoch 0" in curves["figure"]
+
+
+def test_a_trial_is_shown_beside_where_it_was_chosen(open_page: OpenPage, root: Path) -> None:
+    mixed_store(root, ExperimentState.STOPPED)
+    app = open_page(PAGE, experiment="made", trial="1")
+    headings = [header.value for header in app.subheader]
+    assert headings == ["Trials", "Trial table", "Trial 1"]
+    app.session_state["trials-beside"] = "chart"  # as a click on a point leaves it
+    app.run()
+    assert [header.value for header in app.subheader] == ["Trials", "Trial 1", "Trial table"]
 
 
 def test_one_whose_process_is_gone_was_interrupted(open_page: OpenPage, root: Path) -> None:

@@ -20,8 +20,19 @@ def test_what_exploded_does_not_flatten_the_rest() -> None:
 
 def test_the_best_value_is_never_out_of_the_picture() -> None:
     lower, upper = value_range([40.0, 1e6], levels=[0.5, 0.78])
-    assert lower < 0.5
-    assert 40 < upper < 50
+    assert 35 < lower < 40 < upper < 50
+
+
+def test_the_trials_set_the_range_and_not_a_baseline_far_from_them() -> None:
+    errors = [0.50, 0.51, 0.52]
+    assert value_range(errors, levels=[0.777]) == value_range(errors)
+    assert value_range(errors, levels=[0.1, 0.777]) == value_range(errors)
+    lower, upper = value_range(errors, levels=[0.495, 0.528, 0.777])
+    assert 0.49 < lower < 0.495
+    assert 0.528 < upper < 0.535
+    # Before the first trial there is nothing but the baselines.
+    lower, upper = value_range([], levels=[0.5, 0.777])
+    assert lower < 0.5 < 0.777 < upper
 
 
 def test_there_is_always_a_range() -> None:
@@ -36,10 +47,13 @@ def test_there_is_always_a_range() -> None:
     st.lists(st.floats(0, 1e6), min_size=1, max_size=30),
     st.lists(st.floats(1e-3, 1e3), max_size=4),
 )
-def test_best_value_and_all_baselines_are_inside(values: list[float], levels: list[float]) -> None:
+def test_the_best_value_is_inside_and_so_are_baselines_among_the_trials(
+    values: list[float], levels: list[float]
+) -> None:
     lower, upper = value_range(values, levels=levels)
-    assert lower < min([*values, *levels])
-    assert upper > max([min(values), *levels])
+    assert lower < min(values) < upper
+    among = [level for level in levels if min(values) <= level <= min(max(values), upper)]
+    assert all(lower < level < upper for level in among)
 
 
 @given(
@@ -71,6 +85,18 @@ def test_levels_are_lines_with_name_and_value_beside_them() -> None:
     assert notes[1].yshift - notes[0].yshift == pytest.approx(15 - 0.6)
     assert notes[2].yshift == pytest.approx(0)
     assert figure.layout.margin.r > 6 * len("GBLUP + family 0.501")
+
+
+def test_a_level_beyond_the_axis_stands_at_its_edge_with_an_arrow() -> None:
+    figure = new_figure(height=400)
+    levels = [("Mean", 0.8), ("Family mean", 0.7), ("GBLUP", 0.5), ("Oracle", 0.1)]
+    add_levels(figure, levels, limits=(0.45, 0.55), pixels=300)
+    assert [shape.y0 for shape in figure.layout.shapes] == [0.5]
+    notes = figure.layout.annotations
+    assert [note.text for note in notes] == ["↓ Oracle 0.1", "GBLUP 0.5", "↑ Family mean 0.7", "↑ Mean 0.8"]
+    assert [note.y for note in notes] == [0.45, 0.5, 0.55, 0.55]
+    # Two at one edge stack up into the plot.
+    assert [note.yshift for note in notes] == pytest.approx([0, 0, -15, 0])
 
 
 def test_a_filter_fades_what_it_leaves_out() -> None:

@@ -105,7 +105,10 @@ def test_filtered_trials_are_faded() -> None:
 def test_there_is_a_figure_of_little(trials: tuple, with_baselines: bool) -> None:
     history = optimization_history(record(trials, with_baselines=with_baselines))
     figure = history_figure(history)
-    assert len(figure.layout.shapes) == (4 if with_baselines else 0)
+    # Every baseline is named; those beyond the trials' axis have an arrow in place of a line.
+    named = [note.text for note in figure.layout.annotations]
+    assert len(named) == (4 if with_baselines else 0)
+    assert len(figure.layout.shapes) == sum(text[0] not in "↑↓" for text in named)
     assert figure.layout.yaxis.range == history.limits
     assert figure.to_json()
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gwas_core.report.importance import FEWEST_TRIALS, importance_figure, parameter_importance
+from gwas_core.report.importance import (
+    FEWEST_TRIALS,
+    Importance,
+    importance_figure,
+    parameter_importance,
+    shown_shares,
+)
 from gwas_core.tuning.experiment import TrialState
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from tests.report.example_records import record, searched, trial
@@ -66,10 +75,8 @@ def test_the_same_trials_give_the_same_figures() -> None:
 def test_too_few_trials_are_a_sentence(number: int) -> None:
     importance = parameter_importance(searched(number))
     assert importance.table.empty
-    assert (
-        f"at least {FEWEST_TRIALS} finished trials; there {'is' if number == 1 else 'are'} {number}"
-        in importance.reason
-    )
+    missing = FEWEST_TRIALS - number
+    assert f"{missing} more {'is' if missing == 1 else 'are'} needed." in importance.reason
     assert importance_figure(importance).to_json()
 
 
@@ -84,13 +91,35 @@ def test_what_cannot_be_said_is_a_sentence() -> None:
     assert "do not fit the search space" in parameter_importance(record(foreign, space=space)).reason
 
 
+def test_it_is_shown_from_the_first_trials_on_that_can_tell() -> None:
+    importance = parameter_importance(searched(FEWEST_TRIALS, errors=learning_rate_matters))
+    assert (importance.reason, importance.trials, importance.best) == ("", FEWEST_TRIALS, 5)
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=30))
+def test_shown_shares_never_pass_a_hundred_percent(parts: list[float]) -> None:
+    shares = sorted((part / sum(parts) for part in parts), reverse=True)
+    shown = shown_shares(shares)
+    assert sum(float(f"{share:.1%}"[:-1]) for share in shown) <= 100 + 1e-9
+    assert all(abs(given - share) <= 0.001 + 1e-9 for given, share in zip(shares, shown, strict=True))
+
+
+def test_no_bar_and_no_axis_passes_a_hundred_percent() -> None:
+    table = pd.DataFrame({"parameter": ["a", "b"], "share": [0.98, 0.02], "beyond_chance": [False, False]})
+    figure = importance_figure(Importance(table=table, chance=1.7, trials=20, best=5))
+    assert figure.layout.xaxis.range == (0, 1)
+    assert not figure.layout.shapes
+    assert "more than 100 %" in figure.layout.annotations[0].text
+
+
 def test_the_figure_says_chance_and_what_it_leaves_out() -> None:
     importance = parameter_importance(searched(120, errors=learning_rate_matters))
     figure = importance_figure(importance, top=3)
-    (bars,) = figure.data
-    assert bars.y[-1] == "learning_rate"
-    assert bars.text[-1] == f"{importance.table['share'].iloc[0]:.1%}"
-    assert [pattern != "" for pattern in bars.marker.pattern.shape] == [True, True, False]
+    beyond, others = figure.data
+    assert list(beyond.y) == ["learning_rate"]
+    assert beyond.text[0] == f"{importance.table['share'].iloc[0]:.1%}"
+    assert (beyond.marker.pattern.shape, len(others.y), others.marker.pattern.shape) == ("", 2, "/")
+    assert list(figure.layout.yaxis.categoryarray)[-1] == "learning_rate"
     assert figure.layout.shapes[0].x0 == importance.chance
     notes = [note.text for note in figure.layout.annotations]
     assert notes[0] == "chance alone"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gwas_core.model.trial_folder import METRICS_FILE
+from gwas_core.model.training import TrialResult
+from gwas_core.model.trial_folder import METRICS_FILE, START_ERROR
 from gwas_core.report.learning_curves import MOST_HIGHLIGHTED, curves_figure, learning_curves, read_training_errors
 from gwas_core.tuning.experiment import TrialState
 from tests.report.example_records import baselines, trial
@@ -95,6 +96,37 @@ def test_only_so_many_curves_are_coloured_as_can_be_told_apart(tmp_path: Path) -
     # One trace with a gap after each curve.
     assert [value is None for value in others.y[:4]] == [False, False, False, True]
     assert len({trace.line.color for trace in coloured}) == MOST_HIGHLIGHTED
+
+
+def test_the_start_before_training_is_epoch_0(tmp_path: Path) -> None:
+    started = write_metrics(tmp_path / "a", [0.7, 0.5])
+    path = started / METRICS_FILE
+    path.write_text(json.dumps({"epoch": 0, START_ERROR: 0.55}) + "\n" + path.read_text())
+    result = TrialResult(val_mean_absolute_error=0.52, best_epoch=0, epochs=2)
+    running = trial(1, TrialState.RUNNING, history=((1, 0.6), (2, 0.58)), directory=started)
+    old = trial(2, value=0.52, history=((1, 0.6), (2, 0.7)), result=result, directory=tmp_path / "gone")
+    drawn = trial(3, history=((1, 0.6),), directory=write_metrics(tmp_path / "b", [0.7]))
+    facts = learning_curves([running, old, drawn], highlighted=[1])
+    starts = facts.curves[facts.curves["epoch"] == 0]
+    assert starts[["trial", "validation"]].values.tolist() == [[1, 0.55], [2, 0.52]]
+    assert starts["training"].isna().all()
+    assert facts.trials["best_epoch"].tolist() == [0, 0, 1]
+    figure = curves_figure(facts)
+    assert "0: the start" in figure.layout.xaxis.title.text
+    validation = next(trace for trace in figure.data if "best epoch 0" in trace.name)
+    assert list(validation.x) == [0, 1, 2]
+    assert validation.marker.symbol[0] == "star"
+
+
+def test_very_many_curves_are_a_band(tmp_path: Path) -> None:
+    others = [trial(number, history=((1, number / 100), (2, 0.5))) for number in range(100)]
+    others.append(trial(100, history=((1, 0.5),)))
+    facts = learning_curves([trial(200, directory=tmp_path)], others=[*others, trial(300, history=())])
+    assert (facts.other_trials, facts.others["trials"].tolist()) == (101, [101, 100])
+    first = facts.others.iloc[0]
+    assert [first[share] for share in ("0.1", "0.25", "0.75", "0.9")] == pytest.approx([0.1, 0.25, 0.74, 0.89])
+    names = [trace.name for trace in curves_figure(facts).data]
+    assert names == ["80 % of 101 more", "half of them", "1 trial"]
 
 
 @pytest.mark.parametrize("history", [(), ((1, 0.5),)])

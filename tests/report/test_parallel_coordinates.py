@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gwas_core.model.training import OBJECTIVE
 from gwas_core.report.parallel_coordinates import (
     AXES_SHOWN,
+    MOST_IN_COLOUR,
     Axis,
     AxisScale,
     default_axes,
@@ -204,6 +205,25 @@ def test_the_best_is_the_strongest_colour(lower_is_better: bool) -> None:
     expected = [1, 0, 0.5] if lower_is_better else [0, 1, 0.5]
     assert np.allclose(facts.colours, expected)
     assert facts.axes[-1].title == f"validation error {'↓' if lower_is_better else '↑'}"
+
+
+def test_of_very_many_trials_the_best_that_pass_are_in_colour() -> None:
+    record = searched_record(120)
+    facts = parallel_coordinates(record)
+    assert facts.in_colour == MOST_IN_COLOUR == (facts.colours > 0.5).sum()
+    assert facts.trials[int(facts.colours.argmax())] == record.best.number
+    values = np.array([trial.value for trial in record.trials])
+    assert values[facts.colours > 0.5].max() <= values[facts.colours <= 0.5].min()
+    (trace,) = parallel_coordinates_figure(facts).data
+    assert trace.meta["faint"] == 0.5
+    assert trace.line.colorscale[0][1] == trace.line.colorscale[1][1]
+    # Under a filter, those that pass share the colours.
+    kept = TrialFilter(parameter="batch_size", choices=(16,))
+    filtered = parallel_coordinates(record, filters=[kept])
+    passing = {trial.number for trial in record.trials if trial.parameters["batch_size"] == 16}
+    coloured = {number for number, colour in zip(filtered.trials, filtered.colours, strict=True) if colour > 0.5}
+    assert coloured == passing
+    assert filtered.in_colour == len(passing)
 
 
 def test_a_few_outliers_do_not_press_the_rest_together() -> None:
