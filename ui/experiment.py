@@ -117,7 +117,7 @@ def _while_choosing(record: ExperimentRecord, baselines: Sequence[tuple[str, flo
     found = f"{abs(change):.1f} % {'lower' if change < 0 else 'higher'} error than {title}"
     if f"{abs(change):.1f}" == "0.0":
         found = f"the same error as {title}"
-    return f"While choosing (validation lines): {found}; the verdict, on test lines, is on the page Model."
+    return f"While choosing (validation lines): {found}; the verdict, on test lines, is on Answer."
 
 
 def _hint(record: ExperimentRecord) -> None:
