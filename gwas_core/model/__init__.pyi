@@ -8,6 +8,7 @@ from .bundle import Bundle as Bundle
 from .bundle import BundleDescription as BundleDescription
 from .bundle import BundleMetrics as BundleMetrics
 from .bundle import BundleProgram as BundleProgram
+from .bundle import LearnedLines as LearnedLines
 from .bundle import Manifest as Manifest
 from .bundle import NetworkMetrics as NetworkMetrics
 from .bundle import open_bundle as open_bundle
@@ -37,6 +38,8 @@ from .networks import Network as Network
 from .networks import parse_network as parse_network
 from .prediction import Predictions as Predictions
 from .prediction import predict_lines as predict_lines
+from .refit import RefitResult as RefitResult
+from .refit import refit as refit
 from .trainer import Standardisation as Standardisation
 from .trainer import Trainer as Trainer
 from .trainer import load_model as load_model
@@ -63,12 +66,14 @@ __all__ = [
     "HyperparameterValue",
     "Hyperparameters",
     "InitialWeights",
+    "LearnedLines",
     "Manifest",
     "MixedModel",
     "Network",
     "NetworkMetrics",
     "PredictionMetrics",
     "Predictions",
+    "RefitResult",
     "Standardisation",
     "Timing",
     "Trainer",
@@ -90,6 +95,7 @@ __all__ = [
     "predict",
     "predict_baselines",
     "predict_lines",
+    "refit",
     "run_trial",
     "save_model",
     "within_family_pearson",

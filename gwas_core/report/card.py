@@ -1,6 +1,7 @@
 """Model card in Markdown: what the model is, how it was evaluated, and what it must not be used for.
 
-Also here: the methods paragraph for a paper; the Markdown table of metrics; warnings about figures that are optimistic.
+Also here: which network the bundle holds; the methods paragraph for a paper; the Markdown table of metrics; warnings
+about figures that are optimistic.
 """
 
 from __future__ import annotations
@@ -9,9 +10,13 @@ from collections.abc import Iterable
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
+from gwas_core.messages import counted
+from gwas_core.report.bundled_network import BundledNetwork, bundled_network, bundled_network_sentence
 from gwas_core.report.comparison import ModelMetrics, comparison
+from gwas_core.report.loci import Loci
 from gwas_core.report.markdown import markdown_text
 from gwas_core.report.titles import MODEL_TITLES, SHORT_FIGURE_TITLES
+from gwas_core.report.training_gain import training_gain, training_sentence
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
@@ -38,7 +43,9 @@ def metrics_table(rows: Iterable[ModelMetrics]) -> str:
     return "\n".join(lines)
 
 
-def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, preparation: Iterable[str]) -> str:
+def model_card(
+    record: ExperimentRecord, dataset: Dataset, split: Split, preparation: Iterable[str], *, loci: Loci | None = None
+) -> str:
     """Return the model card of an experiment's best trial, in Markdown.
 
     Args:
@@ -46,6 +53,7 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
         dataset: prepared.
         split: rows of ``dataset``.
         preparation: sentences about reading, filters and imputation.
+        loci: tests of single SNPs that the bundle holds; None if it holds none.
 
     Raises:
         ValueError: if no trial was evaluated on the test lines.
@@ -61,9 +69,12 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
     )
     prepared = "\n".join(f"- {markdown_text(sentence)}" for sentence in preparation)
     trait = markdown_text(dataset.trait)
+    network = bundled_network(record)
     return f"""# Model card: {trait}, experiment {markdown_text(record.name)}
 
 {verdict_sentence(experiment_verdict(record))}
+
+{markdown_text(bundled_network_sentence(network))}
 
 ## Judged on {len(split.test):,} test lines
 
@@ -78,9 +89,11 @@ The network was chosen by its error on these lines, so its figures here are opti
 
 {metrics_table(comparison(record, "validation"))}
 
+{training_sentence(training_gain(best))}
+
 ## Methods
 
-{methods_paragraph(experiment, dataset, split, best.number, record.finished_trials)}
+{methods_paragraph(experiment, dataset, split, best.number, record.finished_trials)}{_refit_methods(network)}
 
 ## Hyperparameters
 
@@ -92,8 +105,8 @@ The network was chosen by its error on these lines, so its figures here are opti
 
 {prepared or "- Nothing was changed."}
 
-Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: search {experiment.seed}, split
-{experiment.split.seed}, training {best.seed}.
+{_loci_text(loci)}Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`.
+Seeds: search {experiment.seed}, split {experiment.split.seed}, training {best.seed}.
 
 ## Limits
 
@@ -102,6 +115,24 @@ Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: s
   unless whole families were left out.
 - A network that predicts well is no evidence that a SNP is causal.
 """
+
+
+def _loci_text(loci: Loci | None) -> str:
+    if loci is None:
+        return ""
+    held = "" if loci.table is None else "`loci.csv` holds the association of each SNP with the trait. "
+    return f"{held}{loci.sentence}\n\n"
+
+
+def _refit_methods(network: BundledNetwork) -> str:
+    if network.refit is None:
+        return ""
+    trained = f"trained for {counted(network.refit.epochs, 'epoch')}" if network.refit.epochs else "fitted"
+    start = "from the start that these lines give" if network.refit.epochs else "in closed form, without training"
+    return (
+        f" Then the same network was {trained} on all {network.refit.lines:,} lines, {start} (seed "
+        f"{network.refit.seed}), for the prediction of new lines."
+    )
 
 
 def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, trial: int, trials: int) -> str:
