@@ -24,6 +24,7 @@ from gwas_core.report.observed_predicted import (
     read_predictions,
     trait_of,
 )
+from gwas_core.report.study_report import study_report, study_report_page
 from gwas_core.report.training_gain import training_gain, training_sentence
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.spreadsheets import read_csv
@@ -160,6 +161,16 @@ def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
         "card. The file reload.py in it loads the model in Python."
     )
     st.caption(markdown_text(bundled_network_sentence(network)))
+    st.download_button(
+        "Download the report",
+        data=lambda: study_report_page(study_report(workspace, record)).encode(),
+        file_name=f"{record.name}-report.html",
+        mime="text/html",
+        icon=":material/description:",
+        key="report",
+        on_click="ignore",
+    )
+    st.caption("One page to print or to pass on: verdict, all methods, loci, settings, seeds and versions.")
 
 
 def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:

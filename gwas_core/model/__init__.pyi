@@ -39,7 +39,6 @@ from .networks import parse_network as parse_network
 from .prediction import Predictions as Predictions
 from .prediction import predict_lines as predict_lines
 from .refit import RefitResult as RefitResult
-from .refit import refit as refit
 from .trainer import Standardisation as Standardisation
 from .trainer import Trainer as Trainer
 from .trainer import load_model as load_model
@@ -95,7 +94,6 @@ __all__ = [
     "predict",
     "predict_baselines",
     "predict_lines",
-    "refit",
     "run_trial",
     "save_model",
     "within_family_pearson",

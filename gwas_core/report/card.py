@@ -15,17 +15,11 @@ from gwas_core.report.bundled_network import BundledNetwork, bundled_network, bu
 from gwas_core.report.comparison import ModelMetrics, comparison
 from gwas_core.report.loci import Loci
 from gwas_core.report.markdown import markdown_text
-from gwas_core.report.titles import MODEL_TITLES, SHORT_FIGURE_TITLES
+from gwas_core.report.titles import MODEL_TITLES, SHORT_FIGURE_TITLES, SPLIT_TITLES
 from gwas_core.report.training_gain import training_gain, training_sentence
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
-
-_SPLITS = {
-    "random_within_families": "at random within families",
-    "folds": "by the file's folds",
-    "families_left_out": "with whole families left out",
-}
 
 
 def metrics_table(rows: Iterable[ModelMetrics]) -> str:
@@ -149,7 +143,8 @@ def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, tr
     network = markdown_text(experiment.space.fixed.get("network", "hybrid"))
     return (
         f"{dataset.lines:,} lines{families} with {len(dataset.snps):,} SNPs were divided "
-        f"{_SPLITS[experiment.split.method]} into {len(split.train):,} training, {len(split.validation):,} validation "
+        f"{SPLIT_TITLES[experiment.split.method]} into {len(split.train):,} training, "
+        f"{len(split.validation):,} validation "
         f"and {len(split.test):,} test lines (seed {experiment.split.seed}). The phenotype was z-scored by the "
         f"training lines. Hyperparameters of the {network} network were searched with {experiment.algorithm.name} over "
         f"{len(experiment.space.parameters)} parameters in {trials} trials (seed {experiment.seed}), minimising the "

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import io
 import os
 import subprocess
@@ -109,3 +110,18 @@ def test_what_is_no_bundle_is_refused(searched: Searched, new_lines: Path, tmp_p
 def test_a_bundle_goes_where_it_is_wanted(searched: Searched, tmp_path: Path) -> None:
     answer = searched.here("bundle", "searched", "--out", tmp_path / "mine.zip", "--json")
     assert answer.json["bytes"] == (tmp_path / "mine.zip").stat().st_size
+
+
+def test_a_report_is_one_page_that_fetches_nothing(searched: Searched, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    answer = searched.here("report", "searched", "--out", out, "--json")
+    assert answer.code == 0, answer.err
+    page = out.read_text(encoding="utf-8")
+    assert answer.json == {"report": str(out), "bytes": len(page.encode())}
+    assert searched.answer.json["verdict"] in html.unescape(page)
+    assert "judged by nobody" in page
+    assert "<b>height</b>" not in page, "the name of the file"
+    assert "Füße &amp; &lt;b&gt;height&lt;/b&gt;.txt.gz" in page
+    assert "<script" not in page
+    refused = searched.here("report", "none", "--out", tmp_path / "none.html")
+    assert (refused.code, refused.out) == (1, "")

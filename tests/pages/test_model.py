@@ -100,6 +100,10 @@ def test_a_real_model_is_judged_packed_and_predicts(
         "Predict new lines",
     ]
     assert len(app.dataframe[0].value) == 5
+    said = words(app)
+    assert "has been judged by nobody" in said
+    assert "While choosing, on the validation lines" in said
+    assert app.get("download_button")
     assert not app.error
 
     bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))
