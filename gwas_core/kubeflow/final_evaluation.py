@@ -24,7 +24,7 @@ from gwas_core.processes.locks import FileLock
 from gwas_core.processes.threads import thread_environment, usable_cores
 from gwas_core.serialization import to_json_values
 from gwas_core.tuning.attributes import read_record
-from gwas_core.tuning.model_functions import model_functions
+from gwas_core.tuning.model_functions import MODEL_VARIABLE, model_functions
 from gwas_core.tuning.records import ExperimentRecord, Refit, TrialRecord
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
@@ -84,7 +84,7 @@ class FinalEvaluator:
             Whether that is still going on. A refit that fails is written as such, and fails no search.
         """
         evaluation = record.evaluated_best
-        if evaluation is None or record.refit_of_best is not None or model_functions().refit is None:
+        if evaluation is None or record.refit_of_best is not None:
             return False
         return self._ensure_process(record, evaluation.trial, refit=True)
 
@@ -172,7 +172,12 @@ def _evaluate(store: Store, name: str, trial: int, *, refit: bool = False) -> No
             baselines = evaluate_baselines(dataset, split, threads=usable_cores())
             writer.set_baselines({key: value.stored for key, value in baselines.items()})
         else:
-            metrics = model_functions().finalise(dataset, split, record.directory, record.trials[trial].directory)
+            functions = model_functions()
+            metrics = functions.finalise(dataset, split, record.directory, record.trials[trial].directory)
+            if functions.refit is None:
+                # Said here, since the dashboard does not import models: some import TensorFlow at once.
+                reason = f"the model that {MODEL_VARIABLE} names has no function for that"
+                writer.set_refit(Refit(trial=trial, result=None, reason=reason))
             writer.add_final_evaluation(trial, **metrics)
     except Exception as error:
         _logger.exception("the final evaluation failed")

@@ -7,6 +7,7 @@ about figures that are optimistic.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
@@ -68,7 +69,7 @@ def model_card(
 
 {verdict_sentence(experiment_verdict(record))}
 
-{markdown_text(bundled_network_sentence(network))}
+{bundled_network_sentence(replace(network, reason=markdown_text(network.reason)))}
 
 ## Judged on {len(split.test):,} test lines
 

@@ -21,6 +21,7 @@ _PRINTED = (
     "th,td{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;border-bottom:1px solid #ddd;font-weight:normal}"
     "thead th{font-weight:bold;border-bottom-color:#888}tbody th{color:#555;width:14em}"
     "th.number,td.number{text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:normal}"
+    ".wide{font-size:8.5pt}.wide th,.wide td{padding-right:.5em}"
     "svg{display:block;width:100%;height:auto;margin:.6em 0}"
     "@media print{body{padding:0;max-width:none}}"
 )
@@ -70,13 +71,16 @@ def paragraph(text: object, *, kind: str = "") -> str:
     return f"<p{_class(kind)}>{escape(str(text))}</p>"
 
 
-def html_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Collection[int] = ()) -> str:
+def html_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Collection[int] = (), kind: str = ""
+) -> str:
     """Return a table as HTML.
 
     Args:
         header: titles of the columns; escaped here, as all cells are. Without any, the first column has the titles.
         rows: cells of each row.
         numbers: places of columns of numbers, which are aligned to the right.
+        kind: class in the style of a printed page: ``wide`` for many columns; none if empty.
     """
     first = "td" if header else "th"
     head = "".join(
@@ -91,7 +95,7 @@ def html_table(header: Sequence[str], rows: Iterable[Sequence[object]], *, numbe
         )
         lines.append(f"<tr>{''.join(cells)}</tr>")
     top = f"<thead><tr>{head}</tr></thead>" if header else ""
-    return f"<table>{top}<tbody>\n" + "\n".join(lines) + "\n</tbody></table>"
+    return f"<table{_class(kind)}>{top}<tbody>\n" + "\n".join(lines) + "\n</tbody></table>"
 
 
 def _class(name: str) -> str:

@@ -32,6 +32,7 @@ from gwas_core.tuning.records import ExperimentRecord, TrialRecord, iso
 from gwas_core.workspace import Workspace
 
 _TOP_LOCI = 10
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -141,20 +142,20 @@ def _verdict(report: StudyReport) -> str:
     for name, sentence in report.evaluations:
         parts.append(paragraph(f"Evaluation {name}: {sentence}"))
     if not report.evaluations:
-        parts.append(
-            paragraph("One split has no confidence interval; the command `evaluate` computes one.", kind="note")
-        )
+        parts.append(paragraph("One split has no confidence interval; the command evaluate computes one.", kind="note"))
     return section("Verdict", *parts, paragraph(bundled_network_sentence(report.network)))
 
 
 def _population(report: StudyReport) -> str:
     dataset = report.dataset
     families = 0 if dataset.family is None else len(np.unique(dataset.family))
-    phenotype = dataset.phenotype
+    mean, deviation = float(dataset.phenotype.mean()), float(dataset.phenotype.std())
+    if abs(mean) < _ROUNDING * deviation:
+        mean = 0.0  # of a phenotype that was centred
     rows = [
         ("Trait", dataset.trait),
         ("Unit of the trait", "that of the file, which names none"),
-        ("Mean and standard deviation", f"{phenotype.mean():.4g} and {phenotype.std():.4g} over all lines"),
+        ("Mean and standard deviation", f"{mean:.4g} and {deviation:.4g} over all lines"),
         ("Data came from", report.record.experiment.source),
         ("Lines", f"{dataset.lines:,}"),
         ("Families", f"{families:,}" if families else "not known"),
@@ -197,7 +198,7 @@ def _methods(report: StudyReport) -> str:
 
 
 def _metrics_table(rows: Sequence[ModelMetrics]) -> str:
-    cells = [(row.title, *("–" if value is None else f"{value:.4g}" for value in row.figures())) for row in rows]
+    cells = [(row.title, *("–" if value is None else f"{value:#.4g}" for value in row.figures())) for row in rows]
     titles = tuple(SHORT_FIGURE_TITLES.values())
     return html_table(("method", *titles), cells, numbers=range(1, len(titles) + 1))
 
@@ -219,7 +220,7 @@ def _loci(loci: Loci) -> str:
     if not strongest.empty:
         header = ("SNP", "chromosome", "position", "allele", "frequency", "beta", "standard error", "p-value")
         rows = [_locus(row) for _, row in strongest.iterrows()]
-        parts.append(html_table(header, rows, numbers=(2, 4, 5, 6, 7)))
+        parts.append(html_table(header, rows, numbers=(2, 4, 5, 6, 7), kind="wide"))
         parts.append(
             paragraph(
                 "The SNPs with the smallest p-values; neighbours may stand for one locus. Beta is in the unit of the "
@@ -237,8 +238,8 @@ def _locus(row: pd.Series) -> tuple[object, ...]:
         f"{row['position']:,}",
         row["effect_allele"],
         f"{row['effect_allele_frequency']:.3f}",
-        f"{row['beta']:.4g}",
-        f"{row['standard_error']:.3g}",
+        f"{row['beta']:#.3g}",
+        f"{row['standard_error']:#.3g}",
         p_value_text(float(row["neg_log10_p_value"])),
     )
 
