@@ -7,6 +7,7 @@ from html import escape
 
 from gwas_core.report.comparison import ModelMetrics
 from gwas_core.report.figure_style import BLUE, GREY
+from gwas_core.report.text import figure_text
 
 _WIDTH, _ROW, _BAR = 640, 28, 16
 # Titles stand left of the bars, values right of them.
@@ -29,7 +30,7 @@ def methods_svg(rows: Sequence[ModelMetrics]) -> str:
     largest = max(row.metrics.mean_absolute_error for row in rows) or 1.0
     height = _ROW * len(rows) + 6
     bars = "".join(_bar(row, place, largest) for place, row in enumerate(rows))
-    said = escape("; ".join(f"{row.title}: {row.metrics.mean_absolute_error:.4g}" for row in rows), quote=True)
+    said = escape("; ".join(f"{row.title}: {figure_text(row.metrics.mean_absolute_error)}" for row in rows), quote=True)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="Mean absolute error. {said}" font-family="sans-serif" font-size="{_FONT}">{bars}'
@@ -48,5 +49,5 @@ def _bar(row: ModelMetrics, place: int, largest: float) -> str:
         f'<text x="{_LEFT - 8}" y="{middle:.1f}" text-anchor="end" fill="#222"{weight}>{escape(title)}</text>'
         f'<rect x="{_LEFT}" y="{top:.1f}" width="{width:.1f}" height="{_BAR}" '
         f'fill="{BLUE if row.is_network else "#b5b5b5"}"/>'
-        f'<text x="{_LEFT + width + 6:.1f}" y="{middle:.1f}" fill="#222"{weight}>{error:.4g}</text>'
+        f'<text x="{_LEFT + width + 6:.1f}" y="{middle:.1f}" fill="#222"{weight}>{figure_text(error)}</text>'
     )

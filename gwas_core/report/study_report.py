@@ -24,7 +24,7 @@ from gwas_core.report.comparison import ModelMetrics, comparison
 from gwas_core.report.loci import Loci, training_loci
 from gwas_core.report.methods_picture import methods_svg
 from gwas_core.report.page import html_table, paragraph, printed_page, section
-from gwas_core.report.text import p_value_text
+from gwas_core.report.text import figure_text, p_value_text
 from gwas_core.report.titles import SHORT_FIGURE_TITLES, SPLIT_TITLES
 from gwas_core.report.training_gain import TrainingGain, training_gain, training_sentence
 from gwas_core.report.verdict import evaluation_verdict, experiment_verdict, verdict_sentence
@@ -155,7 +155,7 @@ def _population(report: StudyReport) -> str:
     rows = [
         ("Trait", dataset.trait),
         ("Unit of the trait", "that of the file, which names none"),
-        ("Mean and standard deviation", f"{mean:.4g} and {deviation:.4g} over all lines"),
+        ("Mean and standard deviation", f"{figure_text(mean)} and {figure_text(deviation)} over all lines"),
         ("Data came from", report.record.experiment.source),
         ("Lines", f"{dataset.lines:,}"),
         ("Families", f"{families:,}" if families else "not known"),
@@ -198,7 +198,7 @@ def _methods(report: StudyReport) -> str:
 
 
 def _metrics_table(rows: Sequence[ModelMetrics]) -> str:
-    cells = [(row.title, *("–" if value is None else f"{value:#.4g}" for value in row.figures())) for row in rows]
+    cells = [(row.title, *("–" if value is None else figure_text(value) for value in row.figures())) for row in rows]
     titles = tuple(SHORT_FIGURE_TITLES.values())
     return html_table(("method", *titles), cells, numbers=range(1, len(titles) + 1))
 
@@ -238,8 +238,8 @@ def _locus(row: pd.Series) -> tuple[object, ...]:
         f"{row['position']:,}",
         row["effect_allele"],
         f"{row['effect_allele_frequency']:.3f}",
-        f"{row['beta']:#.3g}",
-        f"{row['standard_error']:#.3g}",
+        figure_text(row["beta"], digits=3),
+        figure_text(row["standard_error"], digits=3),
         p_value_text(float(row["neg_log10_p_value"])),
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gwas_core.model.networks import DEFAULT_NETWORK, NETWORKS
+from gwas_core.report.text import figure_text
 from gwas_core.tuning.records import TrialRecord
 
 _CHOSEN_ON_THEM = (
@@ -95,7 +96,7 @@ def training_sentence(gain: TrainingGain | None) -> str:
         )
     return (
         f"While choosing, on the validation lines: training lowered the mean absolute error of {gain.start.value} from "
-        f"{gain.initial_error:.4g} to {gain.best_error:.4g} ({_share(gain.relative)} lower) by epoch "
+        f"{figure_text(gain.initial_error)} to {figure_text(gain.best_error)} ({_share(gain.relative)} lower) by epoch "
         f"{gain.best_epoch}. {_CHOSEN_ON_THEM}"
     )
 

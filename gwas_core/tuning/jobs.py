@@ -112,7 +112,7 @@ class FinalEvaluationAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class RefitAnswer:
-    """How the best trial's network was trained on all lines."""
+    """Result of a refit: the best trial's network was trained on all lines."""
 
     result: RefitResult
 

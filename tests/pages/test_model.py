@@ -103,7 +103,6 @@ def test_a_real_model_is_judged_packed_and_predicts(
     said = words(app)
     assert "has been judged by nobody" in said
     assert "While choosing, on the validation lines" in said
-    assert app.get("download_button")
     assert not app.error
 
     bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))

@@ -35,7 +35,7 @@ def test_a_better_epoch_says_by_how_much() -> None:
     assert gain is not None
     assert gain.relative == pytest.approx(0.02)
     said = training_sentence(gain)
-    assert "from 0.5 to 0.49 (2.0% lower) by epoch 7" in said
+    assert "from 0.5000 to 0.4900 (2.0% lower) by epoch 7" in said
     assert "While choosing, on the validation lines" in said
     assert "less than 0.1 % lower" in training_sentence(training_gain(trained(best_epoch=1, initial_error=0.4901)))
 
