@@ -317,6 +317,16 @@ def _add_model_commands(commands: argparse._SubParsersAction[argparse.ArgumentPa
     bundle.add_argument("--out", type=Path, metavar="FILE", help="zip to write (default: in the experiment's folder)")
     _add_json(bundle)
 
+    report = _add(
+        commands,
+        "report",
+        "write the report of a finished search: one HTML page that prints and needs nothing else",
+        "model:report",
+    )
+    report.add_argument("name", metavar="NAME")
+    report.add_argument("--out", type=Path, required=True, metavar="FILE", help="HTML file to write")
+    _add_json(report)
+
     predict = _add(commands, "predict", "predict the phenotype of new lines with a bundle", "model:predict")
     predict.add_argument("bundle", type=Path, metavar="BUNDLE", help="zip made by `bundle`")
     _add_file(predict)

@@ -48,6 +48,15 @@ def named_training_seed(seed: int, name: str) -> int:
     return int.from_bytes(digest[:8], "big") % (LARGEST_SEED + 1)
 
 
+def refit_seed(seed: int) -> int:
+    """Return the seed, up to ``LARGEST_SEED``, with which the network of a trial is trained again on all lines.
+
+    Args:
+        seed: of the trial.
+    """
+    return named_training_seed(seed, "refit")
+
+
 def layer_seed(seed: int, place: int) -> int:
     """Return the seed of 32 bits of one random layer of a network.
 

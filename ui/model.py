@@ -1,7 +1,7 @@
 """Draw the page of the best model: judgement, bundle, charts, predictions, model card.
 
-Also here: why there is no judged model yet; what is said of how often test
-lines were used.
+Also here: why there is no judged model yet; what is said of how often test lines were used; which network the bundle
+holds; whether training helped.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import streamlit as st
 from gwas_core.errors import GwasError, InputError
 from gwas_core.messages import counted
 from gwas_core.model.bundle_files import MODEL_CARD, read_beginning
-from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, MODEL_FILE
-from gwas_core.report.bundle_export import bundle_is_current, bundle_path, export_bundle
+from gwas_core.report.bundle_export import bundle_is_current, bundle_path, export_bundle, network_files
+from gwas_core.report.bundled_network import bundled_network, bundled_network_sentence
 from gwas_core.report.comparison import comparison
 from gwas_core.report.markdown import harmless_card
 from gwas_core.report.observed_predicted import (
@@ -24,6 +24,8 @@ from gwas_core.report.observed_predicted import (
     read_predictions,
     trait_of,
 )
+from gwas_core.report.study_report import study_report, study_report_page
+from gwas_core.report.training_gain import training_gain, training_sentence
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.spreadsheets import read_csv
 from gwas_core.tuning.experiment import ExperimentState
@@ -87,6 +89,8 @@ def show_judgement(record: ExperimentRecord) -> None:
     )
     st.subheader("Test lines")
     _judgement_table(record, "test", _test_note(record))
+    if record.best is not None:
+        st.caption(training_sentence(training_gain(record.best)))
     with st.expander("While choosing: validation lines", icon=":material/rule:"):
         _judgement_table(
             record,
@@ -138,8 +142,9 @@ def show_observed_predicted(record: ExperimentRecord) -> None:
 def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
     """Offer the bundle: one zip file with the model and everything it needs."""
     st.subheader("Download")
-    best = record.best
-    lost = [name for name in (MODEL_FILE, HYPERPARAMETERS_FILE) if best and not (best.directory / name).is_file()]
+    network = bundled_network(record)
+    files = {} if record.best is None else network_files(record.best, network)
+    lost = [name for name, path in files.items() if not path.is_file()]
     if lost:
         st.error(f"The file {lost[0]} of the best trial is missing. Run the experiment again.", icon=":material/error:")
         return
@@ -154,9 +159,20 @@ def show_bundle(workspace: Workspace, record: ExperimentRecord) -> None:
         on_click="ignore",
     )
     st.caption(
-        "One zip file with the network, preprocessing, hyperparameters, metrics, trials, predictions and a model card. "
-        "The file reload.py in it loads the model in Python."
+        "One zip file with the network, preprocessing, hyperparameters, metrics, loci, trials, predictions and a model "
+        "card. The file reload.py in it loads the model in Python."
     )
+    st.caption(markdown_text(bundled_network_sentence(network)))
+    st.download_button(
+        "Download the report",
+        data=lambda: study_report_page(study_report(workspace, record)).encode(),
+        file_name=f"{record.name}-report.html",
+        mime="text/html",
+        icon=":material/description:",
+        key="report",
+        on_click="ignore",
+    )
+    st.caption("One page to print or to pass on: verdict, all methods, loci, settings, seeds and versions.")
 
 
 def current_bundle(workspace: Workspace, record: ExperimentRecord) -> Path:

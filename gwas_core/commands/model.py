@@ -1,4 +1,4 @@
-"""Commands ``bundle`` (write the best model's zip) and ``predict`` (CSV of new lines)."""
+"""Commands ``bundle`` (write the best model's zip), ``report`` (its HTML page) and ``predict`` (CSV of new lines)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,21 @@ def bundle(options: argparse.Namespace) -> None:
         print_json({"bundle": str(path), "bytes": path.stat().st_size})
     else:
         print(path)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write the report of a finished search."""
+    from gwas_core.engines.selection import Engines
+    from gwas_core.report.study_report import study_report, study_report_page
+
+    workspace = Workspace.from_environment()
+    page = study_report_page(study_report(workspace, Engines(workspace).sync(options.name)))
+    write_text(options.out, page)
+    say(f"The report of {options.name} is in {options.out}.")
+    if options.json:
+        print_json({"report": str(options.out), "bytes": options.out.stat().st_size})
+    else:
+        print(options.out)
 
 
 def predict(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Conclusion of an experiment whose search has ended: final evaluation, snapshot of the claim, then its last state."""
+"""Conclusion of an experiment whose search has ended: evaluation, refit, snapshot of the claim, then its last state."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
 
 EVALUATING = "the search is done; its best model is being evaluated on the test lines"
+REFITTING = "the search is done; the network to take home is being trained on all lines"
 
 
 class Conclusion:
@@ -78,7 +79,9 @@ class Conclusion:
             waiting = self._files.fetch_trial(record, binding, best)
             if waiting:
                 return waiting
-        return EVALUATING if evaluation.ensure_best_is_evaluated(record) else ""
+        if evaluation.ensure_best_is_evaluated(record):
+            return EVALUATING
+        return REFITTING if evaluation.ensure_best_is_refitted(record) else ""
 
     def _take_snapshot(self, name: str, binding: ClusterBinding, trial: int) -> None:
         snapshot = f"{name}-{trial}"

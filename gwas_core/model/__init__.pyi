@@ -8,6 +8,7 @@ from .bundle import Bundle as Bundle
 from .bundle import BundleDescription as BundleDescription
 from .bundle import BundleMetrics as BundleMetrics
 from .bundle import BundleProgram as BundleProgram
+from .bundle import LearnedLines as LearnedLines
 from .bundle import Manifest as Manifest
 from .bundle import NetworkMetrics as NetworkMetrics
 from .bundle import open_bundle as open_bundle
@@ -40,6 +41,7 @@ from .networks import parse_network as parse_network
 from .population_report import PopulationReport as PopulationReport
 from .prediction import Predictions as Predictions
 from .prediction import predict_lines as predict_lines
+from .refit import RefitResult as RefitResult
 from .trainer import Standardisation as Standardisation
 from .trainer import Trainer as Trainer
 from .trainer import load_model as load_model
@@ -66,6 +68,7 @@ __all__ = [
     "HyperparameterValue",
     "Hyperparameters",
     "InitialWeights",
+    "LearnedLines",
     "Manifest",
     "MixedModel",
     "Network",
@@ -73,6 +76,7 @@ __all__ = [
     "PopulationReport",
     "PredictionMetrics",
     "Predictions",
+    "RefitResult",
     "SnpHeritability",
     "Standardisation",
     "Timing",

@@ -34,6 +34,7 @@ from gwas_core.model.bundle_files import (
     BundleDescription,
     BundledFile,
     BundleProgram,
+    LearnedLines,
     Manifest,
 )
 from gwas_core.model.bundle_reader import ARRAYS_FILE, CHECKED_FILE, WEIGHTS_FILE, CheckedBundle
@@ -51,6 +52,7 @@ __all__ = [
     "BundleMetrics",
     "BundleProgram",
     "BundledFile",
+    "LearnedLines",
     "Manifest",
     "NetworkMetrics",
     "open_bundle",

@@ -23,9 +23,11 @@ from gwas_core.messages import quoted
 FORMAT = 1
 MANIFEST = "manifest.json"
 MODEL_CARD = "MODEL_CARD.md"
+LOCI = "loci.csv"
 REQUIRED_FILES = ("model.keras", "preprocessing.json", "snps.csv", "hyperparameters.json", "metrics.json")
 OPTIONAL_FILES = (
     MODEL_CARD,
+    LOCI,
     "reload.py",
     "trials.csv",
     "space.yaml",
@@ -72,16 +74,30 @@ class BundledFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LearnedLines:
+    """Numbers of lines that two networks learned, of which a bundle holds the second.
+
+    Attributes:
+        judged: by the network whose figures ``metrics.json`` holds.
+        packed: by the network in the bundle; the same, unless it was trained again on all lines.
+    """
+
+    judged: int
+    packed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class BundleDescription:
     """Origin of a bundle's model.
 
     Attributes:
         experiment: name of the experiment.
         trial: number of the trial in its experiment; in a pipeline, the name of its run.
-        seeds: of the experiment, the split and the trial, as far as they are known.
+        seeds: of the experiment, the split, the trial and its refit, as far as they are known.
         xla: whether training was compiled by XLA; None if it is not known.
         dataset_sha256: hash of the dataset's content.
         source: name of the file that the data came from.
+        learned_lines: how many lines the network learned; None if it is not known.
         made_of: checksum of what it was packed from, for the program that packed it; empty if nothing asks for it.
     """
 
@@ -91,6 +107,7 @@ class BundleDescription:
     xla: bool | None = None
     dataset_sha256: str = ""
     source: str = ""
+    learned_lines: LearnedLines | None = None
     made_of: str = ""
 
 

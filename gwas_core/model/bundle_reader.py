@@ -32,6 +32,7 @@ from gwas_core.messages import quoted
 from gwas_core.model.bundle_files import (
     BUNDLE_FILES,
     FORMAT,
+    LOCI,
     MANIFEST,
     MAXIMUM_JSON_BYTES,
     MAXIMUM_SNPS,
@@ -57,6 +58,9 @@ _LONGEST_CELL = 4096
 # On average: name, chromosome, position and two numbers take 50.
 _BYTES_OF_A_SNP = 128
 _MOST_COLUMNS = 20
+# On average: name, chromosome, position, alleles and five numbers take 120.
+_BYTES_OF_A_LOCUS = 256
+_LOCI_COLUMNS = ("name", "position", "beta", "standard_error", "p_value")
 _MOST_TENSORS = 1000
 _DEEPEST_GROUP = 8
 _SLAB = 16 * 1024**2
@@ -196,6 +200,8 @@ def _check(bundle: Path, results: Path, what: str) -> None:
             raise BundleError(
                 f"{what} describes its preprocessing in a way that cannot be read: make the bundle again"
             ) from error
+        if LOCI in files:
+            _check_loci(files.read(LOCI, limit=MAXIMUM_SNPS * _BYTES_OF_A_LOCUS), snps.names, what)
         packed = archive.getinfo("model.keras").compress_size
         network, tensors = _network(files.copy("model.keras"), results, what, packed=packed)
         for name in manifest.files:
@@ -321,11 +327,7 @@ def _phenotype(preprocessing: JsonObject) -> tuple[str, float, float]:
 def _snps(data: bytes, what: str) -> _Snps:
     if data.count(b"\n") > MAXIMUM_SNPS + 1:
         raise BundleError(f"{what} lists more than {MAXIMUM_SNPS:,} SNPs, the most that a bundle may have: it is none")
-    csv.field_size_limit(_LONGEST_CELL)
-    rows = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), strict=True)
-    header = next(rows, [])
-    if len(header) > _MOST_COLUMNS or len(set(header)) != len(header):
-        raise ValueError("header")
+    header, rows = _rows(data)
     columns: dict[str, list[str]] = {name: [] for name in header}
     for row in rows:
         for column, cell in zip(columns.values(), row, strict=True):
@@ -349,6 +351,40 @@ def _snps(data: bytes, what: str) -> _Snps:
         allele_frequency=frequency,
         imputed_value=columns.get("imputed_value"),
     )
+
+
+def _rows(data: bytes) -> tuple[list[str], Iterator[list[str]]]:
+    """Return the names of a CSV table's columns, and its rows as they are read."""
+    csv.field_size_limit(_LONGEST_CELL)
+    rows = csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), strict=True)
+    header = next(rows, [])
+    if len(header) > _MOST_COLUMNS or len(set(header)) != len(header):
+        raise ValueError("header")
+    return header, rows
+
+
+def _check_loci(data: bytes, snps: Sequence[str], what: str) -> None:
+    """Refuse associations of other SNPs, or that are no numbers: nothing is computed from them, but people read them.
+
+    Args:
+        data: content of the file.
+        snps: names of the model's SNPs, in their order.
+        what: the bundle in words.
+    """
+    try:
+        header, rows = _rows(data)
+        name, *numbers = (header.index(column) for column in _LOCI_COLUMNS)
+        # Row by row: as columns of texts, a million SNPs would take most of the memory that reading may.
+        for snp, row in zip(snps, rows, strict=True):
+            if len(row) != len(header) or without_formula_mark(row[name]) != snp:
+                raise ValueError("SNP")
+            # Cells of a SNP that cannot be tested are empty.
+            if not all(math.isfinite(float(row[place])) for place in numbers if row[place]):
+                raise ValueError("number")
+    except (csv.Error, *ARRAY_ERRORS) as error:
+        raise BundleError(
+            f"{LOCI} in {what} is not a table of numbers for each SNP of the model: make the bundle again"
+        ) from error
 
 
 def _most_frequent(names: Sequence[str]) -> tuple[str, int]:

@@ -53,6 +53,8 @@ class TrialResult:
         seconds: wall time of the trial, compilation included.
         weights: number of trainable weights.
         xla: whether training steps were compiled with XLA.
+        initial_error: mean absolute error of the initial weights on the validation lines, in the phenotype's unit; None
+            for a network that starts at random weights, and of versions that did not record it.
     """
 
     val_mean_absolute_error: float
@@ -62,6 +64,7 @@ class TrialResult:
     seconds: float | None = None
     weights: int | None = None
     xla: bool | None = None
+    initial_error: float | None = None
 
 
 def import_dependencies() -> None:
@@ -116,7 +119,7 @@ def run_trial(
         (directory / METRICS_FILE).open("w", encoding="utf-8") as metrics_file,
         (directory / LOG_FILE).open("w", encoding="utf-8") as log_file,
     ):
-        log = _Log(log_file)
+        log = TrialLog(log_file)
         log(f"network {network.name}, seed {seed}, XLA {'on' if use_xla else 'off'}")
         log(f"{len(split.train)} lines to train on, {len(split.validation)} to validate on")
         log(f"{dataset.genotypes.shape[1]} SNPs")
@@ -165,19 +168,20 @@ def _train(
     genotypes = np.ascontiguousarray(dataset.genotypes[split.validation])
     observed = dataset.phenotype[split.validation]
     best_error, best_epoch, best_weights = math.inf, 0, trainer.get_weights()
+    initial_error: float | None = None
     if network.initialise is not None:
         # The initial weights are a mixed model already, and may stay the best.
-        best_error = float(np.abs(_guarded(trainer.predict, genotypes) - observed).mean())
+        best_error = initial_error = float(np.abs(guarded(trainer.predict, genotypes) - observed).mean())
         start(best_error)
     epoch = 0
     for epoch in range(1, hyperparameters.epochs + 1):
         epoch_started = time.monotonic()
-        metrics = _guarded(trainer.epoch)
-        predicted = _guarded(trainer.predict, genotypes)
+        metrics = guarded(trainer.epoch)
+        predicted = guarded(trainer.predict, genotypes)
         metrics["val_loss"] = trainer.loss(observed, predicted)
         metrics[OBJECTIVE] = float(np.abs(predicted - observed).mean())
         metrics["seconds"] = time.monotonic() - epoch_started
-        _check_finite(epoch, metrics, hyperparameters)
+        check_finite(epoch, metrics, hyperparameters)
         if metrics[OBJECTIVE] < best_error:
             best_error, best_epoch, best_weights = metrics[OBJECTIVE], epoch, trainer.get_weights()
         report(epoch, metrics)
@@ -198,6 +202,7 @@ def _train(
         seconds=time.monotonic() - started,
         weights=trainer.weights,
         xla=xla,
+        initial_error=initial_error,
     )
 
 
@@ -209,8 +214,16 @@ def _resolve_xla(dataset: Dataset, split: Split, hyperparameters: Mapping[str, H
     return calibrate(dataset, split, hyperparameters).xla
 
 
-def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function, and raise ``TrialFailed`` if memory runs out."""
+def guarded(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function returns for these arguments.
+
+    Args:
+        function: of a trainer.
+        arguments: that it is called with.
+
+    Raises:
+        TrialFailed: memory ran out.
+    """
     from tensorflow import errors
 
     try:
@@ -222,7 +235,17 @@ def _guarded(function: Callable[..., Any], *arguments: Any) -> Any:
         ) from error
 
 
-def _check_finite(epoch: int, metrics: Mapping[str, float], hyperparameters: Hyperparameters) -> None:
+def check_finite(epoch: int, metrics: Mapping[str, float], hyperparameters: Hyperparameters) -> None:
+    """Refuse figures of an epoch that are not finite.
+
+    Args:
+        epoch: from 1.
+        metrics: figures by name.
+        hyperparameters: of the network, for the advice.
+
+    Raises:
+        TrialFailed: one is not finite: training diverged.
+    """
     for name, value in metrics.items():
         if not math.isfinite(value):
             raise TrialFailed(
@@ -232,18 +255,23 @@ def _check_finite(epoch: int, metrics: Mapping[str, float], hyperparameters: Hyp
             )
 
 
-class _Log:
-    """Log of a trial: one line with a time stamp per message, written to disk at once."""
+class TrialLog:
+    """Log of a training: one line with a time stamp per message, written to disk at once.
+
+    Args:
+        file: open text file.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
 
     def __call__(self, message: str) -> None:
+        """Write a message."""
         self._file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {message}\n")
         self._file.flush()
 
 
-def _recorded_start(metrics_file: Any, log: _Log) -> Callable[[float], None]:
+def _recorded_start(metrics_file: Any, log: TrialLog) -> Callable[[float], None]:
     """Return a function that records the validation error of the start, before any training."""
 
     def recorded(error: float) -> None:
@@ -257,7 +285,7 @@ def _recorded_start(metrics_file: Any, log: _Log) -> Callable[[float], None]:
     return recorded
 
 
-def _recorded(report: Report, metrics_file: Any, log: _Log) -> Report:
+def _recorded(report: Report, metrics_file: Any, log: TrialLog) -> Report:
     """Return a ``report`` that first records the epoch in the trial's folder."""
 
     def recorded(epoch: int, metrics: dict[str, float]) -> None:

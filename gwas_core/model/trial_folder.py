@@ -18,5 +18,8 @@ MODEL_FILE = "model.keras"
 RESULT_FILE = "result.json"
 """The ``TrialResult`` and ``seed`` of a trial that succeeded; written on a cluster, where no store can be reached."""
 
+REFIT_FOLDER = "refit"
+"""Folder in that of the best trial: its network after training on all lines, in files of the same names."""
+
 FAILURE_FILE = "failure.json"
 """``reason`` and ``kind`` of a trial that failed; written on a cluster."""

@@ -1,4 +1,4 @@
-"""Results for people: charts, tables, sentences, the model card and the bundle.
+"""Results for people: charts, tables, sentences, the model card, the bundle and the report.
 
 Every chart has a pure function that works out its facts (a frozen dataclass with tables) and another that draws them,
 such as ``manhattan`` and ``manhattan_figure``:
@@ -6,8 +6,9 @@ such as ``manhattan`` and ``manhattan_figure``:
 - one search: ``history``, ``learning_curves``, ``slices``, ``contour``, ``distribution``, ``timeline``,
   ``parallel_coordinates``, ``importance``, ``trial_table``, ``trial_filters``; its duration: ``estimate`` and
   ``progress_bars`` (while it runs) and ``projection`` (before);
-- its model: ``comparison`` with baselines, ``verdict``, ``observed_predicted``, ``summary``, ``card``,
-  ``bundle_export``;
+- its model: ``comparison`` with baselines, ``verdict``, ``training_gain``, ``observed_predicted``,
+  ``summary``, ``card``, ``bundle_export`` with ``bundled_network`` and ``loci``, ``study_report`` with
+  ``methods_picture``;
 - an evaluation: ``evaluation`` and ``verdict``;
 - data and association: ``quality_charts``, ``population_charts``, ``manhattan``, ``quantile_plot``, ``snp_effect``,
   ``attribution_plot``.

@@ -2,6 +2,8 @@ from .attribution_plot import attribution_figure as attribution_figure
 from .bundle_export import bundle_path as bundle_path
 from .bundle_export import export_bundle as export_bundle
 from .bundle_export import trials_table as trials_table
+from .bundled_network import BundledNetwork as BundledNetwork
+from .bundled_network import bundled_network_sentence as bundled_network_sentence
 from .card import model_card as model_card
 from .comparison import ModelMetrics as ModelMetrics
 from .contour import ErrorSurface as ErrorSurface
@@ -23,8 +25,11 @@ from .importance import importance_figure as importance_figure
 from .importance import parameter_importance as parameter_importance
 from .learning_curves import LearningCurves as LearningCurves
 from .learning_curves import curves_figure as curves_figure
+from .loci import Loci as Loci
+from .loci import training_loci as training_loci
 from .manhattan import Manhattan as Manhattan
 from .manhattan import manhattan_figure as manhattan_figure
+from .methods_picture import methods_svg as methods_svg
 from .observed_predicted import ObservedPredicted as ObservedPredicted
 from .observed_predicted import observed_predicted_figure as observed_predicted_figure
 from .observed_predicted import read_predictions as read_predictions
@@ -45,11 +50,15 @@ from .slices import Slices as Slices
 from .slices import parameter_slices as parameter_slices
 from .slices import slices_figure as slices_figure
 from .snp_effect import snp_effect_figure as snp_effect_figure
+from .study_report import StudyReport as StudyReport
+from .study_report import study_report_page as study_report_page
 from .summary import BestTrial as BestTrial
 from .summary import SearchSummary as SearchSummary
 from .summary import summarise as summarise
 from .timeline import Timeline as Timeline
 from .timeline import timeline_figure as timeline_figure
+from .training_gain import TrainingGain as TrainingGain
+from .training_gain import training_sentence as training_sentence
 from .trial_filters import TrialFilter as TrialFilter
 from .trial_filters import filter_trials as filter_trials
 from .trial_table import compare_trials as compare_trials
@@ -63,11 +72,13 @@ from .verdict import verdict_sentence as verdict_sentence
 
 __all__ = [
     "BestTrial",
+    "BundledNetwork",
     "Contrast",
     "ErrorDistribution",
     "ErrorSurface",
     "Importance",
     "LearningCurves",
+    "Loci",
     "Manhattan",
     "ModelMetrics",
     "ObservedPredicted",
@@ -79,11 +90,14 @@ __all__ = [
     "QuantilePlot",
     "SearchSummary",
     "Slices",
+    "StudyReport",
     "Timeline",
+    "TrainingGain",
     "TrialFilter",
     "Verdict",
     "attribution_figure",
     "bundle_path",
+    "bundled_network_sentence",
     "compare_trials",
     "components_figure",
     "contour_figure",
@@ -104,6 +118,7 @@ __all__ = [
     "importance_figure",
     "kinship_figure",
     "manhattan_figure",
+    "methods_svg",
     "model_card",
     "observed_predicted_figure",
     "optimization_history",
@@ -119,8 +134,11 @@ __all__ = [
     "remaining_seconds",
     "slices_figure",
     "snp_effect_figure",
+    "study_report_page",
     "summarise",
     "timeline_figure",
+    "training_loci",
+    "training_sentence",
     "trial_rows",
     "trials_table",
     "verdict_sentence",

@@ -1,7 +1,8 @@
 """Export of an experiment's best model as a bundle: what it holds beside the network, and when it may be packed.
 
 Also here: trials as CSV; versions and machine in the manifest; how a phenotype and a genotype are coded; the snippet to
-reload it; whether a bundle that was packed before is still what would be packed now.
+reload it; whether it holds the judged network or the one trained on all lines; whether a bundle that was packed before
+is still what would be packed now.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from numpy.typing import NDArray
 
 import gwas_core
 from gwas_core.errors import ExperimentError, InputError
@@ -36,12 +38,14 @@ from gwas_core.model.bundle import (
     NetworkMetrics,
     write_bundle,
 )
-from gwas_core.model.bundle_files import MAXIMUM_JSON_BYTES, MODEL_CARD, read_beginning
+from gwas_core.model.bundle_files import LOCI, MAXIMUM_JSON_BYTES, MODEL_CARD, read_beginning
 from gwas_core.model.finalise import PREDICTIONS_FILE
 from gwas_core.model.networks import AlleleStatistics
 from gwas_core.model.trainer import Standardisation
-from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, MODEL_FILE
+from gwas_core.model.trial_folder import HYPERPARAMETERS_FILE, LOG_FILE, MODEL_FILE, REFIT_FOLDER
+from gwas_core.report.bundled_network import BundledNetwork, bundled_network
 from gwas_core.report.card import model_card
+from gwas_core.report.loci import Loci, training_loci
 from gwas_core.serialization import to_json_values
 from gwas_core.spreadsheets import csv_text
 from gwas_core.tuning.records import ExperimentRecord, TrialRecord
@@ -57,8 +61,8 @@ class PhenotypeCoding:
 
     Attributes:
         name: of the trait.
-        mean: of the training lines, in the phenotype's unit.
-        standard_deviation: of the training lines, in the phenotype's unit.
+        mean: of the lines that the network learned, in the phenotype's unit.
+        standard_deviation: of the lines that the network learned, in the phenotype's unit.
         meaning: how a phenotype follows from the network's output.
     """
 
@@ -109,7 +113,9 @@ def bundle_path(workspace: Workspace, record: ExperimentRecord) -> Path:
 
 
 def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path | None = None) -> Path:
-    """Pack the best trial of an experiment.
+    """Pack the best trial of an experiment: its network trained on all lines if there is one, else the judged one.
+
+    Figures are those of the judged network in both cases.
 
     Args:
         workspace: of the experiment.
@@ -141,33 +147,60 @@ def export_bundle(workspace: Workspace, record: ExperimentRecord, *, path: Path 
         baselines=record.baselines or None,
         test_evaluations=evaluation.test_evaluations,
     )
+    network, loci = bundled_network(record), training_loci(dataset, split)
+    learned = split.train if network.refit is None else np.arange(dataset.lines)
     files: dict[str, bytes | Path] = {
-        MODEL_FILE: best.directory / MODEL_FILE,
-        HYPERPARAMETERS_FILE: best.directory / HYPERPARAMETERS_FILE,
-        LOG_FILE: best.directory / LOG_FILE,
+        **network_files(best, network),
         "predictions.csv": record.directory / PREDICTIONS_FILE,
-        **data_files(dataset, split, preparation, record.experiment.preprocessing),
+        **data_files(dataset, split, preparation, record.experiment.preprocessing, learned=learned, loci=loci),
         "metrics.json": _json(metrics.to_dict()),
         "trials.csv": csv_text(trials_table(record.trials)).encode(),
         "space.yaml": yaml.safe_dump(record.experiment.space.to_dict(), sort_keys=False).encode(),
         "experiment.json": _json(record.experiment.to_dict()),
-        MODEL_CARD: model_card(record, dataset, split, preparation.sentences).encode(),
+        MODEL_CARD: model_card(record, dataset, split, preparation.sentences, loci=loci).encode(),
     }
     missing = [name for name, content in files.items() if isinstance(content, Path) and not content.is_file()]
     if missing:
         raise ExperimentError(f"{record.name} has lost {missing[0]} of its best trial: rerun the experiment")
+    if network.refit is not None:
+        # What was judged and what was packed, one after the other.
+        files[LOG_FILE] = b"".join(path.read_bytes() for path in _logs(best, network))
+    seeds = {"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed}
+    if network.refit is not None:
+        seeds["refit"] = network.refit.seed
     description = BundleDescription(
         experiment=record.name,
         trial=best.number,
-        seeds={"experiment": record.experiment.seed, "split": record.experiment.split.seed, "trial": best.seed},
+        seeds=seeds,
         xla=best.xla,
         dataset_sha256=record.experiment.dataset,
         source=record.experiment.source,
+        learned_lines=network.learned_lines(len(split.train)),
         made_of=made_of(record),
     )
     return write_bundle(
         path or bundle_path(workspace, record), files, description=description, program=bundle_program()
     )
+
+
+def network_files(best: TrialRecord, network: BundledNetwork) -> dict[str, Path]:
+    """Return the paths of the files of a bundle that come with its network, whether or not they are there.
+
+    Args:
+        best: best trial of the experiment.
+        network: that the bundle holds.
+
+    Returns:
+        Paths by the names that the files have in a bundle.
+    """
+    directory = best.directory if network.refit is None else best.directory / REFIT_FOLDER
+    return {name: directory / name for name in (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)}
+
+
+def _logs(best: TrialRecord, network: BundledNetwork) -> list[Path]:
+    """Return the logs of the trial and of its refit, as far as they are there."""
+    folders = [best.directory] if network.refit is None else [best.directory, best.directory / REFIT_FOLDER]
+    return [folder / LOG_FILE for folder in folders if (folder / LOG_FILE).is_file()]
 
 
 def bundle_is_current(workspace: Workspace, record: ExperimentRecord) -> bool:
@@ -205,10 +238,12 @@ def made_of(record: ExperimentRecord) -> str:
         "trials": trials,
         "baselines": {name: to_json_values(result) for name, result in (record.baselines or {}).items()},
         "evaluation": None if record.final_evaluation is None else to_json_values(record.final_evaluation),
+        "refit": None if record.refit is None else to_json_values(record.refit),
     }
     digest = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
-    best = () if record.best is None else (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)
-    files = [record.best.directory / name for name in best if record.best is not None]
+    names = (MODEL_FILE, HYPERPARAMETERS_FILE, LOG_FILE)
+    best = () if record.best is None else (record.best.directory, record.best.directory / REFIT_FOLDER)
+    files = [folder / name for folder in best for name in names]
     for path in (*files, *(record.directory / name for name in (PREDICTIONS_FILE, SPLIT_FILE, *PREPARATION_FILES))):
         try:
             with open_regular_file(path) as file:
@@ -257,7 +292,13 @@ def bundle_program() -> BundleProgram:
 
 
 def data_files(
-    dataset: Dataset, split: Split, preparation: Preparation, settings: PreprocessingSettings
+    dataset: Dataset,
+    split: Split,
+    preparation: Preparation,
+    settings: PreprocessingSettings,
+    *,
+    learned: NDArray[np.int64] | None = None,
+    loci: Loci | None = None,
 ) -> dict[str, bytes | Path]:
     """Return the files of a bundle that tell what a network was trained on and how to prepare new lines alike.
 
@@ -266,13 +307,18 @@ def data_files(
         split: rows of ``dataset``.
         preparation: of ``dataset``, with the imputation table for new lines.
         settings: of filters and imputation.
+        learned: rows that the network of the bundle learned; the training lines if None.
+        loci: tests of single SNPs; if None, they are computed.
 
     Returns:
-        Contents by file name.
+        Contents by file name; without ``loci.csv`` if no SNP can be tested.
     """
+    rows = split.train if learned is None else learned
+    table = (loci or training_loci(dataset, split)).table
     return {
-        "preprocessing.json": _json(to_json_values(_preprocessing(dataset, split, preparation, settings))),
-        "snps.csv": csv_text(_snps(dataset, split, preparation)).encode(),
+        **({} if table is None else {LOCI: csv_text(table, float_format="%.6g").encode()}),
+        "preprocessing.json": _json(to_json_values(_preprocessing(dataset, rows, preparation, settings))),
+        "snps.csv": csv_text(_snps(dataset, rows, preparation)).encode(),
         "imputation.npz": _arrays(preparation),
         "split.json": _json(split.to_dict() | {"line_names": list(dataset.line_names)}),
         "reload.py": _reload_snippet(),
@@ -280,9 +326,9 @@ def data_files(
 
 
 def _preprocessing(
-    dataset: Dataset, split: Split, preparation: Preparation, settings: PreprocessingSettings
+    dataset: Dataset, learned: NDArray[np.int64], preparation: Preparation, settings: PreprocessingSettings
 ) -> BundlePreprocessing:
-    standardisation = Standardisation.of(dataset.phenotype[split.train])
+    standardisation = Standardisation.of(dataset.phenotype[learned])
     return BundlePreprocessing(
         phenotype=PhenotypeCoding(
             name=dataset.trait,
@@ -295,8 +341,8 @@ def _preprocessing(
     )
 
 
-def _snps(dataset: Dataset, split: Split, preparation: Preparation) -> pd.DataFrame:
-    statistics = AlleleStatistics.of(np.ascontiguousarray(dataset.genotypes[split.train]))
+def _snps(dataset: Dataset, learned: NDArray[np.int64], preparation: Preparation) -> pd.DataFrame:
+    statistics = AlleleStatistics.of(np.ascontiguousarray(dataset.genotypes[learned]))
     return dataset.snps.assign(
         imputed_value=preparation.imputation.values,
         allele_frequency=(statistics.mean.astype(np.float64) / 2).round(6),

@@ -1,26 +1,26 @@
 """Model card in Markdown: what the model is, how it was evaluated, and what it must not be used for.
 
-Also here: the methods paragraph for a paper; the Markdown table of metrics; warnings about figures that are optimistic.
+Also here: which network the bundle holds; the methods paragraph for a paper; the Markdown table of metrics; warnings
+about figures that are optimistic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.splits import Split
+from gwas_core.messages import counted
+from gwas_core.report.bundled_network import BundledNetwork, bundled_network, bundled_network_sentence
 from gwas_core.report.comparison import ModelMetrics, comparison
+from gwas_core.report.loci import Loci
 from gwas_core.report.markdown import markdown_text
-from gwas_core.report.titles import MODEL_TITLES, SHORT_FIGURE_TITLES
+from gwas_core.report.titles import MODEL_TITLES, SHORT_FIGURE_TITLES, SPLIT_TITLES
+from gwas_core.report.training_gain import training_gain, training_sentence
 from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.tuning.experiment import Experiment
 from gwas_core.tuning.records import ExperimentRecord
-
-_SPLITS = {
-    "random_within_families": "at random within families",
-    "folds": "by the file's folds",
-    "families_left_out": "with whole families left out",
-}
 
 
 def metrics_table(rows: Iterable[ModelMetrics]) -> str:
@@ -38,7 +38,9 @@ def metrics_table(rows: Iterable[ModelMetrics]) -> str:
     return "\n".join(lines)
 
 
-def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, preparation: Iterable[str]) -> str:
+def model_card(
+    record: ExperimentRecord, dataset: Dataset, split: Split, preparation: Iterable[str], *, loci: Loci | None = None
+) -> str:
     """Return the model card of an experiment's best trial, in Markdown.
 
     Args:
@@ -46,6 +48,7 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
         dataset: prepared.
         split: rows of ``dataset``.
         preparation: sentences about reading, filters and imputation.
+        loci: tests of single SNPs that the bundle holds; None if it holds none.
 
     Raises:
         ValueError: if no trial was evaluated on the test lines.
@@ -61,9 +64,12 @@ def model_card(record: ExperimentRecord, dataset: Dataset, split: Split, prepara
     )
     prepared = "\n".join(f"- {markdown_text(sentence)}" for sentence in preparation)
     trait = markdown_text(dataset.trait)
+    network = bundled_network(record)
     return f"""# Model card: {trait}, experiment {markdown_text(record.name)}
 
 {verdict_sentence(experiment_verdict(record))}
+
+{bundled_network_sentence(replace(network, reason=markdown_text(network.reason)))}
 
 ## Judged on {len(split.test):,} test lines
 
@@ -78,9 +84,11 @@ The network was chosen by its error on these lines, so its figures here are opti
 
 {metrics_table(comparison(record, "validation"))}
 
+{training_sentence(training_gain(best))}
+
 ## Methods
 
-{methods_paragraph(experiment, dataset, split, best.number, record.finished_trials)}
+{methods_paragraph(experiment, dataset, split, best.number, record.finished_trials)}{_refit_methods(network)}
 
 ## Hyperparameters
 
@@ -92,8 +100,8 @@ The network was chosen by its error on these lines, so its figures here are opti
 
 {prepared or "- Nothing was changed."}
 
-Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: search {experiment.seed}, split
-{experiment.split.seed}, training {best.seed}.
+{_loci_text(loci)}Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`.
+Seeds: search {experiment.seed}, split {experiment.split.seed}, training {best.seed}.
 
 ## Limits
 
@@ -102,6 +110,24 @@ Content hash of the prepared dataset (SHA-256): `{experiment.dataset}`. Seeds: s
   unless whole families were left out.
 - A network that predicts well is no evidence that a SNP is causal.
 """
+
+
+def _loci_text(loci: Loci | None) -> str:
+    if loci is None:
+        return ""
+    held = "" if loci.table is None else "`loci.csv` holds the association of each SNP with the trait. "
+    return f"{held}{loci.sentence}\n\n"
+
+
+def _refit_methods(network: BundledNetwork) -> str:
+    if network.refit is None:
+        return ""
+    trained = f"trained for {counted(network.refit.epochs, 'epoch')}" if network.refit.epochs else "fitted"
+    start = "from the start that these lines give" if network.refit.epochs else "in closed form, without training"
+    return (
+        f" Then the same network was {trained} on all {network.refit.lines:,} lines, {start} (seed "
+        f"{network.refit.seed}), for the prediction of new lines."
+    )
 
 
 def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, trial: int, trials: int) -> str:
@@ -118,7 +144,8 @@ def methods_paragraph(experiment: Experiment, dataset: Dataset, split: Split, tr
     network = markdown_text(experiment.space.fixed.get("network", "hybrid"))
     return (
         f"{dataset.lines:,} lines{families} with {len(dataset.snps):,} SNPs were divided "
-        f"{_SPLITS[experiment.split.method]} into {len(split.train):,} training, {len(split.validation):,} validation "
+        f"{SPLIT_TITLES[experiment.split.method]} into {len(split.train):,} training, "
+        f"{len(split.validation):,} validation "
         f"and {len(split.test):,} test lines (seed {experiment.split.seed}). The phenotype was z-scored by the "
         f"training lines. Hyperparameters of the {network} network were searched with {experiment.algorithm.name} over "
         f"{len(experiment.space.parameters)} parameters in {trials} trials (seed {experiment.seed}), minimising the "

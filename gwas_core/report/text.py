@@ -1,7 +1,8 @@
-"""Texts in figures, where plotly would take parts of them for markup; p-values as text, however small."""
+"""Texts in figures, where plotly would take parts of them for markup; figures and p-values as text, of any size."""
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 _LONGEST = 80
@@ -35,6 +36,22 @@ def plot_lines(text: object, *, width: int = 60, limit: int = 400) -> str:
     line = " ".join(str(text).split())
     shortened = line if len(line) <= limit else f"{line[: limit - 1]}…"
     return "<br>".join(plot_text(part, limit=width) for part in textwrap.wrap(shortened, width))
+
+
+def figure_text(value: float, *, digits: int = 4) -> str:
+    """Return a number with so many significant digits: ``0.3880``, ``12,340``, ``1.200e-7``.
+
+    Args:
+        value: finite.
+        digits: how many.
+    """
+    if value == 0:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    if decimals > digits + 2:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        return f"{mantissa}e{int(exponent)}"
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"
 
 
 def p_value_text(neg_log10_p: float) -> str:

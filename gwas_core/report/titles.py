@@ -1,4 +1,4 @@
-"""Titles of models and of figures of merit: the one place for tables, charts and sentences."""
+"""Titles of models, of figures of merit and of splits: the one place for tables, charts and sentences."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ SHORT_FIGURE_TITLES = {
     "within_family_pearson": "within families",
 }
 """Titles of all four metrics, for narrow columns."""
+
+SPLIT_TITLES = {
+    "random_within_families": "at random within families",
+    "folds": "by the file's folds",
+    "families_left_out": "with whole families left out",
+}
+"""How lines were divided, by the method's name, for the end of a sentence."""
 
 
 def model_title(name: str) -> str:

@@ -16,7 +16,7 @@ from gwas_core.model.training import TrialResult
 from gwas_core.serialization import JsonObject, Record, from_json_values
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.parallel_trials import ParallelTrials
-from gwas_core.tuning.records import FinalMetrics
+from gwas_core.tuning.records import FinalMetrics, Refit
 from gwas_core.tuning.tables import stored_values
 
 _Value = TypeVar("_Value")
@@ -30,11 +30,23 @@ STOP_REQUESTED = "stop_requested"
 BASELINES = "baselines"
 CALIBRATION = "calibration"
 RESULT = "result"
+REFIT = "refit"
 PARALLEL_TRIALS = "parallel_trials"
 DATASET_AS_READ = "dataset_as_read"
 
 STUDY_ATTRIBUTES = frozenset(
-    {EXPERIMENT, STATUS, MAX_TRIALS, STOP_REQUESTED, BASELINES, CALIBRATION, RESULT, PARALLEL_TRIALS, DATASET_AS_READ}
+    {
+        EXPERIMENT,
+        STATUS,
+        MAX_TRIALS,
+        STOP_REQUESTED,
+        BASELINES,
+        CALIBRATION,
+        RESULT,
+        REFIT,
+        PARALLEL_TRIALS,
+        DATASET_AS_READ,
+    }
 )
 """Attributes of a study that the store and its writer keep; engines may add others."""
 
@@ -129,6 +141,7 @@ class StudyAttributes:
         calibration: None until the network was timed, or if that failed.
         measured_xla: whether trials use XLA as measured, False if measuring failed; None until it was tried.
         final_evaluation: of the best trial on the test lines; None until it was done.
+        refit: of the best trial's network on all lines; None until it was tried.
         parallel_trials: trials at a time on the machine that ran it last; None before, and on a cluster.
         dataset_as_read: content hash, in the library, of the dataset that it was prepared from; empty if an earlier
             version created it.
@@ -142,6 +155,7 @@ class StudyAttributes:
     calibration: Calibration | None
     measured_xla: bool | None
     final_evaluation: FinalMetrics | None
+    refit: Refit | None
     parallel_trials: ParallelTrials | None
     dataset_as_read: str = ""
 
@@ -180,6 +194,7 @@ class StudyAttributes:
             calibration=read_record(Calibration, calibration),
             measured_xla=bool(calibration.get("xla")) if isinstance(calibration, Mapping) else None,
             final_evaluation=read_record(FinalMetrics, attributes.get(RESULT)),
+            refit=read_record(Refit, attributes.get(REFIT)),
             parallel_trials=read_record(ParallelTrials, attributes.get(PARALLEL_TRIALS)),
             dataset_as_read=_content_hash(attributes.get(DATASET_AS_READ)),
         )

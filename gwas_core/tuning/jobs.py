@@ -1,4 +1,4 @@
-"""Jobs that a supervisor sends to its workers (trial, timing, baselines, final evaluation), and their answers."""
+"""Jobs that a supervisor sends to its workers, and their answers: trial, timing, baselines, final evaluation, refit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
+from gwas_core.model.refit import RefitResult
 from gwas_core.model.training import TrialResult
 from gwas_core.serialization import TaggedRecords
 
@@ -57,6 +58,23 @@ class FinalEvaluationJob:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefitJob:
+    """Training of the best trial's network on all lines; answered by a ``RefitAnswer``.
+
+    Attributes:
+        trial: number of the trial.
+        trial_directory: folder of the trial's files.
+        epochs: best epoch of the trial.
+        seed: of the trial.
+    """
+
+    trial: int
+    trial_directory: Path
+    epochs: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialAnswer:
     """Result of a trial that was trained to its end."""
 
@@ -93,6 +111,13 @@ class FinalEvaluationAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefitAnswer:
+    """Result of a refit: the best trial's network was trained on all lines."""
+
+    result: RefitResult
+
+
+@dataclass(frozen=True, kw_only=True)
 class EpochReport:
     """Report of a trial after an epoch; answered by an ``EpochAnswer``.
 
@@ -112,8 +137,8 @@ class EpochAnswer:
     prune: bool
 
 
-Job = TrialJob | CalibrationJob | BaselinesJob | FinalEvaluationJob
-Answer = TrialAnswer | PrunedAnswer | CalibrationAnswer | BaselinesAnswer | FinalEvaluationAnswer
+Job = TrialJob | CalibrationJob | BaselinesJob | FinalEvaluationJob | RefitJob
+Answer = TrialAnswer | PrunedAnswer | CalibrationAnswer | BaselinesAnswer | FinalEvaluationAnswer | RefitAnswer
 
 JOBS = TaggedRecords[Job](
     "job",
@@ -122,6 +147,7 @@ JOBS = TaggedRecords[Job](
         "calibrate": CalibrationJob,
         "baselines": BaselinesJob,
         "finalise": FinalEvaluationJob,
+        "refit": RefitJob,
     },
     name="job",
 )
@@ -135,6 +161,7 @@ ANSWERS = TaggedRecords[Answer](
         "calibrate": CalibrationAnswer,
         "baselines": BaselinesAnswer,
         "finalise": FinalEvaluationAnswer,
+        "refit": RefitAnswer,
     },
     name="answer",
 )

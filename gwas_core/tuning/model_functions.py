@@ -16,6 +16,7 @@ from gwas_core.errors import InputError
 from gwas_core.messages import quoted
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.metrics import PredictionMetrics
+from gwas_core.model.refit import RefitResult
 from gwas_core.model.training import TrialResult
 
 MODEL_VARIABLE = "GWAS_MODEL"
@@ -31,12 +32,14 @@ class ModelFunctions:
     Attributes:
         run_trial: has the signature and contract of ``gwas_core.model.training.run_trial``.
         finalise: has those of ``gwas_core.model.finalise.finalise``.
+        refit: has those of ``gwas_core.model.refit.refit``; None if what was judged is what is taken home.
         calibrate: has those of ``gwas_core.model.calibration.calibrate``; None if there is no choice of XLA.
         import_before_fork: imports what takes long and starts no thread; called once, before workers are forked.
     """
 
     run_trial: Callable[..., TrialResult]
     finalise: Callable[..., Mapping[str, PredictionMetrics]]
+    refit: Callable[..., RefitResult] | None = None
     calibrate: Callable[..., Calibration] | None = None
     import_before_fork: Callable[[], None] | None = None
 
@@ -53,6 +56,7 @@ def model_functions() -> ModelFunctions:
         return ModelFunctions(
             run_trial=module.run_trial,
             finalise=module.finalise,
+            refit=getattr(module, "refit", None),
             calibrate=getattr(module, "calibrate", None),
             import_before_fork=getattr(module, "import_before_fork", None),
         )

@@ -17,6 +17,7 @@ from gwas_core.errors import FailureKind
 from gwas_core.model.calibration import Calibration
 from gwas_core.model.hyperparameters import HyperparameterValue
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
+from gwas_core.model.refit import RefitResult
 from gwas_core.model.training import OBJECTIVE, TrialResult
 from gwas_core.serialization import JsonObject
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
@@ -135,6 +136,21 @@ class FinalMetrics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refit:
+    """Refit of the best trial's network on all lines, which is what is taken home, or why there is none.
+
+    Attributes:
+        trial: number of the trial.
+        result: how it was trained; None if that failed.
+        reason: why it failed; empty otherwise.
+    """
+
+    trial: int
+    result: RefitResult | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentRecord:
     """Experiment with all its trials.
 
@@ -147,6 +163,8 @@ class ExperimentRecord:
         final_evaluation: of the best trial, on the test lines; it may be the one of an earlier best trial.
         started: first start; finished: when it last stopped being worked on.
         parallel: trials at a time on the machine that ran it last; None before, and on a cluster.
+        refit: of the best trial's network on all lines, perhaps of an earlier best trial; None until it was tried, and
+            in experiments of versions that made none.
     """
 
     experiment: Experiment
@@ -161,6 +179,7 @@ class ExperimentRecord:
     finished: datetime | None
     directory: Path
     parallel: ParallelTrials | None = None
+    refit: Refit | None = None
 
     @property
     def parallel_trials(self) -> int:
@@ -194,6 +213,12 @@ class ExperimentRecord:
         evaluation = self.final_evaluation
         is_of_best = evaluation is not None and self.best is not None and evaluation.trial == self.best.number
         return evaluation if is_of_best else None
+
+    @property
+    def refit_of_best(self) -> Refit | None:
+        """Refit of the trial that is the best one now, once it was evaluated; None until it was tried."""
+        evaluation, refit = self.evaluated_best, self.refit
+        return refit if evaluation is not None and refit is not None and refit.trial == evaluation.trial else None
 
 
 @dataclass(frozen=True, kw_only=True)

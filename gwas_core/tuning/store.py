@@ -404,6 +404,7 @@ class Store:
             baselines_reason="" if baselines is None else baselines.reason,
             calibration=attributes.calibration,
             final_evaluation=attributes.final_evaluation,
+            refit=attributes.refit,
             started=moment(status.started),
             finished=moment(status.finished),
             parallel=attributes.parallel_trials,

@@ -1,8 +1,9 @@
 """Supervisor, the process that runs one experiment: it suggests trials, hands them to workers, writes outcomes.
 
-Also here: that XLA is timed once for all trials; the order of baselines, trials and final evaluation; what follows from
-the death of a worker and from signals; how often a trial is begun again; that suggestions do not hold up the workers;
-workers that do not start; that a full disk interrupts the search and fails no trial; a workspace deleted meanwhile.
+Also here: that XLA is timed once for all trials; the order of baselines, trials, final evaluation and refit; what
+follows from the death of a worker and from signals; how often a trial is begun again; that suggestions do not hold up
+the workers; workers that do not start; that a full disk interrupts the search and fails no trial; a workspace deleted
+meanwhile.
 
 It is the only writer of its experiment, holds the experiment's lock for as long as it
 lives, and can be killed at any moment: what is finished is in the store, the rest is begun
@@ -63,12 +64,15 @@ from gwas_core.tuning.jobs import (
     FinalEvaluationJob,
     Job,
     PrunedAnswer,
+    RefitAnswer,
+    RefitJob,
     TrialAnswer,
     TrialJob,
 )
 from gwas_core.tuning.model_functions import model_functions
 from gwas_core.tuning.parallel_trials import parallel_trials_here
 from gwas_core.tuning.progress import Ending, Progress, search_ending
+from gwas_core.tuning.records import Refit
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import make_sampler, suggest
 from gwas_core.tuning.writer import ExperimentWriter
@@ -130,7 +134,9 @@ class Supervisor:
             sampler=self._sampler,
             pruner=None if experiment.early_stopping is None else experiment.early_stopping.make_pruner(),
         )
-        self._can_calibrate = model_functions().calibrate is not None
+        functions = model_functions()
+        self._can_calibrate, self._can_refit = functions.calibrate is not None, functions.refit is not None
+        self._failed_refits: set[int] = set()
         dataset, split = workspace.dataset_directory(experiment.dataset), self._directory / SPLIT_FILE
         for path in (dataset / "dataset.json", split):
             if not path.is_file():
@@ -261,6 +267,10 @@ class Supervisor:
             if not self._is_pending(FinalEvaluationJob):
                 self._queue.append(Task(self._final_job()))
             return None
+        if self._needs_refit():
+            if not self._is_pending(RefitJob):
+                self._queue_refit()
+            return None
         return ending
 
     def _end(self, ending: Ending) -> None:
@@ -355,6 +365,31 @@ class Supervisor:
             trial=self._progress.best, experiment_directory=self._directory, trial_directory=directory
         )
 
+    # Training of the judged network on all lines.
+
+    def _needs_refit(self) -> bool:
+        best = self._progress.best
+        if best is None or not self._can_refit or best in self._failed_refits:
+            return False
+        refit = self._writer.refit()
+        return refit is None or refit.trial != best or refit.result is None
+
+    def _queue_refit(self) -> None:
+        assert self._progress.best is not None
+        trial = self._writer.store.load(self._experiment.name).trials[self._progress.best]
+        if trial.result is None or trial.result.best_epoch is None or trial.seed is None:
+            self._set_failed_refit(trial.number, "the best epoch or the seed of its trial is not known")
+            return
+        job = RefitJob(
+            trial=trial.number, trial_directory=trial.directory, epochs=trial.result.best_epoch, seed=trial.seed
+        )
+        self._queue.append(Task(job))
+
+    def _set_failed_refit(self, trial: int, reason: str) -> None:
+        """Write that there is no refit: what was judged is taken home, and the search has not failed for it."""
+        self._failed_refits.add(trial)
+        self._writer.set_refit(Refit(trial=trial, result=None, reason=reason))
+
     def _is_pending(self, kind: type[Job]) -> bool:
         return any(isinstance(task.job, kind) for task in [*self._queue, *self._pool.tasks])
 
@@ -412,6 +447,8 @@ class Supervisor:
                 self._writer.set_calibration(calibration)
             case FinalEvaluationJob(trial=trial), FinalEvaluationAnswer(validation=validation, test=test):
                 self._writer.add_final_evaluation(trial, validation=validation, test=test)
+            case RefitJob(trial=trial), RefitAnswer(result=result):
+                self._writer.set_refit(Refit(trial=trial, result=result))
             case _:
                 raise InputError(f"a {type(answer).__name__} is no answer to a {type(job).__name__}")
 
@@ -426,6 +463,8 @@ class Supervisor:
                 self._writer.set_baselines_failure(reason)
             case CalibrationJob():
                 self._writer.set_calibration_failure(reason)
+            case RefitJob(trial=trial):
+                self._set_failed_refit(trial, reason)
             case FinalEvaluationJob():
                 self._fatal = Ending(
                     state=ExperimentState.FAILED,

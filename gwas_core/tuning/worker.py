@@ -1,4 +1,4 @@
-"""Worker process of a search: trains trials, times networks, evaluates baselines and the best trial.
+"""Worker process of a search: trains trials, times networks, evaluates baselines and the best trial, and refits it.
 
 Also here: epochs reported to the supervisor; what a trial that is given up answers.
 
@@ -38,6 +38,8 @@ from gwas_core.tuning.jobs import (
     FinalEvaluationJob,
     Job,
     PrunedAnswer,
+    RefitAnswer,
+    RefitJob,
     TrialAnswer,
     TrialJob,
 )
@@ -94,6 +96,8 @@ class Worker:
                 return self._baselines(job)
             case FinalEvaluationJob():
                 return self._finalise(job)
+            case RefitJob():
+                return self._refit(job)
 
     def _trial(self, job: TrialJob) -> TrialAnswer:
         # TensorFlow is imported inside, and not at the top of this module.
@@ -130,6 +134,18 @@ class Worker:
     def _finalise(self, job: FinalEvaluationJob) -> FinalEvaluationAnswer:
         metrics = self._functions.finalise(self._dataset, self._split, job.experiment_directory, job.trial_directory)
         return FinalEvaluationAnswer(**metrics)
+
+    def _refit(self, job: RefitJob) -> RefitAnswer:
+        refit = self._functions.refit
+        assert refit is not None
+        result = refit(
+            self._dataset,
+            job.trial_directory,
+            judged_lines=len(self._split.train),
+            epochs=job.epochs,
+            seed=job.seed,
+        )
+        return RefitAnswer(result=result)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

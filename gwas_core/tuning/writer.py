@@ -30,6 +30,7 @@ from gwas_core.tuning.attributes import (
     FOLDER,
     OUTCOME,
     PARALLEL_TRIALS,
+    REFIT,
     RESULT,
     STATUS,
     STOP_REQUESTED,
@@ -44,7 +45,7 @@ from gwas_core.tuning.attributes import (
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState, now
 from gwas_core.tuning.folder_record import FolderRecord, RecordedTrial, can_record
 from gwas_core.tuning.parallel_trials import ParallelTrials
-from gwas_core.tuning.records import FinalMetrics
+from gwas_core.tuning.records import FinalMetrics, Refit
 from gwas_core.tuning.store import Store
 
 _OPTUNA_STATES = {
@@ -240,6 +241,14 @@ class ExperimentWriter:
             test_evaluations=1 if before is None else before.test_evaluations + 1,
         )
         self._set(RESULT, to_json_values(evaluation))
+
+    def refit(self) -> Refit | None:
+        """Return the stored refit of the best trial's network on all lines."""
+        return self._attributes().refit
+
+    def set_refit(self, refit: Refit) -> None:
+        """Store how a trial's network was trained on all lines, or why that failed."""
+        self._set(REFIT, to_json_values(refit))
 
     def trials(self, states: Iterable[OptunaState] | None = None) -> list[FrozenTrial]:
         """Return Optuna's trials, which must not be changed.

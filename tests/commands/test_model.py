@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gzip
+import html
+import io
 import os
 import subprocess
 import sys
@@ -66,7 +68,7 @@ def test_the_reload_snippet_predicts_the_same_without_this_package(
         archive.extractall(tmp_path)
     snippet = (tmp_path / "reload.py").read_text()
     code = [line for line in snippet.splitlines() if line and not line.startswith("#")]
-    assert len(code) == 10
+    assert len(code) == 14
     assert "gwas_core" not in snippet
     (tmp_path / "new_lines.txt").write_bytes(new_lines.read_bytes())
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -77,7 +79,9 @@ def test_the_reload_snippet_predicts_the_same_without_this_package(
         "predict", bundle, new_lines, "--out", new_lines.with_name("q.csv")
     ).code == 0 else None  # fmt: skip
     assert ours is not None
-    np.testing.assert_allclose([float(line) for line in done.stdout.split()], ours["predicted"], rtol=1e-4, atol=1e-5)
+    told = pd.read_csv(io.StringIO(done.stdout), sep="\t")
+    assert told["line"].tolist() == ours["line"].tolist()
+    np.testing.assert_allclose(told["predicted"], ours["predicted"], rtol=1e-4, atol=1e-5)
 
 
 def test_too_few_snps_are_refused(searched: Searched, tmp_path: Path) -> None:
@@ -106,3 +110,18 @@ def test_what_is_no_bundle_is_refused(searched: Searched, new_lines: Path, tmp_p
 def test_a_bundle_goes_where_it_is_wanted(searched: Searched, tmp_path: Path) -> None:
     answer = searched.here("bundle", "searched", "--out", tmp_path / "mine.zip", "--json")
     assert answer.json["bytes"] == (tmp_path / "mine.zip").stat().st_size
+
+
+def test_a_report_is_one_page_that_fetches_nothing(searched: Searched, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    answer = searched.here("report", "searched", "--out", out, "--json")
+    assert answer.code == 0, answer.err
+    page = out.read_text(encoding="utf-8")
+    assert answer.json == {"report": str(out), "bytes": len(page.encode())}
+    assert searched.answer.json["verdict"] in html.unescape(page)
+    assert "judged by nobody" in page
+    # The name of the file ends like a tag.
+    assert "<td>b&gt;.txt.gz</td>" in page
+    assert "<script" not in page
+    refused = searched.here("report", "none", "--out", tmp_path / "none.html")
+    assert (refused.code, refused.out) == (1, "")

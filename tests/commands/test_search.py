@@ -71,15 +71,16 @@ def test_the_bundle_holds_everything(searched: Searched) -> None:
         manifest = json.loads(archive.read("manifest.json"))
         split = json.loads(archive.read("split.json"))
     assert names == {
-        "MODEL_CARD.md", "experiment.json", "hyperparameters.json", "imputation.npz", "log.txt", "manifest.json",
-        "metrics.json", "model.keras", "predictions.csv", "preprocessing.json", "reload.py", "snps.csv", "space.yaml",
-        "split.json", "trials.csv",
+        "MODEL_CARD.md", "experiment.json", "hyperparameters.json", "imputation.npz", "loci.csv", "log.txt",
+        "manifest.json", "metrics.json", "model.keras", "predictions.csv", "preprocessing.json", "reload.py",
+        "snps.csv", "space.yaml", "split.json", "trials.csv",
     }  # fmt: skip
     assert card.startswith("# Model card: norm\\_phe, experiment searched")
     assert searched.answer.json["verdict"] in card
     assert manifest["dataset_sha256"] == searched.answer.json["dataset"]
     assert manifest["versions"]["keras"].startswith("3.")
-    assert set(manifest["seeds"]) == {"experiment", "split", "trial"}
+    assert set(manifest["seeds"]) == {"experiment", "split", "trial", "refit"}
+    assert manifest["learned_lines"] == {"judged": len(split["train"]), "packed": 160}
     assert sorted(split["train"] + split["validation"] + split["test"]) == list(range(160))
     assert len(split["line_names"]) == 160
 

@@ -24,12 +24,13 @@ from gwas_core.kubeflow.kubernetes_api import Unreachable
 from gwas_core.kubeflow.settings import ClusterSettings
 from gwas_core.tuning.experiment import Experiment, ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
-from gwas_core.tuning.records import ExperimentRecord
+from gwas_core.tuning.records import ExperimentRecord, Refit
 from gwas_core.tuning.space import Parameter, ParameterKind, SearchSpace
 from gwas_core.tuning.suggest import AlgorithmSettings
 from tests.kubeflow.katib_controller import set_condition
 from tests.kubeflow.katib_server import NAMESPACE, Fault, KatibServer
 from tests.kubeflow.quick_cluster import external_manifest
+from tests.tuning import refitted_trial
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete
 from tests.tuning.quick_experiments import PENALTY, behaviours, quick_experiment, quick_workspace, wait_until
 from tests.tuning.quick_trial import MODEL
@@ -480,6 +481,26 @@ def test_a_model_that_cannot_be_evaluated_is_said(
     assert record.state is ExperimentState.SUCCEEDED
     assert record.final_evaluation is not None
     assert len(connect(settings).list("trials")) == 1
+
+
+def test_the_judged_network_is_refitted_beside_the_dashboard(
+    quick_server: KatibServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = kubeflow_bench(tmp_path / "claim")
+    monkeypatch.setenv("GWAS_MODEL", refitted_trial.MODEL)
+    bench.engine.start(bench.experiment(max_trials=1))
+    record = synced(bench, ended)
+    assert record.state is ExperimentState.SUCCEEDED
+    assert record.refit_of_best is not None
+    refit = record.refit_of_best.result
+    assert refit is not None
+    assert (refit.lines, refit.judged_lines, refit.epochs) == (80, 56, 3)
+    # A refit that fails leaves the search as it is: what was judged is taken home.
+    (tmp_path / "claim" / "_no_refit").touch()
+    bench.engine.start(bench.experiment(name="second", max_trials=1))
+    record = synced(bench, ended, name="second")
+    assert (record.state, record.reason) == (ExperimentState.SUCCEEDED, "")
+    assert record.refit_of_best == Refit(trial=0, result=None, reason="this refit was told to fail")
 
 
 def test_a_snapshot_of_the_claim_is_taken_with_the_best_model(quick_server: KatibServer, tmp_path: Path) -> None:

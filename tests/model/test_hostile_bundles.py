@@ -196,3 +196,40 @@ def test_names_that_a_spreadsheet_would_run_come_back_as_they_were(tmp_path: Pat
     checked = json.loads((tmp_path / "results" / CHECKED_FILE).read_text(encoding="utf-8"))
     assert checked["snps"][0] == f"={name}"
     assert checked["chromosomes"][0] == f"@{chromosome}"
+
+
+def honest_loci() -> list[str]:
+    """The header of ``loci.csv`` and a row for each SNP of the honest bundle; the second SNP could not be tested."""
+    snps = [row.split(",") for row in snp_rows(read_members(HONEST))[1:]]
+    rows = [f"{name},{chromosome},{position},0.1,0.2,0.6" for name, chromosome, position, *_ in snps]
+    rows[1] = rows[1].replace("0.1,0.2,0.6", ",,")
+    return ["name,chromosome,position,beta,standard_error,p_value", *rows]
+
+
+LOCI_ROWS = honest_loci()
+# Each as the lines of the file, and what the refusal says.
+NO_LOCI = {
+    "one too few": (LOCI_ROWS[:-1], "is not a table of numbers for each SNP"),
+    "one too many": ([*LOCI_ROWS, LOCI_ROWS[1]], "is not a table of numbers for each SNP"),
+    "in another order": ([LOCI_ROWS[0], *LOCI_ROWS[:0:-1]], "is not a table of numbers for each SNP"),
+    "a formula": ([*LOCI_ROWS[:-1], LOCI_ROWS[-1].replace("0.6", "=1+1")], "is not a table of numbers for each SNP"),
+    "not finite": ([*LOCI_ROWS[:-1], LOCI_ROWS[-1].replace("0.6", "nan")], "is not a table of numbers for each SNP"),
+    "without columns": ([], "is not a table of numbers for each SNP"),
+}
+
+
+@pytest.mark.parametrize("loci", NO_LOCI)
+def test_loci_that_are_none_are_refused(loci: str, tmp_path: Path) -> None:
+    rows, said = NO_LOCI[loci]
+    members = read_members(HONEST) | {"loci.csv": "\n".join(rows).encode()}
+    with pytest.raises(BundleError, match=f"loci.csv in best.zip {said}"):
+        check_bundle(str(write_members(members, tmp_path / "best.zip")), str(tmp_path))
+
+
+def test_honest_loci_are_taken_and_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = read_members(HONEST) | {"loci.csv": "\n".join(LOCI_ROWS).encode()}
+    path = write_members(members, tmp_path / "best.zip")
+    check_bundle(str(path), str(tmp_path))
+    monkeypatch.setattr("gwas_core.model.bundle_reader._BYTES_OF_A_LOCUS", 0)
+    with pytest.raises(BundleError, match=r"loci.csv in best.zip is longer than"):
+        check_bundle(str(path), str(tmp_path))

@@ -99,6 +99,9 @@ def test_a_real_model_is_judged_packed_and_predicts(
         "Observed against predicted",
     ]
     assert len(app.dataframe[0].value) == 5
+    said = words(app)
+    assert "has been judged by nobody" in said
+    assert "While choosing, on the validation lines" in said
     assert not app.error
 
     bundle = current_bundle(workspace, LocalEngine(workspace).sync("searched"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwas_core.report.text import p_value_text, plot_lines, plot_text
+from gwas_core.report.text import figure_text, p_value_text, plot_lines, plot_text
 
 
 @given(st.text(max_size=60))
@@ -54,3 +54,20 @@ def test_p_values(neg_log10_p: float, text: str) -> None:
 @given(st.floats(3, 300))
 def test_p_values_read_back(neg_log10_p: float) -> None:
     assert -math.log10(float(p_value_text(neg_log10_p))) == pytest.approx(neg_log10_p, abs=0.025)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.388, "0.3880"),
+        (-0.35, "-0.3500"),
+        (12.3456, "12.35"),
+        (1234.5, "1,234"),
+        (12345.6, "12,350"),
+        (0.0, "0"),
+        (1.2e-7, "1.200e-7"),
+        (0.00123, "0.001230"),
+    ],
+)
+def test_figures_have_their_significant_digits(value: float, text: str) -> None:
+    assert figure_text(value) == text

@@ -18,8 +18,10 @@ from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.engine import watch
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.records import Refit
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.suggest import AlgorithmSettings
+from tests.tuning import refitted_trial
 from tests.tuning.engine_contract import Bench, EngineContract, check_complete, run
 from tests.tuning.quick_experiments import (
     behaviours,
@@ -258,3 +260,27 @@ def test_no_child_inherits_the_lock(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+def test_the_judged_network_is_refitted_on_all_lines_and_a_failure_of_that_fails_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GWAS_MODEL", refitted_trial.MODEL)
+    told_to_fail = bench.store.workspace.root / "_no_refit"
+    told_to_fail.touch()
+    record = run(bench, bench.experiment(max_trials=1))
+    assert (record.state, record.reason) == (ExperimentState.SUCCEEDED, "")
+    assert record.refit_of_best == Refit(trial=0, result=None, reason="this refit was told to fail")
+    # With what was wrong mended, whoever adds trials gets it, of the trial that is best then.
+    told_to_fail.unlink()
+    bench.engine.extend("quick", 1)
+    *_, record = watch(bench.engine, "quick", seconds=0.1)
+    assert record.state is ExperimentState.SUCCEEDED
+    assert record.best is not None
+    assert record.refit_of_best is not None
+    assert record.refit_of_best.trial == record.best.number
+    refit = record.refit_of_best.result
+    assert refit is not None
+    assert (refit.lines, refit.judged_lines, refit.epochs) == (80, 56, record.best.best_epoch)
+    asked = json.loads((record.best.directory / "refit" / "asked.json").read_text())
+    assert asked == {"lines": 80, "epochs": 3, "seed": record.best.seed}

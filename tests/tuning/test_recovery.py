@@ -13,12 +13,14 @@ import pytest
 
 from gwas_core.errors import ExperimentError, FailureKind
 from gwas_core.model.metrics import BaselineMetrics, PredictionMetrics
+from gwas_core.model.refit import RefitResult
 from gwas_core.model.training import TrialResult
 from gwas_core.processes.locks import experiment_lock
 from gwas_core.tuning.attributes import Outcome
 from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.folder_record import RECORD_FOLDER, FolderRecord
 from gwas_core.tuning.local import LocalEngine
+from gwas_core.tuning.records import Refit
 from gwas_core.tuning.recovery import recover
 from gwas_core.tuning.store import Store
 from gwas_core.tuning.writer import ExperimentWriter
@@ -61,6 +63,7 @@ def made(store: Store, name: str) -> None:
     writer.begin(4, xla=False)
     writer.set_baselines({"mean": BaselineMetrics(validation=metrics(1.0), test=metrics(1.5), variance={"ratio": 2.0})})
     writer.add_final_evaluation(0, validation=metrics(0.5), test=metrics(0.75))
+    writer.set_refit(Refit(trial=0, result=RefitResult(lines=60, judged_lines=36, epochs=2, seed=7, seconds=0.1 + 0.2)))
     writer.set_status(ExperimentState.STOPPED, "it was told to")
     store.add_trials(name, 3)
     store.set_engine_attribute(name, "notes", {"uid": "1"})
