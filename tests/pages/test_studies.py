@@ -7,12 +7,15 @@ from streamlit.testing.v1 import AppTest
 
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.library import DatasetLibrary
+from gwas_core.report.verdict import experiment_verdict, verdict_sentence
 from gwas_core.studies.about import change_about, read_about
+from gwas_core.studies.listing import list_studies
 from gwas_core.tuning.creation import create_experiment
 from gwas_core.tuning.experiment import ExperimentState
 from gwas_core.tuning.store import Store
 from gwas_core.workspace import Workspace
 from tests.pages.conftest import OpenPage
+from tests.pages.made_stores import judgement, mixed_store
 from tests.pages.test_experiment import words
 from tests.studies.test_studies import SPACE, made
 from ui.studies.cards import _PER_PAGE
@@ -154,3 +157,28 @@ def test_a_card_sets_the_number_of_trials(open_page: OpenPage, height: Dataset) 
     (trials,) = (field for field in app.number_input if field.label == "Trials")
     assert trials.value == 12
     assert [button.disabled for button in app.button if button.label == "Chosen"] == [True]
+
+
+@pytest.mark.parametrize(("test_error", "is_better"), [(0.55, True), (0.7, False)])
+def test_no_page_contradicts_another(
+    test_error: float, is_better: bool, open_page: OpenPage, workspace: Workspace
+) -> None:
+    """The verdict is the same on the home and on Answer; elsewhere figures say that they are those while choosing."""
+    workspace.root.mkdir()
+    made_one = mixed_store(workspace.root, ExperimentState.RUNNING)
+    made_one.writer.add_final_evaluation(1, validation=judgement(0.5), test=judgement(test_error))
+    made_one.writer.set_status(ExperimentState.SUCCEEDED)
+    verdict = experiment_verdict(made_one.store.load("made"))
+    assert verdict.is_better is is_better
+    sentence = verdict_sentence(verdict)
+    (study,) = list_studies(workspace, (), made_one.store.experiments())
+    for page, query in ((PAGE, {}), ("pages/answer.py", {"study": study.key})):
+        app = open_page(page, **query)
+        said = "\n".join([words(app), *(box.value for box in app.success)])
+        assert sentence in said.replace("\\", "").replace("\u2060", "")
+    said = words(open_page("pages/machine_room.py", experiment="made")).replace("\\", "")
+    assert sentence not in said
+    assert "While choosing (validation lines)" in said
+    assert "the verdict, on test lines, is on Answer" in said
+    answer = open_page("pages/answer.py", experiment="made")
+    assert [bool(answer.success), bool(answer.warning)] == [is_better, not is_better]
