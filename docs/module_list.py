@@ -55,8 +55,9 @@ def sections() -> Iterator[tuple[str, list[Path]]]:
             yield name, modules(f"gwas_core/{name}")
     yield "Pages", [REPOSITORY / "app.py", *modules("pages")]
     yield "What pages share, and their parts", modules("ui")
-    yield "The page Data", modules("ui/data")
-    yield "The page Search", modules("ui/search")
+    yield "Studies", modules("ui/studies")
+    yield "The tab Data", modules("ui/data")
+    yield "The tab Train", modules("ui/search")
     yield "In the browser", [*modules("assets", "*.css"), *modules("assets", "*.js")]
 
 

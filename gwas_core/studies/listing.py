@@ -65,7 +65,7 @@ class Study:
 
     @property
     def answering(self) -> ExperimentSummary | None:
-        """The newest of its searches whose best network was judged on the test lines.
+        """Newest of its searches whose best network was judged on the test lines; None if none was.
 
         The newest and not the best: choosing by figures on test lines would make those figures too good.
         """
@@ -73,7 +73,7 @@ class Study:
 
     @property
     def state(self) -> StudyState:
-        """How far its answer is."""
+        """State of its answer."""
         if any(entry.state.is_active() or entry.state is ExperimentState.CREATED for entry in self.experiments):
             return StudyState.SEARCHING
         if self.answering is not None:

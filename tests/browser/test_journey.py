@@ -353,7 +353,8 @@ def progress(page: Page) -> Locator:
 
 
 def state(page: Page) -> Locator:
-    return page.get_by_test_id("stMarkdownContainer").locator(".stMarkdownBadge")
+    """That of the search; the study has one of its own, above."""
+    return page.get_by_test_id("stMarkdownContainer").locator(".stMarkdownBadge").nth(1)
 
 
 def chips(page: Page) -> Locator:

@@ -80,7 +80,7 @@ class Gateway:
 
         Browsers ask for an icon by themselves; Streamlit tries, under a deep link, where the app begins.
         """
-        tried = re.compile(r"/favicon\.ico$|/(experiment|association)/_stcore/(health|host-config)$")
+        tried = re.compile(r"/favicon\.ico$|/(machine-room|loci|train|data|studies)/_stcore/(health|host-config)$")
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [line for line in lines if line[0] in "45" and not tried.search(line)]
 

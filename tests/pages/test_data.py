@@ -111,8 +111,8 @@ def test_the_next_step_is_said_first_and_only_one_button_stands_out(open_page: O
     assert main_buttons(app) == ["Load the demo data"]
     app.button(key="data-demo").click().run()
     app = open_page(PAGE)
-    assert app.markdown[0].value.startswith("Press **Search** beside a dataset")
-    assert main_buttons(app) == ["Search", "Delete it"]  # the latter behind a click
+    assert app.markdown[0].value.startswith("Press **Train** beside a dataset")
+    assert main_buttons(app) == ["Train", "Delete it"]  # the latter behind a click
 
 
 def test_the_histogram_names_the_trait(open_page: OpenPage) -> None:

@@ -118,7 +118,7 @@ def test_an_interrupted_one_can_be_resumed_and_deleted_but_not_stopped(open_page
     select(app, "made")
     assert {button.label: button.disabled for button in app.button if button.label != "Add and run"} == {
         "Open": False,
-        "Model": False,
+        "Answer": False,
         "Stop": True,
         "Resume": False,
         "Delete": False,
