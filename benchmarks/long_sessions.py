@@ -30,7 +30,7 @@ _NAME = "live"
 _MOST_LEFT = 20
 _EPOCHS = 200
 _SESSION_SECONDS = 240.0
-_PAGES = (("experiments", ""), ("experiment", f"experiment={_NAME}"))
+_PAGES = (("experiments", ""), ("machine-room", f"experiment={_NAME}"))
 
 
 @dataclass(frozen=True, kw_only=True)
