@@ -36,7 +36,8 @@ def rerun_seconds(*, reruns: int, trials: int = 1000) -> dict[str, list[float]]:
         os.environ.pop("GWAS_STORAGE", None)
         thousand_trials(workspace, trials)
         PagesManager.uses_pages_directory = False  # as after the first visit
-        app = AppTest.from_file(ROOT / "pages" / "experiment.py", default_timeout=120)
+        app = AppTest.from_file(ROOT / "app.py", default_timeout=120).run()
+        app.switch_page("pages/machine_room.py")
         app.query_params["experiment"], app.query_params["trial"] = "made", "7,8"
         app.run()
         times: dict[str, list[float]] = {"seconds": [], "wall_seconds": []}

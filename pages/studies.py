@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gwas_core.errors import GwasError
-from gwas_core.studies.listing import Study, StudyState
+from gwas_core.studies.listing import Study, StudyState, study_key
 from gwas_core.tuning.demo import DEMO_FILE
 from ui.actions import finish_actions
 from ui.data.sources import add_demo_dataset
@@ -48,7 +48,7 @@ def open_example(studies: tuple[Study, ...]) -> None:
         st.switch_page(first_tab(found).page, query_params={STUDY: found.key})
     with st.spinner("Reading the example"):
         content_hash = add_demo_dataset()
-    st.switch_page(DATA.page, query_params={STUDY: content_hash[:16]})
+    st.switch_page(DATA.page, query_params={STUDY: study_key(content_hash)})
 
 
 def listed(*, live: bool, first: list[tuple[Study, ...]]) -> None:

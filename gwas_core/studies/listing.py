@@ -99,15 +99,24 @@ def list_studies(
     Returns:
         A study for each dataset of the library, and for each dataset of an experiment that is not in the library.
     """
-    by_key: dict[str, list[ExperimentSummary]] = {entry.hash[:_DIGITS]: [] for entry in entries}
+    by_key: dict[str, list[ExperimentSummary]] = {study_key(entry.hash): [] for entry in entries}
     for experiment in experiments:
         if experiment.state is not ExperimentState.BROKEN:
             by_key.setdefault(_key_of(workspace, experiment, entries), []).append(experiment)
-    known = {entry.hash[:_DIGITS]: entry for entry in entries}
+    known = {study_key(entry.hash): entry for entry in entries}
     studies = [
         _study(workspace, key, known.get(key), tuple(searches)) for key, searches in by_key.items() if key or searches
     ]
     return tuple(sorted(studies, key=lambda study: datetime.fromisoformat(study.changed), reverse=True))
+
+
+def study_key(content_hash: str) -> str:
+    """Return the key of the study that a dataset of the library is.
+
+    Args:
+        content_hash: of the dataset.
+    """
+    return content_hash[:_DIGITS]
 
 
 def study_of(studies: Sequence[Study], experiment: str) -> Study | None:
@@ -122,7 +131,7 @@ def study_of(studies: Sequence[Study], experiment: str) -> Study | None:
 
 def _key_of(workspace: Workspace, experiment: ExperimentSummary, entries: Sequence[LibraryEntry]) -> str:
     as_read = experiment.dataset_as_read or dataset_as_read(workspace, experiment.dataset, entries)
-    return as_read[:_DIGITS] if as_read else f"x{experiment.dataset[:_DIGITS]:0<16}"
+    return study_key(as_read) if as_read else f"x{experiment.dataset[:_DIGITS]:0<16}"
 
 
 def _study(

@@ -252,6 +252,8 @@ def test_a_large_upload(
     expect(metric(page, "Lines")).to_have_text(f"{lines:,}")
     begin = time.monotonic()
     button(page, "Use this dataset").click()
+    expect(page.get_by_role("heading", name=f"Quality of {large_table.name}")).to_be_visible()
+    page.get_by_test_id("stMain").get_by_role("link", name="Train").first.click()
     expect(button(page, "Launch")).to_be_enabled()
     with capsys.disabled():
         print(f"used, filtered and divided in {time.monotonic() - begin:.1f} s")

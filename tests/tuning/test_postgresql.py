@@ -110,7 +110,7 @@ def test_two_search_machines_and_two_dashboards_share_it(
         machine.engine.start(quick_experiment(machine.dataset, name, max_trials=6))
     dashboards = [Dashboard(machine.root, tmp_path / f"{machine.root.name}.log") for machine in machines]
     try:
-        looking = [Session(dashboard, page) for dashboard in dashboards for page in ("experiments", "experiment")]
+        looking = [Session(dashboard, page) for dashboard in dashboards for page in ("experiments", "machine-room")]
         for session in looking:
             session.start()
         for machine in machines:

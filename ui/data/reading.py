@@ -16,13 +16,15 @@ from gwas_core.genotypes.dataset import MISSING
 from gwas_core.genotypes.limited_reading import LimitedReader, TableOutline
 from gwas_core.genotypes.readers import SnpChoice
 from gwas_core.messages import counted
+from gwas_core.studies.listing import study_key
 from gwas_core.workspace import Workspace
-from ui.data.datasets import SEARCH_PAGE
 from ui.data.roles import roles_form
 from ui.data.sources import Source
 from ui.limited_work import raised, result_or_refusal
 from ui.refusals import Refusals
 from ui.store import show_error
+from ui.studies.current import STUDY
+from ui.studies.frame import DATA
 from ui.tables import data_table
 from ui.text import markdown_text
 
@@ -81,7 +83,7 @@ def show_source(source: Source, refusals: Refusals) -> None:
             show_error(error)
             return
         st.session_state.pop("data-uploaded", None)
-        st.switch_page(SEARCH_PAGE, query_params={"dataset": content_hash})
+        st.switch_page(DATA.page, query_params={STUDY: study_key(content_hash)})
 
 
 def preview(table: TableOutline, roles: ColumnRoles) -> pd.DataFrame:

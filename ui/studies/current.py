@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from gwas_core.studies.listing import Study, list_studies, study_of
+from gwas_core.studies.listing import Study, list_studies, study_key, study_of
 from ui import url
 from ui.store import dataset_library, engines
 
@@ -27,7 +27,7 @@ def current_study(studies: tuple[Study, ...]) -> Study | None:
     Args:
         studies: all of them.
     """
-    key = url.read(STUDY) or st.query_params.get(_DATASET, "")[:16]
+    key = url.read(STUDY) or study_key(st.query_params.get(_DATASET, ""))
     if key:
         return next((study for study in studies if study.key == key), None)
     return study_of(studies, url.read(_EXPERIMENT)) if url.read(_EXPERIMENT) else None
