@@ -9,6 +9,7 @@ import streamlit as st
 
 from gwas_core.errors import InputError
 from gwas_core.evaluation.store import PREDICTIONS_FILE, EvaluationStore, evaluations_of
+from gwas_core.genotypes.library import DatasetLibrary
 from gwas_core.messages import counted
 from gwas_core.report.evaluation import MARKS_LEGEND, differences_figure, differences_table, evaluation_rows
 from gwas_core.report.titles import FIGURE_TITLES
@@ -34,7 +35,7 @@ def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
         st.caption(
             "By chance, one split of the lines can make a network look better or worse than it is. This command tunes "
             "on half of the folds, predicts each of the other folds with networks trained on all folds but that one, "
-            "and gives confidence intervals. Use the path of your file:"
+            "and gives confidence intervals." + ("" if _is_kept(workspace, record) else " Use the path of your file:")
         )
         st.code(f"{program_name()} evaluate {shlex.quote(record.experiment.source)}", language="bash")
         return
@@ -45,6 +46,12 @@ def show_evaluation(workspace: Workspace, record: ExperimentRecord) -> None:
         _show(folders[name])
     except InputError as error:
         show_error(error)
+
+
+def _is_kept(workspace: Workspace, record: ExperimentRecord) -> bool:
+    """Return whether commands find the data of an experiment by the name of its source alone."""
+    entries = DatasetLibrary(workspace).entries()
+    return sum(entry.source == record.experiment.source for entry in entries) == 1
 
 
 def _show(folder: EvaluationStore) -> None:

@@ -8,15 +8,32 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from gwas_core.errors import SettingsError
+from gwas_core.errors import InputError, SettingsError
 from gwas_core.genotypes.column_roles import ColumnRoles, choose_roles, make_dataset
 from gwas_core.genotypes.dataset import Dataset
 from gwas_core.genotypes.genotype_table import GenotypeTable
+from gwas_core.genotypes.library import DatasetLibrary, LibraryEntry
 from gwas_core.genotypes.readers import SnpChoice, read_table
 from gwas_core.messages import quoted
 from gwas_core.processes.command_messages import MessageKind, printable, say
+from gwas_core.studies.listing import study_key
+from gwas_core.workspace import Workspace
+
+# Options that say which column of a file is what.
+_ROLES = (
+    "phenotype",
+    "line_name",
+    "folds",
+    "family",
+    "family_characters",
+    "no_families",
+    "snp_prefix",
+    "snps_after",
+    "drop_missing_phenotype",
+)
 
 __all__ = [
     "format_number",
@@ -77,18 +94,47 @@ def _characters(text: str) -> tuple[int, int]:
 def load_dataset(options: argparse.Namespace) -> tuple[Dataset, tuple[str, ...]]:
     """Return the dataset of ``options.file``, and the notes of reading it.
 
+    Where there is no such file, the name may be that of a dataset of the workspace, as its page shows it, or its key
+    in addresses.
+
     Args:
-        options: of a command that reads a file.
+        options: of a command that reads a file; ``options.file`` becomes the dataset's own name.
 
     Raises:
-        InputError: the file cannot be used.
+        InputError: the file cannot be used, or several datasets have this name.
         SettingsError: an option does not fit the file.
     """
+    entry = None if options.file.exists() else _kept(options)
+    if entry is not None:
+        options.file = Path(entry.source)
+        return DatasetLibrary(Workspace.from_environment()).load(entry.hash), entry.notes
     table = read_input_table(options)
     dataset, notes = make_dataset(
         table, roles_from_options(options, table), drop_missing_phenotype=options.drop_missing_phenotype
     )
     return dataset, tuple(notes)
+
+
+def _kept(options: argparse.Namespace) -> LibraryEntry | None:
+    """Return the dataset of the workspace that ``options.file`` names; None if it names none."""
+    name = str(options.file)
+    entries = DatasetLibrary(Workspace.from_environment()).entries()
+    named = [entry for entry in entries if name in (entry.source, entry.hash, study_key(entry.hash))]
+    if not named:
+        return None
+    if len(named) > 1:
+        raise InputError(
+            f"{len(named)} datasets of the workspace are called {quoted(name)}: give the key of one "
+            f"({', '.join(study_key(entry.hash) for entry in named[:5])}), or the path of the file"
+        )
+    given = [role for role in _ROLES if getattr(options, role)]
+    if given:
+        raise SettingsError(
+            f"{quoted(name)} is a dataset of the workspace, whose columns were chosen when it was read: leave out "
+            f"--{given[0].replace('_', '-')}, or give the path of the file",
+            field=given[0],
+        )
+    return named[0]
 
 
 def say_notes(notes: Iterable[str]) -> None:

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from gwas_core.cli import build_parser
+from gwas_core.commands.common import load_dataset
+from gwas_core.errors import InputError, SettingsError
+from gwas_core.genotypes.library import DatasetLibrary
+from gwas_core.workspace import Workspace
 from tests.commands.conftest import Command, Searched
 from tests.genotypes.bad_input import BAD_INPUT, BadInput
+from tests.studies.test_studies import made
 
 
 def test_inspect_holds_what_is_promised(searched: Searched) -> None:
@@ -63,3 +69,32 @@ def test_simulate_says_what_it_wrote(run: Command, here: Command, tmp_path: Path
     refused = here("simulate", tmp_path / "t.txt", "--heritability", "3")
     assert refused.code == 2
     assert "heritability" in refused.err
+
+
+def test_a_dataset_of_the_workspace_is_found_by_its_name_or_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page prints it in a command."""
+    monkeypatch.setenv("GWAS_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.chdir(tmp_path)
+    library = DatasetLibrary(Workspace(tmp_path / "workspace"))
+    height, weight = made(), made("weight", seed=1)
+    for dataset in (height, weight):
+        library.add(dataset, source=f"{dataset.trait}.txt", notes=("as guessed",))
+    parser = build_parser()
+    for name in ("height.txt", height.content_hash, height.content_hash[:16]):
+        options = parser.parse_args(["evaluate", name])
+        dataset, notes = load_dataset(options)
+        assert dataset.content_hash == height.content_hash
+        assert notes == ("as guessed",)
+        assert options.file.name == "height.txt"
+    with pytest.raises(SettingsError, match="leave out --phenotype"):
+        load_dataset(parser.parse_args(["evaluate", "height.txt", "--phenotype", "x"]))
+    library.add(made("other", seed=2), source="height.txt")
+    with pytest.raises(InputError, match=f"2 datasets .*{height.content_hash[:16]}"):
+        load_dataset(parser.parse_args(["evaluate", "height.txt"]))
+    (tmp_path / "height.txt").write_text("a file goes before it")
+    with pytest.raises(InputError, match=r"'height.txt'"):
+        load_dataset(parser.parse_args(["evaluate", "height.txt"]))
+    with pytest.raises(InputError, match="there is no file"):
+        load_dataset(parser.parse_args(["evaluate", "nothing.txt"]))
