@@ -33,10 +33,10 @@ def take_in_numpy(*, size: int) -> int:
 
 
 def wait(*, pid_file: str) -> None:
-    """Start a process, note both ids, and never end."""
-    child = subprocess.Popen(["/bin/sleep", "600"])
+    """Start a process, note both ids, and not end by itself while a test waits for that."""
+    child = subprocess.Popen(["/bin/sleep", "7200"])
     Path(pid_file).write_text(f"{os.getpid()} {child.pid}", encoding="ascii")
-    time.sleep(600)
+    time.sleep(7200)
 
 
 def compute() -> None:

@@ -87,7 +87,9 @@ def test_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     try:
         wait_until(lambda: not psutil.pid_exists(limited) or psutil.Process(limited).status() == psutil.STATUS_ZOMBIE)
     finally:
-        os.kill(started_by_it, signal.SIGKILL)
+        for left in (limited, started_by_it):
+            with suppress(ProcessLookupError):
+                os.kill(left, signal.SIGKILL)
 
 
 def test_processor_time_is_limited_where_nobody_watches() -> None:
