@@ -6,12 +6,15 @@ holds; whether training helped.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from gwas_core.errors import GwasError, InputError
+from gwas_core.genotypes.dataset import Dataset
 from gwas_core.messages import counted
 from gwas_core.model.bundle_files import MODEL_CARD, read_beginning
 from gwas_core.report.bundle_export import bundle_is_current, bundle_path, export_bundle, network_files
@@ -208,7 +211,7 @@ def show_prediction(workspace: Workspace, record: ExperimentRecord) -> None:
             with st.spinner("Predicting. Starting TensorFlow takes the first seconds …", show_time=True):
                 run_prediction(bundle, genotypes)
             st.rerun()  # without the button
-        _show_predicted(record, prediction)
+        _show_predicted(workspace, record, prediction)
 
 
 def show_card(workspace: Workspace, record: ExperimentRecord) -> None:
@@ -246,12 +249,12 @@ def not_judged_box(record: ExperimentRecord, text: str) -> None:
     )
 
 
-def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
+def _show_predicted(workspace: Workspace, record: ExperimentRecord, prediction: Prediction) -> None:
     for note in prediction.notes:
         st.info(markdown_text(note), icon=":material/info:")
     table = read_csv(prediction.table, dtype={"line": str}, keep_default_na=False, nrows=_MOST_PREDICTED)
     lines = lines_predicted(prediction)
-    shown = "" if lines <= len(table) else f" The first {len(table):,} are shown; the file has all."
+    shown = "" if lines <= len(table) else f" The first {len(table):,} are ranked here; the file has all."
     st.markdown(f"{counted(lines, 'line')} predicted.{shown}")
     # Above the table, which grows while it loads: the button does not move away from under the mouse.
     st.download_button(
@@ -263,11 +266,20 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
         key="predicted-csv",
         on_click="ignore",
     )
+    best = st.slider(
+        "Show the best, in %", 1, 100, 100, key=f"predicted-best-{record.name}", width=320, help="By predicted value"
+    )
     data_table(
-        table,
+        ranked_predictions(table, learned=_learned_lines(workspace, record), percent=best),
         height=320,
         column_config={
+            "rank": st.column_config.NumberColumn("Rank", width="small", help="1 is the largest predicted value"),
             "line": "Line",
+            "learned": st.column_config.CheckboxColumn(
+                "In the study",
+                help="The network learned a line of this name, or it was judged by it: what is predicted for it is no "
+                "test.",
+            ),
             "predicted": st.column_config.NumberColumn("Predicted", format="%.4g"),
             "imputed_fraction": st.column_config.NumberColumn(
                 "Imputed", format="percent", help="Share of the SNPs of the model that were filled in for this line"
@@ -275,6 +287,33 @@ def _show_predicted(record: ExperimentRecord, prediction: Prediction) -> None:
         },
         alt="Predicted phenotypes",
     )
+
+
+def ranked_predictions(table: pd.DataFrame, *, learned: Collection[str], percent: int) -> pd.DataFrame:
+    """Return predictions, the largest first.
+
+    Args:
+        table: columns line, predicted, imputed_fraction.
+        learned: names of the lines that the study has.
+        percent: share of the lines to return, at least one.
+
+    Returns:
+        The same columns after ``rank``, from 1, and with ``learned`` (whether the study has a line of this name) if it
+        has any of them.
+    """
+    ranked = table.sort_values("predicted", ascending=False, kind="stable").reset_index(drop=True)
+    ranked.insert(0, "rank", ranked.index + 1)
+    known = ranked["line"].isin(set(learned))
+    if known.any():
+        ranked["learned"] = known
+    return ranked.head(max(1, math.ceil(len(ranked) * percent / 100)))
+
+
+def _learned_lines(workspace: Workspace, record: ExperimentRecord) -> Collection[str]:
+    try:
+        return Dataset.load(workspace.dataset_directory(record.experiment.dataset)).line_names
+    except (GwasError, OSError):
+        return ()
 
 
 def _test_note(record: ExperimentRecord) -> str:

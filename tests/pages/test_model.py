@@ -18,7 +18,7 @@ from tests.model.hostile_bundles import HONEST, read_members, write_members
 from tests.pages.conftest import OpenPage
 from tests.pages.made_stores import judgement, mixed_store, new_experiment
 from tests.pages.test_experiment import words
-from ui.model import current_bundle, judgement_rows, read_card
+from ui.model import current_bundle, judgement_rows, ranked_predictions, read_card
 from ui.prediction import Prediction, kept_prediction, lines_predicted, run_prediction, store_upload
 
 PAGE = "pages/answer.py"
@@ -128,7 +128,13 @@ def test_a_real_model_is_judged_packed_and_predicts(
     upload = app.file_uploader(key="genotypes-searched")
     upload.set_value(("../../odd <b>name</b>.txt.gz", searched.file.read_bytes(), "application/gzip")).run()
     assert "160 lines predicted." in words(app)
-    assert app.dataframe[-1].value["line"].tolist() == table["line"].tolist()
+    shown = app.dataframe[-1].value
+    assert sorted(shown["line"]) == sorted(table["line"])
+    assert shown["predicted"].is_monotonic_decreasing
+    assert shown["rank"].tolist() == list(range(1, 161))
+    assert shown["learned"].all()
+    app.slider(key="predicted-best-searched").set_value(10).run()
+    assert len(app.dataframe[-1].value) == 16
     assert {path.name for path in (workspace.root / "_predictions").iterdir()} == {genotypes.parent.name}
 
 
@@ -176,6 +182,16 @@ def test_the_card_is_read_and_nothing_else_of_the_bundle(tmp_path: Path) -> None
     card = read_card(write_members(members, tmp_path / "best.zip"))
     assert card is not None
     assert card.startswith("# Model card")
+
+
+def test_predictions_are_ranked_and_lines_of_the_study_flagged() -> None:
+    table = pd.DataFrame({"line": ["a", "b", "c"], "predicted": [1.0, 3.0, 2.0], "imputed_fraction": 0.0})
+    ranked = ranked_predictions(table, learned=["c", "d"], percent=50)
+    assert ranked["line"].tolist() == ["b", "c"]
+    assert ranked["rank"].tolist() == [1, 2]
+    assert ranked["learned"].tolist() == [False, True]
+    assert "learned" not in ranked_predictions(table, learned=(), percent=1)
+    assert len(ranked_predictions(table, learned=(), percent=1)) == 1
 
 
 def test_what_is_no_bundle_has_no_card(tmp_path: Path) -> None:

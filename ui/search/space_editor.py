@@ -15,6 +15,7 @@ import yaml
 
 from gwas_core.errors import GwasError
 from gwas_core.messages import counted
+from gwas_core.report.hyperparameter_words import hyperparameter_sentence
 from gwas_core.tuning.space import MAXIMUM_FILE_BYTES, PRESETS, ParameterKind, Scale, SearchSpace
 from gwas_core.workspace import program_name
 from ui.search.space_rows import (
@@ -83,6 +84,8 @@ def space_editor(form: str) -> SpaceReading:
             _add_form(form)
         with st.popover("Open a saved space", icon=":material/upload_file:"):
             _open_form(form)
+        with st.popover("What they do", icon=":material/help:", help="Each hyperparameter of the table in a sentence"):
+            _explanations(state)
         download = st.empty()
     reading = _table(form, state)
     download.download_button(
@@ -103,6 +106,13 @@ def space_editor(form: str) -> SpaceReading:
         points = "" if size is None else f", {counted(size, 'combination')}"
         st.caption(f"{counted(len(reading.space.parameters), 'hyperparameter')} to search{points}.")
     return reading
+
+
+def _explanations(state: _State) -> None:
+    """Say what each hyperparameter of the table does."""
+    names = dict.fromkeys(row.name for row in state.rows)
+    told = [f"- `{name}`: {text}" for name in names if (text := hyperparameter_sentence(name))]
+    st.markdown("\n".join(told) or "The table names no hyperparameter of a network.")
 
 
 def _state(form: str) -> _State:
