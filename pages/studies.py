@@ -16,6 +16,7 @@ from ui.first_start import demo_is_starting, show_first_start
 from ui.router import through_app
 from ui.store import engines, errors_shown, show_error
 from ui.studies.cards import show_cards
+from ui.studies.comparison import show_comparison
 from ui.studies.current import STUDY, all_studies
 from ui.studies.editing import finish_editing
 from ui.studies.frame import DATA, first_tab
@@ -93,3 +94,4 @@ else:
     finish_editing(studies)
     live = moving(studies)
     st.fragment(run_every=REFRESH_SECONDS if live else None)(listed)(live=live, first=[studies])
+    show_comparison(studies)

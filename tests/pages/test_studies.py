@@ -119,6 +119,22 @@ def test_each_tab_of_a_study_without_a_search_opens(open_page: OpenPage, height:
         assert "height · height" in words(app).replace("\\", "")
 
 
+def test_studies_are_compared_side_by_side(open_page: OpenPage, workspace: Workspace, height: Dataset) -> None:
+    mixed = mixed_store(workspace.root, ExperimentState.RUNNING)
+    mixed.writer.add_final_evaluation(1, validation=judgement(0.5), test=judgement(0.55))
+    mixed.writer.set_status(ExperimentState.SUCCEEDED)
+    keys = [
+        study.key for study in list_studies(workspace, DatasetLibrary(workspace).entries(), mixed.store.experiments())
+    ]
+    assert len(keys) == 2
+    app = open_page(PAGE)
+    app.multiselect(key="studies-compared").set_value(keys).run()
+    table = app.dataframe[-1].value.set_index("Fact")
+    assert sorted(table.loc["State"]) == ["Answered", "No search yet"]
+    assert sorted(table.loc["Error of the network"]) == ["0.55", "–"]
+    assert sorted(table.loc["Its error"]) == ["0.6", "–"]
+
+
 def test_loci_need_no_search(open_page: OpenPage, height: Dataset) -> None:
     app = open_page("pages/loci.py", study=height.content_hash[:16])
     metrics = {metric.label: metric.value for metric in app.metric}
