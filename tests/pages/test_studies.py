@@ -133,6 +133,9 @@ def test_studies_are_compared_side_by_side(open_page: OpenPage, workspace: Works
     assert sorted(table.loc["State"]) == ["Answered", "No search yet"]
     assert sorted(table.loc["Error of the network"]) == ["0.55", "–"]
     assert sorted(table.loc["Its error"]) == ["0.6", "–"]
+    DatasetLibrary(workspace).delete(height.content_hash)
+    app.run()
+    assert not app.exception
 
 
 def test_loci_need_no_search(open_page: OpenPage, height: Dataset) -> None:

@@ -14,6 +14,7 @@ from ui.studies.states import STATE_TITLES, study_sentence
 from ui.tables import data_table
 
 _DIGITS = 4
+_CHOSEN = "studies-compared"
 
 
 def show_comparison(studies: Sequence[Study]) -> None:
@@ -25,17 +26,19 @@ def show_comparison(studies: Sequence[Study]) -> None:
     if len(studies) < 2:
         return
     by_key = {study.key: study for study in studies}
+    if _CHOSEN in st.session_state:  # one of them may have been deleted meanwhile
+        st.session_state[_CHOSEN] = [key for key in st.session_state[_CHOSEN] if key in by_key]
     with st.expander("Compare studies", icon=":material/compare_arrows:"):
         chosen = st.multiselect(
             "Studies",
             list(by_key),
             format_func=lambda key: by_key[key].title,
-            key="studies-compared",
+            key=_CHOSEN,
             placeholder="Choose two or more",
         )
         if len(chosen) < 2:
             return
-        table = comparison_table([by_key[key] for key in chosen if key in by_key])
+        table = comparison_table([by_key[key] for key in chosen])
         data_table(table, alt="The studies side by side")
         st.download_button(
             "Download as CSV",
