@@ -206,12 +206,20 @@ def _test_sentence(verdict: Verdict) -> str:
     if not verdict.contrasts:
         return "No baseline could be computed, so there is nothing to compare the network with."
     strongest = verdict.contrasts[0]
-    best, change = model_title(strongest.baseline), abs(strongest.relative or 0.0)
+    best, change = model_title(strongest.baseline), _error_change(strongest.relative or 0.0)
     if verdict.is_better:
-        return f"The network predicts the test lines better than the best baseline, {best} (MAE {change:.1%} lower)."
-    sentence = f"The network does not beat {best} on the test lines (MAE {change:.1%} higher)"
+        return f"The network predicts the test lines better than the best baseline, {best} ({change})."
+    sentence = f"The network does not beat {best} on the test lines ({change})"
     beaten = [model_title(name) for name in verdict.beaten]
     return f"{sentence}; it beats: {', '.join(beaten)}." if beaten else f"{sentence}, nor any other baseline."
+
+
+def _error_change(relative: float) -> str:
+    """Return a relative difference of errors in words: ``4.2 % lower error``."""
+    percent = f"{abs(relative) * 100:.1f}"
+    if float(percent) == 0:
+        return "the same error" if relative == 0 else f"less than 0.1 % {'lower' if relative < 0 else 'higher'} error"
+    return f"{percent} % {'lower' if relative < 0 else 'higher'} error"
 
 
 def _evaluation_sentence(verdict: Verdict) -> str:

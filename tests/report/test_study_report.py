@@ -86,7 +86,7 @@ def test_it_says_what_a_reader_asks_for() -> None:
     report = made()
     said = read(study_report_page(report)).text
     for words in (
-        "better than the best baseline, GBLUP (REML) (MAE 10.0% lower)",
+        "better than the best baseline, GBLUP (REML) (10.0 % lower error)",
         "the network in the bundle learned all 60 lines afterwards, and has been judged by nobody",
         "Divided at random within families, seed 0.",
         "training did not improve on the closed-form start",

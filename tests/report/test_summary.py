@@ -15,7 +15,7 @@ from gwas_core.tuning.experiment import ExperimentState, TrialState
 from gwas_core.tuning.records import ExperimentRecord, FinalMetrics, TrialRecord
 from tests.tuning.quick_experiments import quick_experiment
 
-DRAW = "The network does not beat GBLUP (REML) on the test lines (MAE 0.0% higher), nor any other baseline."
+DRAW = "The network does not beat GBLUP (REML) on the test lines (the same error), nor any other baseline."
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -82,17 +82,17 @@ def record(
         (
             0.45,
             {"mean": 1.0, "gblup": 0.5},
-            "The network predicts the test lines better than the best baseline, GBLUP (REML) (MAE 10.0% lower).",
+            "The network predicts the test lines better than the best baseline, GBLUP (REML) (10.0 % lower error).",
         ),
         (
             0.55,
             {"mean": 1.0, "gblup": 0.5},
-            "The network does not beat GBLUP (REML) on the test lines (MAE 10.0% higher); it beats: Training mean.",
+            "The network does not beat GBLUP (REML) on the test lines (10.0 % higher error); it beats: Training mean.",
         ),
         (
             1.5,
             {"mean": 1.0},
-            "The network does not beat Training mean on the test lines (MAE 50.0% higher), nor any other baseline.",
+            "The network does not beat Training mean on the test lines (50.0 % higher error), nor any other baseline.",
         ),
         # A draw is not a win.
         (0.5, {"gblup": 0.5}, DRAW),
