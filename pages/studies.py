@@ -5,11 +5,14 @@ Also here: how often the studies are read again while a search is at work.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import streamlit as st
 
 from gwas_core.errors import GwasError
 from gwas_core.studies.listing import Study, StudyState, study_key
 from gwas_core.tuning.demo import DEMO_FILE
+from gwas_core.tuning.records import ExperimentSummary
 from ui.actions import finish_actions
 from ui.data.sources import add_demo_dataset
 from ui.first_start import demo_is_starting, show_first_start
@@ -52,30 +55,50 @@ def open_example(studies: tuple[Study, ...]) -> None:
     st.switch_page(DATA.page, query_params={STUDY: study_key(content_hash)})
 
 
-def listed(*, live: bool, first: list[tuple[Study, ...]]) -> None:
+class Listed(NamedTuple):
+    """Studies as they are now, and the experiments that they were made of, which were read once.
+
+    Attributes:
+        may_change: whether the list may change soon: a search is at work, or the demo starts.
+    """
+
+    experiments: tuple[ExperimentSummary, ...]
+    studies: tuple[Study, ...]
+    may_change: bool
+
+
+def read() -> Listed:
+    """Return the studies.
+
+    Raises:
+        GwasError: the store cannot be used.
+    """
+    # Asked before the list is read: the demo is in the list once it has started.
+    starting = demo_is_starting()
+    experiments = engines().experiments()
+    studies = all_studies(experiments)
+    searching = any(study.state is StudyState.SEARCHING for study in studies)
+    return Listed(experiments, studies, may_change=starting or searching)
+
+
+def show_studies(*, live: bool, first: list[Listed]) -> None:
     """Show the studies as they are now.
 
     Args:
         live: whether this is called again every few seconds.
-        first: holds the studies that the page has just read, for the first call.
+        first: holds what the page has just read, for the first call.
     """
     try:
-        studies = first.pop() if first else all_studies()
+        listed = first.pop() if first else read()
     except GwasError as error:
         show_error(error)
         return
-    if live and not moving(studies):
+    if live and not listed.may_change:
         st.rerun()  # the whole page: nothing changes any more
-    with errors_shown():
-        show_first_start(engines().experiments())
-    if studies:
+    show_first_start(listed.experiments)
+    if listed.studies:
         st.subheader("Studies")
-        show_cards(studies)
-
-
-def moving(studies: tuple[Study, ...]) -> bool:
-    """Return whether the list may change soon."""
-    return demo_is_starting() or any(study.state is StudyState.SEARCHING for study in studies)
+        show_cards(listed.studies)
 
 
 st.title("Deep GWAS")
@@ -86,12 +109,12 @@ st.markdown(
 finish_actions()
 try:
     with st.spinner("Reading the studies …"):  # the first visit after a server start waits for libraries to load
-        studies = all_studies()
+        listed = read()
 except GwasError as error:
     show_error(error)
 else:
-    begin(studies)
-    finish_editing(studies)
-    live = moving(studies)
-    st.fragment(run_every=REFRESH_SECONDS if live else None)(listed)(live=live, first=[studies])
-    show_comparison(studies)
+    begin(listed.studies)
+    finish_editing(listed.studies)
+    live = listed.may_change
+    st.fragment(run_every=REFRESH_SECONDS if live else None)(show_studies)(live=live, first=[listed])
+    show_comparison(listed.studies)

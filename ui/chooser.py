@@ -12,6 +12,7 @@ from ui import url
 from ui.experiments import show_nothing_yet
 from ui.store import engines
 from ui.studies.current import STUDY
+from ui.studies.frame import TRAIN
 from ui.text import markdown_text
 
 _URL = "experiment"
@@ -72,7 +73,7 @@ def choose_search(study: Study | None, *, key: str, forget: Sequence[str] = ()) 
         return choose_experiment(engines().experiments(), key=key, forget=forget)
     if not study.experiments:
         st.info("No search has been started yet, so there is no network.", icon=":material/info:")
-        st.page_link("pages/train.py", label="Go to Train", icon=":material/tune:", query_params={STUDY: study.key})
+        st.page_link(TRAIN.page, label="Go to Train", icon=TRAIN.icon, query_params={STUDY: study.key})
         return None
     if not url.read(_URL):
         url.write(_URL, (study.answering or study.experiments[0]).name)

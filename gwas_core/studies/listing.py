@@ -104,9 +104,7 @@ def list_studies(
         if experiment.state is not ExperimentState.BROKEN:
             by_key.setdefault(_key_of(workspace, experiment, entries), []).append(experiment)
     known = {study_key(entry.hash): entry for entry in entries}
-    studies = [
-        _study(workspace, key, known.get(key), tuple(searches)) for key, searches in by_key.items() if key or searches
-    ]
+    studies = [_study(workspace, key, known.get(key), tuple(searches)) for key, searches in by_key.items()]
     return tuple(sorted(studies, key=lambda study: datetime.fromisoformat(study.changed), reverse=True))
 
 

@@ -12,9 +12,8 @@ from gwas_core.messages import counted
 from gwas_core.studies.listing import study_key
 from ui.store import dataset_library, show_error
 from ui.studies.current import STUDY
+from ui.studies.frame import TRAIN
 from ui.text import markdown_text, moment
-
-TRAIN_PAGE = "pages/train.py"
 
 # More datasets than these scroll, so that the report below them stays in reach.
 _FEW_DATASETS, _LIST_HEIGHT = 4, 420
@@ -65,7 +64,7 @@ def _dataset_row(entry: LibraryEntry, *, is_chosen: bool) -> None:
         if st.button(
             "Train", icon=":material/tune:", key=f"data-search-{key}", type="primary" if is_chosen else "secondary"
         ):
-            st.switch_page(TRAIN_PAGE, query_params={STUDY: study_key(entry.hash)})
+            st.switch_page(TRAIN.page, query_params={STUDY: study_key(entry.hash)})
         with st.popover("Delete", icon=":material/delete:"):
             _delete_form(entry)
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from gwas_core.studies.listing import Study, list_studies, study_key, study_of
+from gwas_core.tuning.records import ExperimentSummary
 from ui import url
 from ui.store import dataset_library, engines
 
 STUDY, _EXPERIMENT, _DATASET = "study", "experiment", "dataset"
 
 
-def all_studies() -> tuple[Study, ...]:
+def all_studies(experiments: Sequence[ExperimentSummary] | None = None) -> tuple[Study, ...]:
     """Return the studies of the workspace, the one that changed last first.
+
+    Args:
+        experiments: all of them, where they have just been read.
 
     Raises:
         GwasError: the store cannot be used.
     """
     engine = engines()
-    return list_studies(engine.workspace, dataset_library().entries(), engine.experiments())
+    listed = engine.experiments() if experiments is None else experiments
+    return list_studies(engine.workspace, dataset_library().entries(), listed)
 
 
 def current_study(studies: tuple[Study, ...]) -> Study | None:
